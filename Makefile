@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Nothing generated lands in the tree, everything is under $(O). Useful variables:
+#   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
+#   PREFIX  DESTDIR  SBINDIR  MANDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := 0.1.0
+
+O ?= build
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
+FUZZ_SECONDS ?= 300
+
+ifeq ($(V),1)
+Q :=
+msg :=
+else
+Q := @
+msg = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';
+endif
+
+# $(call lazy,NAME,COMMAND) sets NAME to what COMMAND prints, asked once and only
+# when somebody needs it: the tools may be installed by this very run.
+lazy = $(if $(filter undefined default,$(origin $(1))),$(eval $(1) = $$(eval $(1) := $$(shell $(2)))$$($(1))))
+
+# --- tools -----------------------------------------------------------------------
+
+ifeq ($(origin CC),default)
+CC := cc
+endif
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+$(call lazy,CLANG,tests/deps.sh find clang)
+$(call lazy,BPFTOOL,tests/deps.sh find bpftool)
+$(call lazy,CLANG_FORMAT,command -v clang-format || echo clang-format)
+$(call lazy,CLANG_TIDY,command -v clang-tidy || echo clang-tidy)
+export CC CLANG BPFTOOL
+
+# --- sources ----------------------------------------------------------------------
+
+BPF_SRCS := $(wildcard bpf/*.bpf.c)
+CORE_SRCS := $(wildcard user/core/*.c)
+USER_SRCS := $(wildcard user/*.c)
+HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*.h user/core/*.h tests/unit/*.h tests/fuzz/*.h)
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+
+# A test sees the pure core alone, unless it says what else it needs:
+#   test_NAME_EXTRA := user/NAME.c      sources besides the core
+#   test_NAME_LIBS := -ljansson         libraries besides cmocka
+# and the same for fuzz_NAME_EXTRA and fuzz_NAME_LIBS.
+-include tests/unit/extra.mk
+
+# --- flags ------------------------------------------------------------------------
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 \
+	$(if $(filter 1,$(WERROR)),-Werror)
+INCLUDES := -Iinclude -Iuser -I$(O)
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+HARDENING := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+$(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags libbpf libelf zlib jansson)
+$(call lazy,LIBS,$(PKG_CONFIG) --libs libbpf libelf zlib jansson)
+CORE_LIBS := -lz
+
+BASE_CFLAGS = -std=gnu11 $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
+ifeq ($(SANITIZE),1)
+HOST_CFLAGS = $(CFLAGS) $(BASE_CFLAGS) $(SANITIZERS)
+HOST_LDFLAGS = $(SANITIZERS) $(LDFLAGS)
+else
+HOST_CFLAGS = $(CFLAGS) $(BASE_CFLAGS) $(HARDENING)
+HOST_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+endif
+SAN_CFLAGS = -O1 -g $(BASE_CFLAGS) $(SANITIZERS)
+FUZZ_CFLAGS = $(SAN_CFLAGS) -fsanitize=fuzzer-no-link
+
+$(call lazy,ARCH,uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/arm.*/arm/;s/ppc64.*/powerpc/;s/riscv64/riscv/;s/s390x/s390/;s/loongarch64/loongarch/')
+# With -target bpf clang no longer finds the architecture's <asm/types.h>.
+$(call lazy,BPF_SYS_INCLUDES,$$(CLANG) -v -E - </dev/null 2>&1 | \
+	sed -n '/<...> search starts here:/$$(comma)/End of search list./{ s| \(/.*\)|-idirafter \1|p }')
+comma := ,
+# BPF_PROG() declares every argument of a hook, and few programs use them all.
+BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 -std=gnu11 -fno-stack-protector \
+	-Wall -Wextra -Wshadow -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror) \
+	-D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf $(LIBS_CFLAGS) $(BPF_SYS_INCLUDES)
+
+# 0.1.0 at the tag v0.1.0 and in a release's tarball, 0.1.0-gCOMMIT elsewhere.
+$(call lazy,UC_VERSION,tests/version.sh $(VERSION))
+
+BPF_OBJS := $(BPF_SRCS:%.c=$(O)/%.o)
+CORE_OBJS := $(CORE_SRCS:%.c=$(O)/host/%.o)
+USER_OBJS := $(USER_SRCS:%.c=$(O)/host/%.o)
+UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(O)/unit/%)
+FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/fuzz/%)
+SKEL_SRCS := $(if $(USER_SRCS),$(shell grep -l '"upclose.skel.h"' $(USER_SRCS)))
+VERSION_SRCS := $(if $(USER_SRCS),$(shell grep -lw UC_VERSION $(USER_SRCS)))
+
+# --- what to build -----------------------------------------------------------------
+
+.PHONY: all
+all: $(O)/upclose ## Build the program (the default)
+
+.PHONY: check-bins
+check-bins: $(UNIT_BINS) $(FUZZ_BINS)
+
+# The dependencies are looked for once for each $(O). Building never installs anything.
+$(O)/.deps: tests/deps.sh
+	$(Q)tests/deps.sh need build
+	$(Q)mkdir -p $(@D)
+	$(Q)touch $@
+
+# A stamp holds the words that its users depend on, and changes only when they do.
+define stamp
+$(O)/.$(1): FORCE | $(O)/.deps
+	@printf '%s\n' '$$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$(2))' >$$@
+endef
+.PHONY: FORCE
+FORCE:
+$(eval $(call stamp,bpf-flags,$$(CLANG) $$(BPF_CFLAGS)))
+$(eval $(call stamp,host-flags,$$(CC) $$(HOST_CFLAGS)))
+$(eval $(call stamp,san-flags,$$(CC) $$(SAN_CFLAGS)))
+$(eval $(call stamp,fuzz-flags,$$(CLANG) $$(FUZZ_CFLAGS)))
+$(eval $(call stamp,link,$$(CC) $$(HOST_LDFLAGS) $$(LIBS) $$(BPF_SRCS) $$(CORE_SRCS) $$(USER_SRCS)))
+$(eval $(call stamp,version,$$(UC_VERSION)))
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+# Linking, also of one file alone, drops the DWARF sections and keeps BTF.
+$(O)/upclose.bpf.o: $(BPF_OBJS) $(O)/.link
+	$(call msg,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $(BPF_OBJS)
+
+# bpftool wrappers may say on standard output that they have no bpftool, and exit 0.
+$(O)/upclose.skel.h: $(O)/upclose.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name upclose_bpf >$@.tmp
+	$(Q)grep -q '^static inline struct upclose_bpf \*$$' $@.tmp && head -n 1 $@.tmp | grep -q '^/\*' || { \
+		echo 'upclose: $(BPFTOOL) did not write a skeleton, but:' >&2; head -n 5 $@.tmp >&2; exit 1; }
+	$(Q)mv $@.tmp $@
+
+$(SKEL_SRCS:%.c=$(O)/host/%.o): $(O)/upclose.skel.h
+$(VERSION_SRCS:%.c=$(O)/host/%.o): $(O)/.version
+$(VERSION_SRCS:%.c=$(O)/host/%.o) $(VERSION_SRCS:%.c=$(O)/san/%.o): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
+
+$(O)/host/%.o: %.c $(O)/.host-flags
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/san/%.o: %.c $(O)/.san-flags
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/fuzz/%.o: %.c $(O)/.fuzz-flags
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+# $(call archive,DIR,VARIANT)
+define archive
+$(1)/libuc_core.a: $(CORE_SRCS:%.c=$(O)/$(2)/%.o) $(O)/.link
+	$$(call msg,AR,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call archive,$(O),host))
+$(eval $(call archive,$(O)/san,san))
+$(eval $(call archive,$(O)/fuzz,fuzz))
+
+$(O)/upclose: $(USER_OBJS) $(O)/libuc_core.a $(O)/.link
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(HOST_LDFLAGS) $(USER_OBJS) $(O)/libuc_core.a $(LIBS) -o $@
+
+# $(call test_program,KIND,NAME): KIND is unit or fuzz
+define test_program
+$(O)/$(1)/$(2): $(O)/$(3)/tests/$(1)/$(2).o $($(2)_EXTRA:%.c=$(O)/$(3)/%.o) $(O)/$(3)/libuc_core.a
+	$$(call msg,LINK,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(4) $$(filter %.o,$$^) $(O)/$(3)/libuc_core.a $(5) $($(2)_LIBS) $$(CORE_LIBS) -o $$@
+endef
+$(foreach t,$(UNIT_SRCS:tests/unit/%.c=%),$(eval $(call test_program,unit,$(t),san,$$(CC) $$(SANITIZERS) $$(LDFLAGS),-lcmocka)))
+$(foreach t,$(FUZZ_SRCS:tests/fuzz/%.c=%),$(eval $(call test_program,fuzz,$(t),fuzz,$$(CLANG) $$(SANITIZERS) -fsanitize=fuzzer $$(LDFLAGS),)))
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- dependencies, demonstration and tests --------------------------------------------
+
+# The children of these goals see the tools that deps.sh has just installed.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: deps
+deps: ## Install what building and testing need (root; Debian, Ubuntu)
+	$(Q)tests/deps.sh install build test
+
+.PHONY: demo
+demo: ## Show upclose at work: nginx and upstreams that hang up on it (root)
+	$(Q)tests/deps.sh auto build demo
+	$(Q)+$(SUBMAKE) all
+	$(Q)UPCLOSE=$(abspath $(O))/upclose python3 tests/demo.py
+
+STAGES := lint unit replay fuzz e2e
+
+.PHONY: check
+check: ## Build and run every test; without root the end-to-end tests are skipped
+	$(Q)tests/deps.sh auto build test
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES)
+
+.PHONY: $(STAGES:%=check-%)
+check-unit: ## Unit tests, with ASan and UBSan
+check-replay: ## Recordings give the expected output
+check-fuzz: ## A few seconds of each fuzzer
+check-e2e: ## End-to-end tests with nginx and real upstreams (root)
+check-lint: ## The same as lint
+$(STAGES:%=check-%): check-%:
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh $*
+
+.PHONY: lint
+lint: check-lint ## Style and structure: purity of the core, licences, formatting, manual
+
+.PHONY: fuzz
+fuzz: $(FUZZ_BINS) ## Run each fuzzer for FUZZ_SECONDS
+	$(Q)for f in $(notdir $(FUZZ_BINS)); do tests/fuzz.sh $(O) $$f $(FUZZ_SECONDS) || exit 1; done
+
+.PHONY: format
+format: ## Format the C sources in place
+	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(CORE_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(HEADERS)
+
+.PHONY: analyze
+analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck
+	$(Q)CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
+		$(CORE_SRCS) $(USER_SRCS)
+
+# --- installation -----------------------------------------------------------------------
+
+# $(call put,MODE,FILE,TARGET): FILE may be one that this version does not have
+put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
+INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service
+
+.PHONY: install
+install: all ## Install the program, its manual, completion and unit file
+	$(Q)$(INSTALL) -D -m 755 $(O)/upclose '$(DESTDIR)$(SBINDIR)/upclose'
+	$(call put,644,user/man/upclose.8,$(MANDIR)/man8/upclose.8)
+	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
+	$(call put,644,user/systemd/upclose.service,$(SYSTEMDUNITDIR)/upclose.service)
+
+.PHONY: uninstall
+uninstall: ## Remove what install put there
+	$(Q)rm -f $(foreach f,$(INSTALLED),'$(DESTDIR)$(f)')
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	$(Q)rm -rf '$(O)'
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

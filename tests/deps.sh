@@ -1,0 +1,283 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What building and testing upclose needs, and its installation by apt-get.
+#
+#   tests/deps.sh missing [LEVEL]...   name what is missing, one a line; status 1 if anything is
+#   tests/deps.sh need [LEVEL]...      the same, as a message for a person
+#   tests/deps.sh install [LEVEL]...   install what is missing (root)
+#   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
+#   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest)
+#
+# LEVEL: build (default), demo, test. A thing counts as present when it works, from
+# whatever source: a package, a backport or /usr/local.
+set -u
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+LIBBPF_FLOOR=1.1
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# --- tools that hide under more than one name ------------------------------------
+
+find_clang() {
+	if [ -n "${CLANG:-}" ]; then
+		echo "$CLANG"
+		return
+	fi
+	if have clang; then
+		echo clang
+		return
+	fi
+	newest=$(
+		IFS=:
+		for dir in $PATH; do
+			ls "$dir" 2>/dev/null
+		done | sed -n 's/^clang-\([0-9][0-9]*\)$/\1/p' | sort -n | tail -n 1
+	)
+	[ -n "$newest" ] && echo "clang-$newest"
+}
+
+# Ubuntu's bpftool is a wrapper that refuses when the running kernel has no tools
+# package of its own; any version of the real one generates the same skeleton.
+find_bpftool() {
+	for tool in "${BPFTOOL:-}" bpftool \
+		$(ls -d /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool 2>/dev/null | sort -rV); do
+		[ -n "$tool" ] || continue
+		"$tool" version 2>/dev/null | grep -q '^.*bpftool v[0-9]' || continue
+		command -v "$tool"
+		return
+	done
+	return 1
+}
+
+find_python() {
+	for python in "${PYTHON:-}" python3 /usr/bin/python3; do
+		[ -n "$python" ] || continue
+		"$python" -c 'import pytest' 2>/dev/null || continue
+		echo "$python"
+		return
+	done
+	return 1
+}
+
+clang_major() {
+	clang=$(find_clang) || return 1
+	"$clang" -dumpversion 2>/dev/null | cut -d. -f1
+}
+
+# --- what is needed: name, and a check of the same name ------------------------------
+
+BUILD='make cc libc pkg-config libbpf libelf zlib jansson clang bpftool'
+DEMO='python3 nginx nodejs openssl iproute2 procps'
+TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc gunicorn'
+
+pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
+
+check() {
+	case $1 in
+	cc) have "${CC:-cc}" || have gcc ;;
+	libc) echo '#include <stdlib.h>' | ${CC:-cc} -E - >/dev/null 2>&1 ;;
+	libbpf) pkg_config --atleast-version=$LIBBPF_FLOOR libbpf ;;
+	libelf | zlib | jansson | cmocka) pkg_config "$1" ;;
+	clang) tool=$(find_clang) && have "$tool" ;;
+	bpftool) find_bpftool >/dev/null ;;
+	nodejs) have node || have nodejs ;;
+	iproute2) have ip ;;
+	procps) have ps ;;
+	pytest) find_python >/dev/null ;;
+	clang-rt)
+		tool=$(find_clang) && have "$tool" &&
+			find -L "$("$tool" -print-resource-dir)" -name 'libclang_rt.fuzzer*.a' 2>/dev/null | grep -q .
+		;;
+	llvm) have llvm-symbolizer || have "llvm-symbolizer-$(clang_major)" ;;
+	*) have "$1" ;;
+	esac
+}
+
+items() {
+	for level in ${*:-build}; do
+		case $level in
+		build) echo "$BUILD" ;;
+		demo) echo "$DEMO" ;;
+		test) echo "$DEMO $TEST" ;;
+		*)
+			echo "deps: no such level: $level" >&2
+			exit 2
+			;;
+		esac
+	done | tr ' ' '\n' | awk '!seen[$0]++'
+}
+
+missing() {
+	for item in $(items "$@"); do
+		check "$item" || echo "$item"
+	done
+}
+
+# --- names of Debian's and Ubuntu's packages ------------------------------------------
+
+candidate() {
+	apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+}
+
+package() {
+	case $1 in
+	cc) echo gcc ;;
+	libc) echo libc6-dev ;;
+	libbpf) echo libbpf-dev ;;
+	libelf) echo libelf-dev ;;
+	zlib) echo zlib1g-dev ;;
+	jansson) echo libjansson-dev ;;
+	cmocka) echo libcmocka-dev ;;
+	pytest) echo python3-pytest ;;
+	bpftool)
+		# Ubuntu up to 24.04 has no package of that name.
+		if have apt-cache && ! candidate bpftool && candidate linux-tools-common; then
+			echo linux-tools-common linux-tools-generic
+		else
+			echo bpftool
+		fi
+		;;
+	clang-rt)
+		major=$(clang_major)
+		[ -n "$major" ] || major=$(apt-cache depends clang 2>/dev/null |
+			sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/\1/p' | head -n 1)
+		echo "libclang-rt-${major:+$major-}dev"
+		;;
+	*) echo "$1" ;;
+	esac
+}
+
+packages() {
+	for item in "$@"; do
+		package "$item"
+	done | tr '\n' ' ' | sed 's/ $//'
+}
+
+# --- installation -------------------------------------------------------------------
+
+POLICY=/usr/sbin/policy-rc.d
+policy_is_ours=
+
+# nginx's package would start a server on port 80; nothing here wants one.
+forbid_services() {
+	[ -e $POLICY ] && return
+	trap allow_services EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	policy_is_ours=1
+	printf '#!/bin/sh\nexit 101\n' >$POLICY
+	chmod 755 $POLICY
+}
+
+allow_services() {
+	[ -n "$policy_is_ours" ] && rm -f $POLICY
+	policy_is_ours=
+}
+
+apt_get() {
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@"
+}
+
+apt_install() {
+	log=$(mktemp) || return 1
+	# shellcheck disable=SC2086 # a list of names
+	apt_get install -y --no-install-recommends $1 >"$log" 2>&1 </dev/null
+	status=$?
+	[ $status -eq 0 ] || tail -n 20 "$log" >&2
+	rm -f "$log"
+	return $status
+}
+
+update_lists() {
+	[ -z "${lists_are_new:-}" ] || return 0
+	echo "deps: apt-get update"
+	apt_get update -qq >/dev/null || echo "deps: apt-get update failed; going on with the lists there are" >&2
+	lists_are_new=1
+}
+
+install_missing() {
+	wanted=$(missing "$@")
+	[ -n "$wanted" ] || return 0
+	# shellcheck disable=SC2086
+	set -- $wanted
+	if ! have apt-get || [ "$(id -u)" -ne 0 ]; then
+		explain "$@"
+		return 1
+	fi
+	for name in $(packages "$@"); do
+		candidate "$name" || update_lists
+	done
+	list=$(packages "$@")
+	nginx_was_there=$(check nginx && echo yes)
+	forbid_services
+	echo "deps: installing: $list"
+	apt_install "$list" || {
+		# The lists may name versions that the mirror no longer has.
+		[ -n "${lists_are_new:-}" ] && return 1
+		update_lists
+		apt_install "$(packages "$@")" || return 1
+	}
+	allow_services
+	if [ -z "$nginx_was_there" ] && check nginx && have systemctl; then
+		systemctl disable --quiet nginx.service >/dev/null 2>&1 &&
+			echo "deps: nginx was installed for the tests only: not started, and not enabled at boot"
+	fi
+	for item in "$@"; do
+		check "$item" && continue
+		echo "deps: $item is still missing after installing $(package "$item")" >&2
+		failed=1
+	done
+	[ -z "${failed:-}" ]
+}
+
+explain() {
+	echo "upclose: missing: $*" >&2
+	if ! have apt-get; then
+		echo "upclose: install them with this system's package manager; Debian calls them: $(packages "$@")" >&2
+	elif [ "$(id -u)" -eq 0 ]; then
+		echo "upclose: run 'make deps' to install: $(packages "$@")" >&2
+	else
+		echo "upclose: run 'sudo make deps' to install: $(packages "$@")" >&2
+	fi
+}
+
+usage() {
+	sed -n 's/^#   //p' "$0" >&2
+	exit 2
+}
+
+[ $# -gt 0 ] || usage
+action=$1
+shift
+case $action in
+missing)
+	list=$(missing "$@")
+	[ -z "$list" ] || {
+		echo "$list"
+		exit 1
+	}
+	;;
+need)
+	list=$(missing "$@")
+	# shellcheck disable=SC2086
+	[ -z "$list" ] || {
+		explain $list
+		exit 1
+	}
+	;;
+install) install_missing "$@" ;;
+auto) [ "$(id -u)" -ne 0 ] || install_missing "$@" ;;
+find)
+	case ${1:-} in
+	clang | bpftool) "find_$1" ;;
+	python3) find_python ;;
+	*) usage ;;
+	esac
+	;;
+*) usage ;;
+esac
