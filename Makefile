@@ -109,8 +109,10 @@ VERSION_SRCS := $(if $(USER_SRCS),$(shell grep -lw UC_VERSION $(USER_SRCS)))
 .PHONY: all
 all: $(O)/upclose ## Build the program (the default)
 
-.PHONY: check-bins
-check-bins: $(UNIT_BINS) $(FUZZ_BINS)
+.PHONY: check-unit-bins check-fuzz-bins
+check-unit-bins: $(UNIT_BINS)
+check-fuzz-bins: $(FUZZ_BINS)
+
 
 # The dependencies are looked for once for each $(O). Building never installs anything.
 $(O)/.deps: tests/deps.sh

@@ -43,10 +43,9 @@ find_clang() {
 # Ubuntu's bpftool is a wrapper that refuses when the running kernel has no tools
 # package of its own; any version of the real one generates the same skeleton.
 find_bpftool() {
-	for tool in "${BPFTOOL:-}" bpftool \
-		$(ls -d /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool 2>/dev/null | sort -rV); do
+	for tool in "${BPFTOOL:-}" bpftool /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool; do
 		[ -n "$tool" ] || continue
-		"$tool" version 2>/dev/null | grep -q '^.*bpftool v[0-9]' || continue
+		"$tool" version 2>/dev/null | grep -q 'bpftool v[0-9]' || continue
 		command -v "$tool"
 		return
 	done
@@ -98,7 +97,8 @@ check() {
 }
 
 items() {
-	for level in ${*:-build}; do
+	[ $# -gt 0 ] || set -- build
+	for level in "$@"; do
 		case $level in
 		build) echo "$BUILD" ;;
 		demo) echo "$DEMO" ;;
