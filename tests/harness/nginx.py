@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A private nginx in a scratch folder."""
+import os
+import re
+import shutil
+import signal
+import tempfile
+from dataclasses import dataclass
+
+from .client import Client
+from .proc import PREFIX, Child, children, eventually, free_port, tcp_sockets
+
+CONFIG = """\
+user root;
+daemon off;
+master_process on;
+worker_processes {workers};
+pid {dir}/nginx.pid;
+error_log {dir}/error.log info;
+worker_rlimit_nofile 4096;
+worker_shutdown_timeout 20s;
+events {{ worker_connections 2048; }}
+http {{
+    log_format upclose '$status "$upstream_status" "$upstream_addr" $upstream_bytes_received $request_method $request_uri';
+    access_log {dir}/access.log upclose;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+    client_max_body_size 0;
+    keepalive_requests 100000;
+    keepalive_timeout 600s;
+    sendfile on;
+    {http}
+    server {{
+        listen {host}:{ready_port};
+        access_log off;
+        location / {{ return 204; }}
+    }}
+{routes}
+}}
+"""
+
+ROUTE = """\
+    upstream {name} {{
+        {servers}
+        {pool}
+    }}
+    server {{
+        listen {host}:{port} backlog=2048;
+        location / {{
+            proxy_pass http://{name};
+            {http}
+            {extra}
+        }}
+    }}
+"""
+
+
+@dataclass
+class Route:
+    """One server of nginx, on a port of its own, and the upstream that it passes everything to."""
+
+    servers: str | list  # "127.0.0.1:3000" or several
+    keepalive: int = 64  # connections in nginx's idle pool; 0: no keep-alive
+    version: str = ""  # proxy_http_version, "" is 1.1 with keep-alive, else nginx's default
+    pool: str = ""  # more directives of upstream{}
+    extra: str = ""  # more directives of location{}
+    port: int = 0
+
+    def config(self, name, host):
+        servers = [self.servers] if isinstance(self.servers, str) else self.servers
+        version = self.version or ("1.1" if self.keepalive else "")
+        http = f"proxy_http_version {version};" if version else ""
+        pool = self.pool
+        if self.keepalive:
+            http += ' proxy_set_header Connection "";'
+            pool = f"keepalive {self.keepalive}; keepalive_requests 100000; {pool}"
+        return ROUTE.format(name=name, servers=" ".join(f"server {s} max_fails=0;" for s in servers), pool=pool,
+                            host=host, port=self.port, http=http, extra=self.extra)
+
+
+class Nginx(Child):
+    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=None, **routes):
+        """routes: name=Route(...). Ports are free ones, so the routes' `port` is set here."""
+        self.dir = tempfile.mkdtemp(prefix=PREFIX)
+        self.netns = netns
+        self.host = host
+        self.routes = routes
+        self.worker_count = workers
+        listen = f"[{host}]" if ":" in host else host
+        for route in routes.values():
+            route.port = free_port(host)
+        self.ready_port = free_port(host)
+        conf = CONFIG.format(workers=workers, dir=self.dir, http=http, host=listen, ready_port=self.ready_port,
+                             routes="\n".join(r.config(n, listen) for n, r in routes.items()))
+        with open(f"{self.dir}/nginx.conf", "w", encoding="utf-8") as f:
+            f.write(conf)
+        binary = binary or shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+        super().__init__([binary or "nginx", "-p", self.dir, "-c", f"{self.dir}/nginx.conf", "-e", f"{self.dir}/error.log"], netns)
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_ready(self):
+        def ready():
+            if not self.alive():
+                raise RuntimeError(f"nginx did not start: {self.errors()}")
+            try:
+                with Client(self.ready_port, self.host, self.netns) as c:
+                    return len(self.workers()) == self.worker_count and c.request("GET", "/").status == 204
+            except OSError:
+                return False
+
+        eventually(ready, "nginx is ready", 15)
+
+    def workers(self):
+        return children(self.pid)
+
+    def client(self, route=None, **options):
+        """A connection to a route, by default the only one."""
+        if route is None:
+            (route,) = self.routes
+        return Client(self.routes[route].port, self.host, self.netns, **options)
+
+    def get(self, target, route=None, method="GET", headers=None, body=b"", version="1.1"):
+        with self.client(route) as c:
+            return c.request(method, target, {"Connection": "close"} | (headers or {}), body, version)
+
+    def _lines(self, name, pattern):
+        try:
+            with open(f"{self.dir}/{name}", encoding="utf-8", errors="replace") as f:
+                return [line.rstrip("\n") for line in f if re.search(pattern, line)]
+        except FileNotFoundError:
+            return []
+
+    def errors(self, pattern=""):
+        return self._lines("error.log", pattern)
+
+    def accesses(self, pattern=""):
+        return self._lines("access.log", pattern)
+
+    def wait_error(self, *patterns, timeout=5.0):
+        """The first line of the error log that has all of these patterns."""
+        whole = "".join(f"(?=.*{p})" for p in patterns)
+        return eventually(lambda: self.errors("^" + whole), f"nginx's error log has {patterns}", timeout)[0]
+
+    def sockets(self, upstream_port):
+        """State by local port of nginx's sockets to this upstream port."""
+        return {s[0]: s[2] for s in tcp_sockets(self.pid) if s[1] == upstream_port}
+
+    def wait_unread(self, client):
+        """Wait until nginx's kernel has a request of this client that nginx has not read."""
+        eventually(lambda: any(s[1] == client.port and s[3] for s in tcp_sockets(self.pid)), "the request waits in nginx's socket")
+
+    def wait_state(self, port, upstream_port, state):
+        """Wait until nginx's connection from this port to the upstream is in this TCP state."""
+        eventually(lambda: self.sockets(upstream_port).get(port) == state, f"nginx's connection is in {state}")
+
+    def reload(self):
+        old = self.workers()
+        self.kill(signal.SIGHUP)
+        eventually(lambda: len(set(self.workers()) - set(old)) == self.worker_count, "new workers after a reload", 15)
+        return old
+
+    def quit(self, timeout=30):
+        """Graceful stop."""
+        self.kill(signal.SIGQUIT)
+        return self.wait(timeout)
+
+    def stop(self):
+        status = super().stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return status
