@@ -43,7 +43,6 @@ $(call lazy,CLANG,tests/deps.sh find clang)
 $(call lazy,BPFTOOL,tests/deps.sh find bpftool)
 $(call lazy,CLANG_FORMAT,command -v clang-format || echo clang-format)
 $(call lazy,CLANG_TIDY,command -v clang-tidy || echo clang-tidy)
-export CC CLANG BPFTOOL
 
 # --- sources ----------------------------------------------------------------------
 
@@ -243,7 +242,7 @@ format: ## Format the C sources in place
 
 .PHONY: analyze
 analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck
-	$(Q)CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
+	$(Q)CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
 		$(CORE_SRCS) $(USER_SRCS)
 
 # --- installation -----------------------------------------------------------------------

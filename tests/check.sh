@@ -197,7 +197,6 @@ stage_e2e() {
 	status=$?
 	"$python" tests/junit.py e2e "$work/e2e.xml" >"$work/e2e.results"
 	cat "$work/e2e.results" >>"$results"
-	grep -E '^(not ok|skip)' "$work/e2e.results"
 	case $status in
 	0) ;;
 	124 | 137) record "not ok e2e: stopped, its time is up" ;;
