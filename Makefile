@@ -211,7 +211,7 @@ deps: ## Install what building and testing need (root; Debian, Ubuntu)
 demo: ## Show upclose at work: nginx and upstreams that hang up on it (root)
 	$(Q)tests/deps.sh auto build demo
 	$(Q)+$(SUBMAKE) all
-	$(Q)UPCLOSE=$(abspath $(O))/upclose python3 tests/demo.py
+	$(Q)UPCLOSE=$(abspath $(O))/upclose python3 -u tests/demo.py
 
 STAGES := lint unit replay fuzz e2e
 
