@@ -71,7 +71,8 @@ $(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags libbpf libelf zlib jansson)
 $(call lazy,LIBS,$(PKG_CONFIG) --libs libbpf libelf zlib jansson)
 CORE_LIBS := -lz
 
-BASE_CFLAGS = -std=gnu11 $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
+# Empty, as in a source that defines it for itself.
+BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
 ifeq ($(SANITIZE),1)
 HOST_CFLAGS = $(CFLAGS) $(BASE_CFLAGS) $(SANITIZERS)
 HOST_LDFLAGS = $(SANITIZERS) $(LDFLAGS)
@@ -242,7 +243,7 @@ format: ## Format the C sources in place
 
 .PHONY: analyze
 analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck
-	$(Q)CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
+	$(Q)CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
 		$(CORE_SRCS) $(USER_SRCS)
 
 # --- installation -----------------------------------------------------------------------
