@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Heads of HTTP/1 messages, as far as a verdict needs them, from bytes that may
+ * be cut anywhere and may be hostile. Nothing is allocated; results point into
+ * the caller's buffer.
+ */
+#ifndef UPCLOSE_CORE_HTTP_H
+#define UPCLOSE_CORE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum uc_framing {
+	/* No body: 1xx, 204, 304, the answer to HEAD; a request without length. */
+	UC_FRAMING_NONE,
+	UC_FRAMING_LENGTH,  /* Content-Length */
+	UC_FRAMING_CHUNKED, /* Transfer-Encoding: chunked */
+	/* Until the connection ends (RFC 9112, section 6.3), or a PARTIAL head has not said yet. */
+	UC_FRAMING_CLOSE,
+	UC_FRAMING_UPGRADE, /* 101: no longer HTTP */
+};
+
+/*
+ * More bytes turn EMPTY or PARTIAL into a later one of these; COMPLETE and INVALID
+ * stay. A PARTIAL head says what its complete lines say, and of its first line what
+ * is there. An INVALID one has the facts of its first line; where that line is the
+ * reason, none.
+ */
+enum uc_head_state {
+	UC_HEAD_EMPTY,    /* no bytes */
+	UC_HEAD_PARTIAL,  /* valid so far, its end is not in the buffer */
+	UC_HEAD_COMPLETE, /* the empty line was found */
+	UC_HEAD_INVALID,  /* not HTTP/1, or a Content-Length that leaves the length open */
+};
+
+struct uc_request_head {
+	enum uc_head_state state;
+	const char *method; /* NULL when the request line is not there */
+	size_t method_len;
+	/*
+	 * The path only: without the query, which may hold secrets. Any bytes but NUL,
+	 * CR, LF, space, '?' and '#', so escape it before you show it.
+	 */
+	const char *target;
+	size_t target_len;
+	bool target_cut;  /* the buffer ended within that path */
+	size_t query_len; /* from its '?' (or '#') on, as far as the buffer holds it; 0: none */
+	unsigned minor;   /* HTTP/1.minor; 0 where not seen */
+	size_t head_len;  /* bytes to the end of the empty line; 0 unless COMPLETE */
+	enum uc_framing framing;
+	uint64_t length; /* LENGTH: of the body */
+	bool close;      /* Connection: close, or a COMPLETE HTTP/1.0 head without keep-alive */
+};
+
+struct uc_response_head {
+	enum uc_head_state state;
+	unsigned status; /* 0 where not seen; of the final response, interim 1xx ones are skipped */
+	unsigned minor;
+	size_t interim_len; /* bytes of the complete 1xx responses before it (never 101) */
+	size_t head_len;    /* to the end of the empty line, with interim_len; 0 unless COMPLETE */
+	enum uc_framing framing;
+	uint64_t length;
+	bool close;       /* as in a request, or a COMPLETE head whose framing is CLOSE */
+	int keep_alive_s; /* Keep-Alive: timeout=N, or -1 */
+};
+
+/* Where a response body stands when nothing more will come. */
+enum uc_body_state {
+	UC_BODY_COMPLETE,
+	UC_BODY_SHORT,   /* bytes are missing */
+	UC_BODY_UNKNOWN, /* the bytes that would tell were not kept, or are no valid chunks */
+};
+
+/*
+ * Parses the first bytes of a request. buf may hold body bytes after the head.
+ * A request whose first line is not "TOKEN SP TARGET SP HTTP/1.x" is INVALID; a
+ * prefix of one is PARTIAL. The query may have spaces in it. A Transfer-Encoding
+ * that does not end in chunked makes the framing CLOSE.
+ */
+void uc_http_request(const void *buf, size_t len, struct uc_request_head *ret);
+
+/* Parses the first bytes of a response to a request with that method (NULL: not known). */
+void uc_http_response(const void *buf, size_t len, const char *method, size_t method_len,
+		      struct uc_response_head *ret);
+
+/*
+ * buf/len: the kept first bytes of the response, as given to uc_http_response;
+ * total: all bytes of the response that arrived; tail: its newest tail_len bytes
+ * (up to 8), which matter when total > len. missing, where not NULL, gets the
+ * bytes that a LENGTH body lacks (0 otherwise, and where the head is not COMPLETE:
+ * nobody knows then). Bytes behind the body's end are no error.
+ *
+ * head COMPLETE: LENGTH counts. CHUNKED follows the chunks through buf; where they
+ * leave it, SHORT if the bytes that arrived cannot hold the chunk that was begun and
+ * the last one, and otherwise the tail decides: "\r\n0\r\n\r\n" (or as much of its end
+ * as the tail holds, at least 5 bytes) is COMPLETE; another empty line may end trailers
+ * or be data and is UNKNOWN; anything else is SHORT. CLOSE is COMPLETE, since only
+ * the connection's end delimits it: whether that end was a clean one is the
+ * caller's to tell. NONE and UPGRADE are COMPLETE.
+ *
+ * head EMPTY or PARTIAL: SHORT when nothing arrived behind buf. Otherwise the head
+ * ends at an unknown place behind buf: CHUNKED goes by the tail, LENGTH is SHORT if
+ * fewer bytes arrived behind buf than head and body still lack, and all else is
+ * UNKNOWN; a LENGTH body can never be proven COMPLETE. head INVALID: UNKNOWN.
+ */
+enum uc_body_state uc_http_body(const struct uc_response_head *head, const void *buf, size_t len,
+				uint64_t total, const void *tail, size_t tail_len,
+				uint64_t *missing);
+
+/*
+ * Overwrite with 'x' whatever a recording must not hold: the query of the target,
+ * every header's value (and every line that is no header) except those of
+ * Connection, Content-Length, Transfer-Encoding, Keep-Alive and Upgrade, and body
+ * bytes (chunk sizes and their CRLFs stay; chunk extensions and trailers go).
+ * Lengths do not change, and the three functions above give the same answers
+ * afterwards. Bytes that are not HTTP, and a method that no space has ended yet, are
+ * overwritten from the ninth on; in the former the ninth becomes a line feed, so
+ * that they cannot turn into the beginning of a valid first line.
+ */
+void uc_http_redact_request(void *buf, size_t len);
+void uc_http_redact_response(void *buf, size_t len);
+
+#endif
