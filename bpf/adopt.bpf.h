@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Connections that exist when upclose starts. Userspace runs one iterator over
+ * the open files of all tasks three times: what nginx listens on, nginx's
+ * connections, and the far ends of those. The hooks are on already; a socket
+ * that has a log is left alone.
+ */
+#ifndef UPCLOSE_ADOPT_BPF_H
+#define UPCLOSE_ADOPT_BPF_H
+
+enum { ADOPT_LISTEN, ADOPT_NGINX, ADOPT_FAR };
+__u32 adopt_pass;  /* set by userspace before each run */
+__u32 adopt_count; /* nginx's connections adopted */
+
+static __always_inline void adopt_listen(const struct sock *sk, const struct tcp_sock *tp)
+{
+	struct port_key k = { .netns = netns_of(sk), .port = local_port(tp) };
+	u8 one = 1;
+
+	bpf_map_update_elem(&uc_listen, &k, &one, BPF_ANY);
+}
+
+static __always_inline void adopt_common(struct uc_conn *c, const struct sock *sk,
+					 const struct tcp_sock *tp, struct task_struct *task,
+					 u64 now)
+{
+	tuple_fill(&c->tuple, sk, tp);
+	task_fill(&c->owner, task);
+	c->read_seq = tp->copied_seq;
+	c->activity_ns = tp->tcp_mstamp * 1000;
+	c->flags |= UC_CONN_ADOPTED;
+	if (tp->bytes_received)
+		c->flags |= UC_CONN_REUSED;
+	if ((s32)(tp->lsndtime - tp->inet_conn.icsk_ack.lrcvtime) > 0)
+		c->flags |= UC_CONN_WAITING;
+	event_add(c, tp, UC_EV_ADOPTED, sk->__sk_common.skc_state, 0, 0, now);
+	if (sk->__sk_common.skc_state != TCP_ESTABLISHED) {
+		c->peer_closed = UC_EV_FIN;
+		snap_fill(&c->peer, sk, tp, now);
+	}
+}
+
+static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *tp,
+					struct task_struct *task, u64 now)
+{
+	struct port_key k = { .netns = netns_of(sk), .port = local_port(tp) };
+	struct uc_tuple seen = {};
+	struct join j = {};
+	struct uc_conn *c;
+
+	if (bpf_map_lookup_elem(&uc_listen, &k)) {
+		struct client *cl;
+
+		client_new(sk);
+		cl = client_of(sk);
+		if (cl && !cl->worker)
+			cl->worker = task->tgid;
+		return;
+	}
+	if (!port_followed(bpf_ntohs(sk->__sk_common.skc_dport)))
+		return;
+	c = conn_new_nginx(sk);
+	if (!c)
+		return;
+	adopt_common(c, sk, tp, task, now);
+	c->key = (u64)tp->snd_una << 32 | tp->rcv_nxt;
+	bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY);
+	/* the same connection as its far end writes it */
+	seen.family = c->tuple.family;
+	seen.netns = c->tuple.netns;
+	seen.local_port = c->tuple.remote_port;
+	seen.remote_port = c->tuple.local_port;
+	__builtin_memcpy(seen.local_addr, c->tuple.remote_addr, 16);
+	__builtin_memcpy(seen.remote_addr, c->tuple.local_addr, 16);
+	bpf_map_update_elem(&uc_adopted, &seen, &c->key, BPF_ANY);
+	__sync_fetch_and_add(&adopt_count, 1);
+}
+
+static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp,
+				      struct task_struct *task, u64 now)
+{
+	u64 key = (u64)tp->rcv_nxt << 32 | tp->snd_una, *known;
+	struct join j = { .tracked = 1 };
+	struct uc_tuple t = {};
+	struct uc_conn *c;
+
+	tuple_fill(&t, sk, tp);
+	known = bpf_map_lookup_elem(&uc_adopted, &t);
+	if (known)
+		key = *known;
+	else if (!bpf_map_lookup_elem(&uc_joins, &key))
+		return;
+	c = conn_new(sk);
+	if (!c)
+		return;
+	adopt_common(c, sk, tp, task, now);
+	c->key = key;
+	j.owner = c->owner;
+	bpf_map_update_elem(&uc_joins, &key, &j, BPF_ANY);
+	proc_announce(&c->owner);
+}
+
+static __always_inline void adopt_file(struct task_struct *task, struct file *file)
+{
+	struct socket *sock = bpf_sock_from_file(file);
+	struct tcp_sock *tp;
+	struct sock *sk;
+	u16 family;
+	u8 state;
+
+	if (!sock)
+		return;
+	sk = sock->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return;
+	family = sk->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || conn_of(sk))
+		return;
+	state = sk->__sk_common.skc_state;
+	if (adopt_pass == ADOPT_LISTEN) {
+		if (state == TCP_LISTEN && comm_is_nginx(task->comm))
+			adopt_listen(sk, tp);
+		return;
+	}
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return;
+	if (adopt_pass == ADOPT_FAR)
+		adopt_far(sk, tp, task, bpf_ktime_get_ns());
+	else if (comm_is_nginx(task->comm))
+		adopt_nginx(sk, tp, task, bpf_ktime_get_ns());
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * nginx's own clients. When nginx closes an upstream connection in the middle
+ * of an exchange, either its client left or its timer fired; which one it was
+ * shows in whether a client of that worker had just gone or had just sent.
+ */
+#ifndef UPCLOSE_CLIENT_BPF_H
+#define UPCLOSE_CLIENT_BPF_H
+
+static __always_inline struct client *client_of(const void *sk)
+{
+	return bpf_sk_storage_get(&uc_clients, (void *)sk, 0, 0);
+}
+
+static __always_inline void client_new(const void *sk)
+{
+	if (!bpf_sk_storage_get(&uc_clients, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE))
+		count_lost(UC_LOST_NO_STORAGE);
+}
+
+static __always_inline void client_received(struct client *cl, u64 now)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct uc_clients *w = bpf_map_lookup_elem(&uc_workers, &tgid);
+
+	cl->worker = tgid;
+	if (!w) {
+		struct uc_clients new = { .known = 1 };
+
+		bpf_map_update_elem(&uc_workers, &tgid, &new, BPF_NOEXIST);
+		w = bpf_map_lookup_elem(&uc_workers, &tgid);
+		if (!w)
+			return;
+	}
+	w->last_recv_ns = now;
+}
+
+/* The client's FIN or reset arrived. */
+static __always_inline void client_left(struct client *cl, u64 now)
+{
+	struct uc_clients *w;
+
+	if (cl->gone || !cl->worker)
+		return;
+	w = bpf_map_lookup_elem(&uc_workers, &cl->worker);
+	if (!w)
+		return;
+	cl->gone = 1;
+	w->last_gone_ns = now;
+	__sync_fetch_and_add(&w->gone, 1);
+}
+
+/* nginx closed the client's socket. */
+static __always_inline void client_closed(struct client *cl)
+{
+	struct uc_clients *w;
+
+	if (cl->gone == 1) {
+		w = bpf_map_lookup_elem(&uc_workers, &cl->worker);
+		if (w)
+			__sync_fetch_and_add(&w->gone, -1);
+	}
+	cl->gone = 2;
+}
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A connection end's log: filled by the hooks, sent once when the end is over.
+ *
+ * State changes run under the socket lock, often in a softirq of whatever task
+ * was interrupted; sends and receives are traced after the lock was released,
+ * in the caller's task. So an event takes its slot with an atomic, and only
+ * events of the caller's task (SEND, RECV, RETRANSMIT) merge with their
+ * predecessor.
+ */
+#ifndef UPCLOSE_CONN_BPF_H
+#define UPCLOSE_CONN_BPF_H
+
+#define AF_INET  2
+#define AF_INET6 10
+
+/* include/net/tcp_states.h and include/net/sock.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT    2
+#define TCP_SYN_RECV    3
+#define TCP_FIN_WAIT1   4
+#define TCP_CLOSE       7
+#define TCP_CLOSE_WAIT  8
+#define TCP_LAST_ACK    9
+#define TCP_LISTEN      10
+#define RCV_SHUTDOWN    1
+#define SHUTDOWN_MASK   3
+
+#define IPPROTO_TCP 6
+
+static __always_inline struct uc_conn *conn_of(const void *sk)
+{
+	return bpf_sk_storage_get(&uc_conns, (void *)sk, 0, 0);
+}
+
+static __always_inline void addr_v4(__u8 *dst, __be32 addr)
+{
+	u32 *w = (u32 *)dst;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = addr;
+}
+
+static __always_inline void addr_v6(__u8 *dst, const struct in6_addr *addr)
+{
+	u32 *w = (u32 *)dst;
+
+	w[0] = addr->in6_u.u6_addr32[0];
+	w[1] = addr->in6_u.u6_addr32[1];
+	w[2] = addr->in6_u.u6_addr32[2];
+	w[3] = addr->in6_u.u6_addr32[3];
+}
+
+static __always_inline u32 netns_of(const struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
+static __always_inline u16 local_port(const struct tcp_sock *tp)
+{
+	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline void tuple_fill(struct uc_tuple *t, const struct sock *sk,
+				       const struct tcp_sock *tp)
+{
+	t->family = sk->__sk_common.skc_family;
+	t->netns = netns_of(sk);
+	t->local_port = local_port(tp);
+	t->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	if (t->family == AF_INET) {
+		addr_v4(t->local_addr, sk->__sk_common.skc_rcv_saddr);
+		addr_v4(t->remote_addr, sk->__sk_common.skc_daddr);
+	} else {
+		addr_v6(t->local_addr, &sk->__sk_common.skc_v6_rcv_saddr);
+		addr_v6(t->remote_addr, &sk->__sk_common.skc_v6_daddr);
+	}
+}
+
+static __always_inline void snap_fill(struct uc_snap *s, const struct sock *sk,
+				      const struct tcp_sock *tp, u64 now)
+{
+	s->ts_ns = now;
+	s->write_seq = tp->write_seq;
+	s->snd_una = tp->snd_una;
+	s->rcv_nxt = tp->rcv_nxt;
+	s->copied_seq = tp->copied_seq;
+	s->snd_wnd = tp->snd_wnd;
+	s->err = sk->sk_err;
+}
+
+static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *tp, u8 kind,
+				      u8 state, u32 bytes, s32 err, u64 now)
+{
+	struct uc_event *e = &c->ev[(c->events - 1) & (UC_EVENTS - 1)];
+
+	if (c->events && e->kind == kind && e->exchange == c->x.number &&
+	    (kind == UC_EV_SEND || kind == UC_EV_RECV || kind == UC_EV_RETRANSMIT)) {
+		e->bytes = e->bytes + bytes < bytes ? ~0U : e->bytes + bytes;
+		if (e->count != 0xffff)
+			e->count++;
+	} else {
+		e = &c->ev[__sync_fetch_and_add(&c->events, 1) & (UC_EVENTS - 1)];
+		e->ts_ns = now;
+		e->bytes = bytes;
+		e->count = 1;
+		e->kind = kind;
+		e->exchange = c->x.number;
+	}
+	e->last_ns = now;
+	e->write_seq = tp->write_seq;
+	e->snd_una = tp->snd_una;
+	e->rcv_nxt = tp->rcv_nxt;
+	e->copied_seq = tp->copied_seq;
+	e->state = state;
+	e->err = err;
+}
+
+/* Tells userspace once of each process, so that it can look at it while it lives. */
+static __always_inline void proc_announce(const struct uc_task *t)
+{
+	u32 tgid = t->tgid;
+	u64 *known = bpf_map_lookup_elem(&uc_procs, &tgid), start = t->start_ns;
+	struct uc_rec_proc *rec;
+
+	if (known && *known == start)
+		return;
+	bpf_map_update_elem(&uc_procs, &tgid, &start, BPF_ANY);
+	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
+	if (!rec) {
+		count_lost(UC_LOST_RING_FULL);
+		return;
+	}
+	rec->hdr.version = UC_WIRE_VERSION;
+	rec->hdr.kind = UC_REC_PROC;
+	rec->hdr.size = sizeof(*rec);
+	rec->hdr.ts_ns = bpf_ktime_get_ns();
+	rec->task = *t;
+	bpf_ringbuf_submit(rec, 0);
+}
+
+static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
+{
+	struct uc_heads *heads = bpf_sk_storage_get(&uc_heads, (void *)sk, 0, 0);
+	u32 worker = c->closer.tgid ? c->closer.tgid : c->owner.tgid;
+	struct uc_rec_nginx *rec;
+	struct uc_clients *cl;
+	struct join *j;
+
+	c->flags |= UC_CONN_SHIPPED;
+	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
+	if (!rec) {
+		count_lost(UC_LOST_RING_FULL);
+		goto out;
+	}
+	j = bpf_map_lookup_elem(&uc_joins, &c->key);
+	if (j) {
+		if (j->tracked)
+			c->flags |= UC_CONN_PEER_TRACKED;
+		rec->far = j->owner;
+	} else {
+		__builtin_memset(&rec->far, 0, sizeof(rec->far));
+	}
+	cl = bpf_map_lookup_elem(&uc_workers, &worker);
+	if (cl)
+		rec->clients = *cl;
+	else
+		__builtin_memset(&rec->clients, 0, sizeof(rec->clients));
+	rec->hdr.version = UC_WIRE_VERSION;
+	rec->hdr.kind = UC_REC_NGINX_END;
+	rec->hdr.size = sizeof(*rec);
+	rec->hdr.ts_ns = bpf_ktime_get_ns();
+	bpf_probe_read_kernel(&rec->conn, sizeof(rec->conn), c);
+	/* a NULL source zeroes the destination */
+	bpf_probe_read_kernel(&rec->heads, sizeof(rec->heads), heads);
+	bpf_ringbuf_submit(rec, 0);
+out:
+	if (c->key)
+		bpf_map_delete_elem(&uc_joins, &c->key);
+}
+
+static __always_inline void ship_upstream(struct uc_conn *c)
+{
+	struct uc_rec_upstream *rec;
+
+	c->flags |= UC_CONN_SHIPPED;
+	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
+	if (!rec) {
+		count_lost(UC_LOST_RING_FULL);
+		return;
+	}
+	rec->hdr.version = UC_WIRE_VERSION;
+	rec->hdr.kind = UC_REC_UPSTREAM_END;
+	rec->hdr.size = sizeof(*rec);
+	rec->hdr.ts_ns = bpf_ktime_get_ns();
+	bpf_probe_read_kernel(&rec->conn, sizeof(rec->conn), c);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+static __always_inline bool port_followed(u16 port)
+{
+	if (!cfg_port_count)
+		return true;
+	for (u32 i = 0; i < MAX_PORTS && i < cfg_port_count; i++)
+		if (cfg_ports[i] == port)
+			return true;
+	return false;
+}
+
+static __always_inline struct uc_conn *conn_new(const void *sk)
+{
+	struct uc_conn *c = bpf_sk_storage_get(&uc_conns, (void *)sk, 0,
+					       BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!c)
+		count_lost(UC_LOST_NO_STORAGE);
+	return c;
+}
+
+/* nginx's end: its log, and the storage for its heads. */
+static __always_inline struct uc_conn *conn_new_nginx(const void *sk)
+{
+	struct uc_conn *c;
+
+	if (!bpf_sk_storage_get(&uc_heads, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE)) {
+		count_lost(UC_LOST_NO_STORAGE);
+		return 0;
+	}
+	c = conn_new(sk);
+	if (c)
+		c->flags |= UC_CONN_NGINX;
+	return c;
+}
+
+static __always_inline void exchange_begin(struct uc_conn *c, u64 now)
+{
+	u32 number = c->x.number + 1;
+
+	__builtin_memset(&c->x, 0, sizeof(c->x));
+	c->x.number = number;
+	c->x.idle_ns = c->activity_ns ? now - c->activity_ns : 0;
+}
+
+/*
+ * A send of nginx after response bytes is the next request, unless it goes on
+ * with the body of a request that was answered early. Request lines begin with
+ * a method of at least three capitals; on a connection that does not speak
+ * HTTP/1 every turn is taken as an exchange.
+ */
+static __always_inline bool request_begins(const struct uc_conn *c, const struct uc_heads *h,
+					   const struct user_buf *b)
+{
+	u8 m[3] = {};
+
+	if (!c->x.number)
+		return true;
+	if (!c->x.in_bytes)
+		return false;
+	if (h->request_len && (h->request[0] < 'A' || h->request[0] > 'Z'))
+		return true;
+	if (!b || bpf_probe_read_user(m, sizeof(m), (void *)b->base))
+		return false;
+	return m[0] >= 'A' && m[0] <= 'Z' && m[1] >= 'A' && m[1] <= 'Z' && m[2] >= 'A' &&
+	       m[2] <= 'Z';
+}
+
+static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,
+				       u32 n, u64 now)
+{
+	struct uc_heads *h = bpf_sk_storage_get(&uc_heads, sk, 0, 0);
+	struct user_buf b = {};
+	bool readable;
+
+	if (!h)
+		return;
+	/* within a request only its first send is looked at */
+	if (c->x.number && !c->x.in_bytes)
+		goto count;
+	readable = !user_buf_get(&b);
+	if (request_begins(c, h, readable ? &b : 0)) {
+		exchange_begin(c, now);
+		c->x.out_seq = tp->write_seq - n;
+		c->x.out_first_ns = now;
+		h->request_len = 0;
+		h->response_len = 0;
+		h->response_gap = 0;
+		h->tail_len = 0;
+		if (readable)
+			request_head_read(h, &b, n);
+		else
+			count_lost(UC_LOST_REQUEST_HEAD);
+	}
+count:
+	c->x.out_bytes += n;
+	c->x.out_last_ns = now;
+}
+
+static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,
+					   u32 n, u64 now)
+{
+	struct uc_heads *h = bpf_sk_storage_get(&uc_heads, sk, 0, 0);
+
+	if (!c->x.in_bytes) {
+		c->x.in_seq = tp->copied_seq - n;
+		c->x.in_first_ns = now;
+	}
+	if (h)
+		response_head_read(h, n);
+	c->x.in_bytes += n;
+	c->x.in_last_ns = now;
+}
+
+static __always_inline void upstream_sent(struct uc_conn *c, struct tcp_sock *tp, u32 n, u64 now)
+{
+	if (!c->x.out_bytes) {
+		c->x.out_seq = tp->write_seq - n;
+		c->x.out_first_ns = now;
+	}
+	c->x.out_bytes += n;
+	c->x.out_last_ns = now;
+}
+
+static __always_inline void upstream_received(struct uc_conn *c, struct tcp_sock *tp, u32 n,
+					      u64 now)
+{
+	if (!c->x.number || c->x.out_bytes) {
+		exchange_begin(c, now);
+		c->x.in_seq = tp->copied_seq - n;
+		c->x.in_first_ns = now;
+	}
+	c->x.in_bytes += n;
+	c->x.in_last_ns = now;
+}
+
+/* The process that serves an upstream's socket is the one that reads and writes it. */
+static __always_inline void upstream_owner(struct uc_conn *c)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct join j = { .tracked = 1 };
+
+	if (c->owner.tgid == tgid)
+		return;
+	task_fill_current(&c->owner);
+	j.owner = c->owner;
+	if (bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_EXIST))
+		count_lost(UC_LOST_JOIN_FULL);
+	proc_announce(&c->owner);
+}
+
+#endif

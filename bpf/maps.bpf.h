@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map, and every value that userspace sets before the programs are loaded. */
+#ifndef UPCLOSE_MAPS_BPF_H
+#define UPCLOSE_MAPS_BPF_H
+
+#define MAX_COMMS 8
+#define MAX_PORTS 16
+
+/* The executables whose connections are followed, padded with zeros. */
+const volatile char cfg_comms[MAX_COMMS][UC_COMM_LEN];
+const volatile __u32 cfg_comm_count;
+/* Upstream ports to follow, host order; none: all. */
+const volatile __u16 cfg_ports[MAX_PORTS];
+const volatile __u32 cfg_port_count;
+
+/* What the far end is known by, found by the connection's key. */
+struct join {
+	struct uc_task owner;
+	u32 tracked; /* its socket is on this host and has a log of its own */
+	u32 reserved;
+};
+
+/* A client's connection to nginx: only its end matters. */
+struct client {
+	u32 worker; /* tgid of the worker that read from it, 0 until then */
+	u32 gone;   /* 1: the client left and nginx still holds the socket; 2: closed */
+};
+
+struct port_key {
+	u32 netns;
+	u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} uc_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct uc_conn);
+} uc_conns SEC(".maps");
+
+/* Only nginx's ends carry payload, so it has a storage of its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct uc_heads);
+} uc_heads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct client);
+} uc_clients SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, u64);
+	__type(value, struct join);
+} uc_joins SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct uc_clients);
+} uc_workers SEC(".maps");
+
+/* Processes that userspace has been told of: tgid to start time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u64);
+} uc_procs SEC(".maps");
+
+/* Where nginx listens: an accepted socket on such a port is a client's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct port_key);
+	__type(value, u8);
+} uc_listen SEC(".maps");
+
+/* Adopted connections of nginx, as the far end would see them, to their key. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct uc_tuple);
+	__type(value, u64);
+} uc_adopted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, UC_LOST_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} uc_lost SEC(".maps");
+
+static __always_inline void count_lost(u32 reason)
+{
+	u64 *n = bpf_map_lookup_elem(&uc_lost, &reason);
+
+	if (n)
+		(*n)++;
+}
+
+#endif

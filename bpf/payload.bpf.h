@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The first and last bytes of what a system call sent or received, from the
+ * caller's own buffer: the length tracepoints fire inside the call, where the
+ * task's saved user registers still hold the call's number and arguments.
+ */
+#ifndef UPCLOSE_PAYLOAD_BPF_H
+#define UPCLOSE_PAYLOAD_BPF_H
+
+#if defined(__TARGET_ARCH_x86)
+enum {
+	NR_READ = 0,
+	NR_WRITE = 1,
+	NR_READV = 19,
+	NR_WRITEV = 20,
+	NR_SENDTO = 44,
+	NR_RECVFROM = 45,
+	NR_SENDMSG = 46,
+	NR_RECVMSG = 47
+};
+#define REGS_NR(r)   ((u32)(r)->orig_ax)
+#define REGS_ARG2(r) ((r)->si)
+#define REGS_ARG3(r) ((r)->dx)
+#elif defined(__TARGET_ARCH_arm64)
+enum {
+	NR_READ = 63,
+	NR_WRITE = 64,
+	NR_READV = 65,
+	NR_WRITEV = 66,
+	NR_SENDTO = 206,
+	NR_RECVFROM = 207,
+	NR_SENDMSG = 211,
+	NR_RECVMSG = 212
+};
+#define REGS_NR(r)   ((u32)(r)->syscallno)
+#define REGS_ARG2(r) ((r)->regs[1])
+#define REGS_ARG3(r) ((r)->regs[2])
+#else
+#error "system call numbers and registers are known for x86 and arm64"
+#endif
+
+#define MAX_IOVECS 16
+
+/* The user's layouts, fixed by the ABI. */
+struct user_iovec {
+	u64 base;
+	u64 len;
+};
+
+struct user_msghdr {
+	u64 name;
+	u64 namelen;
+	u64 iov;
+	u64 iovlen;
+};
+
+/* Either one buffer (iovecs == 0) or an array of them. */
+struct user_buf {
+	u64 base;
+	u64 len;
+	u64 iov;
+	u32 iovecs;
+};
+
+static __always_inline int user_buf_get(struct user_buf *b)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct user_msghdr msg;
+	u64 arg2 = REGS_ARG2(regs), arg3 = REGS_ARG3(regs);
+
+	b->iovecs = 0;
+	switch (REGS_NR(regs)) {
+	case NR_READ:
+	case NR_WRITE:
+	case NR_SENDTO:
+	case NR_RECVFROM:
+		b->base = arg2;
+		b->len = arg3;
+		return 0;
+	case NR_READV:
+	case NR_WRITEV:
+		b->iov = arg2;
+		b->iovecs = arg3;
+		break;
+	case NR_SENDMSG:
+	case NR_RECVMSG:
+		if (bpf_probe_read_user(&msg, sizeof(msg), (void *)arg2))
+			return -1;
+		b->iov = msg.iov;
+		b->iovecs = msg.iovlen;
+		break;
+	default: /* sendfile, splice, io_uring: no buffer of the caller's */
+		return -1;
+	}
+	if (!b->iovecs)
+		return -1;
+	/* the first buffer that is not empty */
+	for (u32 i = 0; i < 4 && i < b->iovecs; i++) {
+		struct user_iovec v;
+
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)(b->iov + i * sizeof(v))))
+			return -1;
+		if (v.len) {
+			b->base = v.base;
+			b->len = v.len;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* Where the last of n bytes lies, and how many bytes before it (itself included) lie with it. */
+static __always_inline int user_buf_end(const struct user_buf *b, u32 n, u64 *ret_end, u32 *ret_run)
+{
+	u64 left = n;
+
+	if (!b->iovecs) {
+		*ret_end = b->base + n;
+		*ret_run = n;
+		return 0;
+	}
+	for (u32 i = 0; i < MAX_IOVECS && i < b->iovecs; i++) {
+		struct user_iovec v;
+
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)(b->iov + i * sizeof(v))))
+			return -1;
+		if (left <= v.len) {
+			*ret_end = v.base + left;
+			*ret_run = left;
+			return 0;
+		}
+		left -= v.len;
+	}
+	return -1;
+}
+
+static __always_inline void request_head_read(struct uc_heads *h, const struct user_buf *b, u32 n)
+{
+	u32 len = n;
+
+	if (len > b->len)
+		len = b->len;
+	if (len > UC_REQUEST_HEAD)
+		len = UC_REQUEST_HEAD;
+	if (bpf_probe_read_user(h->request, len, (void *)b->base)) {
+		count_lost(UC_LOST_REQUEST_HEAD);
+		len = 0;
+	}
+	h->request_len = len;
+}
+
+static __always_inline void response_tail_read(struct uc_heads *h, const struct user_buf *b, u32 n)
+{
+	u64 end, old, new = 0;
+	u32 run;
+
+	if (user_buf_end(b, n, &end, &run)) {
+		h->tail_len = 0;
+		return;
+	}
+	if (run > UC_RESPONSE_TAIL)
+		run = UC_RESPONSE_TAIL;
+	if (!run || bpf_probe_read_user(&new, run, (void *)(end - run))) {
+		h->tail_len = 0;
+		return;
+	}
+	if (run == UC_RESPONSE_TAIL || run < n) {
+		/* older bytes are overwritten, or are not its neighbours */
+		*(u64 *)h->tail = new << (8 * (UC_RESPONSE_TAIL - run));
+		h->tail_len = run;
+		return;
+	}
+	old = *(u64 *)h->tail;
+	*(u64 *)h->tail = (old >> (8 * run)) | (new << (8 * (UC_RESPONSE_TAIL - run)));
+	h->tail_len += run;
+	if (h->tail_len > UC_RESPONSE_TAIL)
+		h->tail_len = UC_RESPONSE_TAIL;
+}
+
+/* Appends to the kept head; once bytes were left out, only the tail moves on. */
+static __always_inline void response_head_read(struct uc_heads *h, u32 n)
+{
+	struct user_buf b = {};
+	u32 off = h->response_len, len = n;
+
+	if (user_buf_get(&b)) {
+		count_lost(UC_LOST_RESPONSE_HEAD);
+		h->response_gap = 1;
+		h->tail_len = 0;
+		return;
+	}
+	if (h->response_gap || off > UC_RESPONSE_HEAD_FIRST) {
+		h->response_gap = 1;
+		response_tail_read(h, &b, n);
+		return;
+	}
+	if (len > b.len)
+		len = b.len;
+	if (!off) {
+		if (len > UC_RESPONSE_HEAD_FIRST)
+			len = UC_RESPONSE_HEAD_FIRST;
+	} else if (len > UC_RESPONSE_HEAD_MORE) {
+		len = UC_RESPONSE_HEAD_MORE;
+	}
+	/* the bound as the verifier wants it: off <= FIRST, len <= MORE unless off is 0 */
+	if (off ? bpf_probe_read_user(&h->response[off], len & (2 * UC_RESPONSE_HEAD_MORE - 1),
+				      (void *)b.base) :
+		  bpf_probe_read_user(h->response, len, (void *)b.base)) {
+		count_lost(UC_LOST_RESPONSE_HEAD);
+		len = 0;
+	}
+	h->response_len = off + len;
+	if (len < n) {
+		h->response_gap = 1;
+		response_tail_read(h, &b, n);
+	}
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Processes: who they are, and whether they are ending. */
+#ifndef UPCLOSE_TASK_BPF_H
+#define UPCLOSE_TASK_BPF_H
+
+/* include/linux/sched.h and sched/signal.h; not in BTF, unchanged since 5.10 */
+#define PF_EXITING        0x00000004
+#define PF_KTHREAD        0x00200000
+#define SIGNAL_GROUP_EXIT 0x00000004
+
+static __always_inline bool comm_is_nginx(const char *comm)
+{
+	const u64 *have = (const u64 *)comm;
+
+	for (u32 i = 0; i < MAX_COMMS && i < cfg_comm_count; i++) {
+		const volatile u64 *want = (const volatile u64 *)cfg_comms[i];
+
+		if (have[0] == want[0] && have[1] == want[1])
+			return true;
+	}
+	return false;
+}
+
+/*
+ * exit_code of the task is its own; when the whole group ends, only the first
+ * thread's reason counts, and the last thread is the one that closes the files.
+ */
+static __always_inline void task_fill(struct uc_task *t, struct task_struct *task)
+{
+	struct signal_struct *sig = task->signal;
+	u32 flags = task->flags;
+
+	t->tgid = task->tgid;
+	t->tid = task->pid;
+	t->start_ns = task->group_leader->start_boottime;
+	bpf_probe_read_kernel(t->comm, sizeof(t->comm), task->group_leader->comm);
+	t->flags = 0;
+	t->exit_code = 0;
+	if (flags & PF_KTHREAD)
+		t->flags |= UC_TASK_KTHREAD;
+	if (!(flags & PF_EXITING))
+		return;
+	t->flags |= UC_TASK_EXITING;
+	t->exit_code = task->exit_code;
+	if (!sig)
+		return;
+	if (sig->flags & SIGNAL_GROUP_EXIT) {
+		t->flags |= UC_TASK_GROUP_EXIT;
+		t->exit_code = sig->group_exit_code;
+	}
+	if (sig->oom_mm)
+		t->flags |= UC_TASK_OOM;
+}
+
+static __always_inline void task_fill_current(struct uc_task *t)
+{
+	task_fill(t, bpf_get_current_task_btf());
+	t->cgroup_id = bpf_get_current_cgroup_id();
+}
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The wire between the kernel side and userspace: what one ring-buffer record
+ * holds. The same bytes are stored in recordings, so a change of layout needs a
+ * new UC_WIRE_VERSION. Everything is in host byte order; a recording names its
+ * byte order in its file header.
+ *
+ * Times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns). 0 means "never".
+ * Sequence numbers are raw 32-bit TCP sequence numbers as in struct tcp_sock.
+ */
+#ifndef UPCLOSE_WIRE_H
+#define UPCLOSE_WIRE_H
+
+#ifndef __bpf__
+#include <assert.h>
+#include <linux/types.h>
+#endif
+
+#define UC_WIRE_VERSION 1
+
+#define UC_COMM_LEN 16
+/* Newest events kept per connection end; a power of two. */
+#define UC_EVENTS 32
+/* The request head holds the request line and nginx's own first header lines. */
+#define UC_REQUEST_HEAD 512
+/*
+ * nginx refuses a response header larger than proxy_buffer_size, one page by
+ * default; 3 KiB and more of it are kept, so that the end of nearly every
+ * header is seen. The first read fills at most UC_RESPONSE_HEAD_FIRST bytes, a
+ * later one appends at most UC_RESPONSE_HEAD_MORE.
+ */
+#define UC_RESPONSE_HEAD_FIRST 2048
+#define UC_RESPONSE_HEAD_MORE  1024
+#define UC_RESPONSE_HEAD       (UC_RESPONSE_HEAD_FIRST + UC_RESPONSE_HEAD_MORE)
+#define UC_RESPONSE_TAIL       8
+
+/* Append only: recordings hold these numbers. */
+enum uc_rec_kind {
+	UC_REC_NGINX_END = 1,    /* struct uc_rec_nginx */
+	UC_REC_UPSTREAM_END = 2, /* struct uc_rec_upstream */
+	UC_REC_PROC = 3,         /* struct uc_rec_proc */
+	UC_REC_KIND_MAX
+};
+
+struct uc_rec_hdr {
+	__u16 version; /* UC_WIRE_VERSION */
+	__u16 kind;    /* enum uc_rec_kind */
+	__u32 size;    /* of the whole record, this header included */
+	__u64 ts_ns;   /* when it was sent */
+};
+
+enum uc_event_kind {
+	UC_EV_CONNECT = 1, /* CLOSE to SYN_SENT */
+	UC_EV_ESTABLISHED,
+	UC_EV_ADOPTED,    /* the connection existed already when upclose started */
+	UC_EV_SEND,       /* bytes were taken by the socket; neighbours are merged */
+	UC_EV_RECV,       /* bytes were read by the application; neighbours are merged */
+	UC_EV_EOF,        /* the application read the end of file */
+	UC_EV_FIN,        /* the peer's FIN arrived */
+	UC_EV_RST,        /* the peer's reset arrived */
+	UC_EV_CLOSE,      /* close() or shutdown() of this end */
+	UC_EV_ABORT,      /* the kernel ended the connection; err says why */
+	UC_EV_RETRANSMIT, /* this end sent a segment again */
+	UC_EV_SEND_ERROR, /* a send failed with err */
+	UC_EV_RECV_ERROR, /* a receive failed with err */
+	UC_EV_MAX
+};
+
+struct uc_event {
+	__u64 ts_ns;   /* of the first of the merged events */
+	__u64 last_ns; /* of the last of them */
+	/* the socket's numbers after the (last) event */
+	__u32 write_seq;
+	__u32 snd_una;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 bytes;    /* sent or received by this event; saturates */
+	__u16 count;    /* events merged into this one, at least 1; saturates */
+	__u8 kind;      /* enum uc_event_kind */
+	__u8 state;     /* TCP state at the event, the kernel's number */
+	__u32 exchange; /* number of the exchange it belongs to, 0 before the first */
+	__s32 err;      /* positive errno, or 0 */
+};
+
+/* Local and remote as the end itself sees them; IPv4 is stored IPv4-mapped. */
+struct uc_tuple {
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 family; /* AF_INET or AF_INET6 */
+	__u16 reserved;
+	__u32 netns; /* inode number of the network namespace */
+	__u32 reserved2;
+};
+
+#define UC_TASK_EXITING    0x1 /* PF_EXITING: the process was ending */
+#define UC_TASK_KTHREAD    0x2 /* PF_KTHREAD: not the application itself */
+#define UC_TASK_OOM        0x4 /* signal->oom_mm: chosen by the OOM killer */
+#define UC_TASK_GROUP_EXIT 0x8 /* exit_code is the whole group's */
+
+/* A process; pids are those of the initial pid namespace. */
+struct uc_task {
+	__u32 tgid; /* 0: not known */
+	__u32 tid;
+	__u64 start_ns;  /* boot time at which the process started */
+	__u64 cgroup_id; /* cgroup v2 id, 0 where not known */
+	char comm[UC_COMM_LEN];
+	__u32 flags;     /* UC_TASK_* */
+	__s32 exit_code; /* as in wait(2): low 7 bits signal, next byte exit status */
+};
+
+/* The socket's numbers at one moment. */
+struct uc_snap {
+	__u64 ts_ns; /* 0: the moment did not come */
+	__u32 write_seq;
+	__u32 snd_una;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 snd_wnd;
+	__s32 err; /* sk_err, positive errno */
+};
+
+/*
+ * The newest exchange, by this end's own view. For nginx's end "out" is the
+ * request and "in" the response; for the upstream's end the other way round.
+ */
+struct uc_exchange {
+	__u32 number;  /* 1 for the connection's first that was seen, 0 for none */
+	__u32 out_seq; /* sequence number of the first byte sent in it */
+	__u32 in_seq;  /* sequence number of the first byte received in it */
+	__u32 reserved;
+	__u64 idle_ns; /* from the last activity to its first byte; 0 for the first */
+	__u64 out_first_ns;
+	__u64 out_last_ns;
+	__u64 in_first_ns;
+	__u64 in_last_ns;
+	__u64 out_bytes;
+	__u64 in_bytes;
+};
+
+#define UC_CONN_ADOPTED      0x01 /* existed when upclose started; its past is unseen */
+#define UC_CONN_WAITING      0x02 /* adopted: its last segment with data was one that it sent */
+#define UC_CONN_REUSED       0x04 /* adopted: had carried data both ways before */
+#define UC_CONN_PEER_TRACKED 0x08 /* the other end is on this host and tracked */
+#define UC_CONN_NGINX        0x10 /* nginx's end, not the upstream's */
+#define UC_CONN_SHIPPED      0x20 /* its record was sent; set in every record */
+
+struct uc_conn {
+	__u64 key; /* the client's snd_una << 32 | rcv_nxt when established; joins both ends */
+	__u64 open_ns;
+	__u64 established_ns;
+	__u64 activity_ns; /* newest data sent or received */
+	struct uc_tuple tuple;
+	struct uc_task owner;  /* nginx: who connected; upstream: who last used it */
+	struct uc_task closer; /* who closed this end; tgid 0 when nobody did */
+	struct uc_snap peer;   /* when the peer's FIN or reset arrived */
+	struct uc_snap end;    /* when this end was closed, or the kernel ended it */
+	struct uc_exchange x;
+	__u32 flags;       /* UC_CONN_* */
+	__u32 events;      /* recorded in all; more than UC_EVENTS: the log wrapped */
+	__u32 retransmits; /* segments sent again, SYN included */
+	__u8 peer_closed;  /* 0, UC_EV_FIN or UC_EV_RST: how the peer's close arrived first */
+	__u8 end_state;    /* TCP state that this end left by its close, 0: no local close */
+	__u16 reserved;
+	__u32 read_seq; /* copied_seq after the newest read that was seen */
+	__u32 reserved2;
+	struct uc_event ev[UC_EVENTS]; /* event n is at n % UC_EVENTS */
+};
+
+/* What nginx's worker had to do with its clients when it closed this end. */
+struct uc_clients {
+	__u64 last_recv_ns; /* newest read of this worker from any client */
+	__u64 last_gone_ns; /* newest FIN or reset from a client of this worker */
+	__s32 gone;         /* clients that left and whose socket the worker still held */
+	__u32 known;        /* 0: this worker's client sockets are not seen at all */
+};
+
+struct uc_heads {
+	__u32 request_len;
+	__u32 response_len;
+	__u32 response_gap; /* 1: later response bytes are not in the head */
+	__u32 tail_len;     /* 0 to UC_RESPONSE_TAIL */
+	/* the newest bytes of the response; the last tail_len of tail are valid */
+	__u8 tail[UC_RESPONSE_TAIL];
+	__u8 request[UC_REQUEST_HEAD];
+	__u8 response[UC_RESPONSE_HEAD];
+};
+
+struct uc_rec_nginx {
+	struct uc_rec_hdr hdr;
+	struct uc_conn conn;
+	struct uc_task far; /* the process that used the other end; tgid 0: not known */
+	struct uc_clients clients;
+	struct uc_heads heads;
+};
+
+struct uc_rec_upstream {
+	struct uc_rec_hdr hdr;
+	struct uc_conn conn;
+};
+
+/* First sight of a process that serves an upstream socket. */
+struct uc_rec_proc {
+	struct uc_rec_hdr hdr;
+	struct uc_task task;
+};
+
+/* Why the kernel side could not keep something; index of the per-CPU counters. */
+enum uc_lost {
+	UC_LOST_RING_FULL,    /* a connection end had no room in the ring */
+	UC_LOST_NO_STORAGE,   /* a socket got no log */
+	UC_LOST_JOIN_FULL,    /* the table that finds the other end refused an entry */
+	UC_LOST_REQUEST_HEAD, /* the head of a request could not be read */
+	UC_LOST_RESPONSE_HEAD,
+	UC_LOST_MAX
+};
+
+#ifndef __bpf__
+static_assert(sizeof(struct uc_rec_hdr) == 16, "wire layout");
+static_assert(sizeof(struct uc_event) == 48, "wire layout");
+static_assert(sizeof(struct uc_tuple) == 48, "wire layout");
+static_assert(sizeof(struct uc_task) == 48, "wire layout");
+static_assert(sizeof(struct uc_snap) == 32, "wire layout");
+static_assert(sizeof(struct uc_exchange) == 72, "wire layout");
+static_assert(sizeof(struct uc_conn) == 32 + 48 + 96 + 64 + 72 + 24 + 48 * UC_EVENTS,
+	      "wire layout");
+static_assert((UC_EVENTS & (UC_EVENTS - 1)) == 0, "index is masked");
+#endif
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+#include "options.h"
+#include "recording.h"
+
+static const char usage[] =
+	"Usage: upclose replay [OPTIONS] FILE\n\n"
+	"Judges and prints what 'upclose trace -w FILE' recorded; '-' reads standard input.\n\n";
+
+static bool enough(void *ctx)
+{
+	return uc_engine_done(ctx);
+}
+
+static int replay(FILE *in, const char *name, const struct uc_output_options *o)
+{
+	struct uc_engine *engine = NULL;
+	struct uc_replay_end end;
+	struct uc_frames frames;
+	char why[UC_REPLAY_WHY];
+	bool flagged;
+	int err;
+
+	if (uc_engine_new(&o->engine, &engine)) {
+		uc_error("out of memory");
+		return UC_EXIT_FAILED;
+	}
+	frames = uc_engine_frames(engine);
+	err = uc_replay(in, &frames, enough, engine, &end, why);
+	uc_engine_finish(engine, end.duration_ns, end.end_wall_ns);
+	if (uc_engine_error(engine))
+		uc_error("cannot write to standard output: %s", strerror(-uc_engine_error(engine)));
+	if (err)
+		uc_error("%s: %s", name, err == -EBADMSG ? why : strerror(-err));
+	err = err ? err : uc_engine_error(engine);
+	flagged = uc_engine_totals(engine).flagged;
+	uc_engine_free(engine);
+	if (err)
+		return UC_EXIT_FAILED;
+	return o->exit_code && flagged ? UC_EXIT_FOUND : UC_EXIT_DONE;
+}
+
+int uc_cmd_replay(int argc, char **argv)
+{
+	static const struct option longs[] = { UC_OUTPUT_LONG,
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
+	struct uc_output_options o;
+	int opt, status;
+	FILE *in;
+
+	uc_output_init(&o);
+	while ((opt = getopt_long(argc, argv, UC_OUTPUT_SHORT "h", longs, NULL)) != -1) {
+		int known = uc_output_option(&o, opt, optarg);
+
+		if (opt == 'h') {
+			printf("%s%s", usage, uc_output_help);
+			return UC_EXIT_DONE;
+		}
+		if (known > 0)
+			continue;
+		uc_note("'upclose replay --help' has the options");
+		return UC_EXIT_USAGE;
+	}
+	if (argc - optind != 1) {
+		uc_error("%s; see 'upclose replay --help'",
+			 argc == optind ?
+				 "which recording? Name a file made with 'upclose trace -w FILE'" :
+				 "one recording at a time");
+		return UC_EXIT_USAGE;
+	}
+	o.engine.sink = &o.sink;
+	in = strcmp(argv[optind], "-") ? fopen(argv[optind], "rb") : stdin;
+	if (!in) {
+		uc_error("%s: %s", argv[optind], strerror(errno));
+		return UC_EXIT_FAILED;
+	}
+	status = replay(in, argv[optind], &o);
+	fclose(in);
+	return status;
+}

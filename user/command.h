@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The subcommands: argv[0] is the command's name; each returns an exit status. */
+#ifndef UPCLOSE_COMMAND_H
+#define UPCLOSE_COMMAND_H
+
+int uc_cmd_trace(int argc, char **argv);
+int uc_cmd_replay(int argc, char **argv);
+int uc_cmd_hooks(int argc, char **argv);
+
+#endif

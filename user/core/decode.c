@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/decode.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool comm_valid(const char comm[UC_COMM_LEN])
+{
+	return memchr(comm, '\0', UC_COMM_LEN);
+}
+
+static bool task_valid(const struct uc_task *t)
+{
+	return comm_valid(t->comm);
+}
+
+static bool events_valid(const struct uc_conn *c)
+{
+	unsigned kept = c->events < UC_EVENTS ? c->events : UC_EVENTS;
+
+	for (unsigned i = 0; i < kept; i++) {
+		const struct uc_event *e = &c->ev[i];
+
+		if (!e->kind || e->kind >= UC_EV_MAX || !e->count)
+			return false;
+	}
+	return true;
+}
+
+static bool conn_valid(const struct uc_conn *c, bool nginx)
+{
+	if (c->tuple.family != AF_INET && c->tuple.family != AF_INET6)
+		return false;
+	if (c->peer_closed && c->peer_closed != UC_EV_FIN && c->peer_closed != UC_EV_RST)
+		return false;
+	if (!(c->flags & UC_CONN_NGINX) == nginx)
+		return false;
+	return task_valid(&c->owner) && task_valid(&c->closer) && events_valid(c);
+}
+
+static bool heads_valid(const struct uc_heads *h)
+{
+	return h->request_len <= UC_REQUEST_HEAD && h->response_len <= UC_RESPONSE_HEAD &&
+	       h->tail_len <= UC_RESPONSE_TAIL && h->response_gap <= 1;
+}
+
+static bool nginx_valid(const struct uc_record *r)
+{
+	return conn_valid(&r->nginx.conn, true) && task_valid(&r->nginx.far) &&
+	       heads_valid(&r->nginx.heads);
+}
+
+static bool upstream_valid(const struct uc_record *r)
+{
+	return conn_valid(&r->upstream.conn, false);
+}
+
+static bool proc_valid(const struct uc_record *r)
+{
+	return task_valid(&r->proc.task);
+}
+
+static const struct {
+	size_t size;
+	bool (*valid)(const struct uc_record *r);
+} kinds[UC_REC_KIND_MAX] = {
+	[UC_REC_NGINX_END] = { sizeof(struct uc_rec_nginx), nginx_valid },
+	[UC_REC_UPSTREAM_END] = { sizeof(struct uc_rec_upstream), upstream_valid },
+	[UC_REC_PROC] = { sizeof(struct uc_rec_proc), proc_valid },
+};
+
+int uc_decode(const void *buf, size_t len, struct uc_record *ret)
+{
+	struct uc_rec_hdr hdr;
+
+	if (len < sizeof(hdr))
+		return -EBADMSG;
+	memcpy(&hdr, buf, sizeof(hdr));
+	if (hdr.version != UC_WIRE_VERSION)
+		return -EPROTO;
+	if (hdr.kind >= UC_REC_KIND_MAX || !kinds[hdr.kind].valid)
+		return -EPROTO;
+	if (hdr.size != kinds[hdr.kind].size || len != hdr.size)
+		return -EBADMSG;
+	memcpy(ret, buf, len);
+	return kinds[hdr.kind].valid(ret) ? 0 : -EINVAL;
+}

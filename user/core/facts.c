@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/facts.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* nginx handles a client's end within one turn of its event loop; a busy worker's turn is long. */
+#define CLIENT_RECENT_NS 200000000ULL
+/* A timer fires in a turn of its own; a client's bytes this shortly before may have caused the close. */
+#define CLIENT_QUIET_NS 20000000ULL
+
+/* TCP_SYN_SENT of include/net/tcp_states.h */
+#define STATE_SYN_SENT 2
+
+/* a after b, in sequence space */
+static bool seq_after(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static void facts_end(struct uc_facts *f)
+{
+	const struct uc_conn *c = f->nginx;
+
+	f->established = c->established_ns || f->adopted;
+	f->err = c->end.err ? c->end.err : c->peer.err;
+	f->nginx_exiting = c->closer.flags & UC_TASK_EXITING;
+	f->end_ns = c->peer.ts_ns ? c->peer.ts_ns : c->end.ts_ns;
+	if (!f->established) {
+		f->closed_by = UC_CLOSED_BY_UNKNOWN;
+		f->close = UC_CLOSE_NONE;
+		if (f->err == ECONNREFUSED || c->peer_closed == UC_EV_RST) {
+			f->closed_by = UC_CLOSED_BY_UPSTREAM;
+			f->close = UC_CLOSE_REFUSED;
+		} else if (f->err == ETIMEDOUT) {
+			f->close = UC_CLOSE_TIMEOUT;
+		} else if (f->err == EHOSTUNREACH || f->err == ENETUNREACH || f->err == EACCES ||
+			   f->err == EPERM) {
+			f->close = UC_CLOSE_UNREACHABLE;
+		} else if (c->end_state == STATE_SYN_SENT) {
+			f->closed_by = UC_CLOSED_BY_NGINX;
+			f->close = UC_CLOSE_TIMEOUT;
+		}
+		return;
+	}
+	if (c->peer_closed) {
+		f->closed_by = UC_CLOSED_BY_UPSTREAM;
+		f->close = c->peer_closed == UC_EV_FIN ? UC_CLOSE_FIN : UC_CLOSE_RST;
+	} else if (c->end_state) {
+		f->closed_by = UC_CLOSED_BY_NGINX;
+		/* close() with unread bytes answers with a reset (RFC 2525, section 2.17) */
+		f->close = f->unread_by_nginx ? UC_CLOSE_RST : UC_CLOSE_FIN;
+	} else if (f->err == ETIMEDOUT) {
+		f->close = UC_CLOSE_TIMEOUT;
+	} else if (f->err == EHOSTUNREACH || f->err == ENETUNREACH) {
+		f->close = UC_CLOSE_UNREACHABLE;
+	}
+}
+
+static void facts_clients(struct uc_facts *f, const struct uc_clients *cl)
+{
+	uint64_t closed = f->nginx->end.ts_ns;
+
+	if (!cl->known || !closed)
+		return;
+	f->client_gone = cl->gone > 0 && cl->last_gone_ns <= closed &&
+			 closed - cl->last_gone_ns < CLIENT_RECENT_NS;
+	f->client_quiet = cl->gone <= 0 && (cl->last_recv_ns > closed ||
+					    closed - cl->last_recv_ns > CLIENT_QUIET_NS);
+}
+
+static bool looks_like_tls(const uint8_t *p, size_t n)
+{
+	/* TLS record: type 20 to 23, version 3.x (RFC 8446, section 5.1) */
+	return n >= 3 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 && p[2] <= 4;
+}
+
+static void facts_request(struct uc_facts *f, const struct uc_heads *h)
+{
+	const struct uc_exchange *x = &f->nginx->x;
+
+	f->request_bytes = x->out_bytes;
+	f->number = f->adopted ? 0 : x->number;
+	f->reused = x->number > 1 || (f->adopted && f->nginx->flags & UC_CONN_REUSED);
+	f->idle_known = f->reused && x->idle_ns;
+	f->idle_ns = x->idle_ns;
+	uc_http_request(h->request, h->request_len, &f->request);
+	f->tls = looks_like_tls(h->request, h->request_len);
+	f->opaque = f->request.state == UC_HEAD_INVALID ||
+		    (f->request.state == UC_HEAD_EMPTY && x->out_bytes);
+	if (f->opaque)
+		f->number = 0;
+	if (f->request.state == UC_HEAD_COMPLETE && f->request.framing != UC_FRAMING_CHUNKED)
+		f->request_cut = x->out_bytes < f->request.head_len + f->request.length;
+}
+
+/* What had been acknowledged of the request when the peer closed, or when nginx did. */
+static void facts_acknowledged(struct uc_facts *f)
+{
+	const struct uc_conn *c = f->nginx;
+	const struct uc_snap *s = c->peer.ts_ns ? &c->peer : &c->end;
+	uint32_t start = c->x.out_seq;
+
+	if (!s->ts_ns || !c->x.out_bytes)
+		return;
+	f->unacked_known = true;
+	if (!seq_after(s->write_seq, start)) {
+		f->sent_after_fin = c->peer_closed == UC_EV_FIN;
+		f->unacked_bytes = c->x.out_bytes;
+		return;
+	}
+	f->unacked_bytes = s->write_seq - (seq_after(s->snd_una, start) ? s->snd_una : start);
+}
+
+static enum uc_response_state body_state(struct uc_facts *f, const struct uc_heads *h)
+{
+	const uint8_t *tail = h->tail + UC_RESPONSE_TAIL - h->tail_len;
+
+	switch (uc_http_body(&f->response, h->response, h->response_len, f->response_bytes, tail,
+			     h->tail_len, &f->missing_bytes)) {
+	case UC_BODY_COMPLETE:
+		/* only a FIN ends it well (RFC 9112, section 6.3) */
+		if (f->response.framing == UC_FRAMING_CLOSE && f->close != UC_CLOSE_FIN)
+			return UC_RESPONSE_BODY;
+		if (f->response.framing == UC_FRAMING_CLOSE &&
+		    f->closed_by != UC_CLOSED_BY_UPSTREAM)
+			return UC_RESPONSE_BODY;
+		return UC_RESPONSE_COMPLETE;
+	case UC_BODY_SHORT:
+		return f->response.state == UC_HEAD_PARTIAL &&
+				       f->response_bytes == h->response_len ?
+			       UC_RESPONSE_HEADER :
+			       UC_RESPONSE_BODY;
+	case UC_BODY_UNKNOWN:
+		break;
+	}
+	return UC_RESPONSE_UNKNOWN;
+}
+
+static enum uc_response_state response_state(struct uc_facts *f, const struct uc_heads *h)
+{
+	if (!f->response_bytes)
+		return UC_RESPONSE_NONE;
+	if (f->opaque || !h->response_len)
+		return UC_RESPONSE_UNKNOWN;
+	uc_http_response(h->response, h->response_len, f->request.method, f->request.method_len,
+			 &f->response);
+	if (f->response.state == UC_HEAD_INVALID)
+		return UC_RESPONSE_NOT_HTTP;
+	if (f->response.framing == UC_FRAMING_UPGRADE && f->response.state == UC_HEAD_COMPLETE)
+		return UC_RESPONSE_UPGRADED;
+	return body_state(f, h);
+}
+
+static void facts_response(struct uc_facts *f, const struct uc_heads *h)
+{
+	f->response_bytes = f->nginx->x.in_bytes;
+	f->response_state = response_state(f, h);
+	f->persistent = !f->request.close && !f->response.close;
+}
+
+static enum uc_phase phase_of(const struct uc_facts *f)
+{
+	if (!f->established)
+		return UC_PHASE_CONNECT;
+	if (!f->exchange)
+		return f->adopted || f->reused ? UC_PHASE_IDLE : UC_PHASE_REQUEST;
+	switch (f->response_state) {
+	case UC_RESPONSE_NONE:
+		return f->request_cut ? UC_PHASE_REQUEST : UC_PHASE_RESPONSE_HEADER;
+	case UC_RESPONSE_HEADER:
+	case UC_RESPONSE_NOT_HTTP:
+		return UC_PHASE_RESPONSE_HEADER;
+	case UC_RESPONSE_BODY:
+	case UC_RESPONSE_UPGRADED:
+	case UC_RESPONSE_UNKNOWN:
+		return UC_PHASE_RESPONSE_BODY;
+	case UC_RESPONSE_COMPLETE:
+		break;
+	}
+	return UC_PHASE_IDLE;
+}
+
+/* The FIN takes a sequence number of its own. */
+static uint32_t unread_at(const struct uc_snap *s, bool fin)
+{
+	uint32_t n = s->rcv_nxt - s->copied_seq;
+
+	if (!s->ts_ns || (int32_t)n <= 0)
+		return 0;
+	return fin ? n - 1 : n;
+}
+
+static void facts_upstream(struct uc_facts *f)
+{
+	const struct uc_conn *u = f->upstream;
+	const struct uc_snap *s = u->end.ts_ns ? &u->end : &u->peer;
+	uint32_t start = f->nginx->x.out_seq;
+
+	f->upstream_closed = u->end_state;
+	f->unread_bytes = unread_at(s, u->peer_closed == UC_EV_FIN);
+	if (!f->exchange || f->exchange_unseen)
+		return;
+	f->got_none = !seq_after(s->rcv_nxt, start);
+	f->read_none = !seq_after(s->copied_seq, start);
+}
+
+void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
+{
+	const struct uc_conn *c = &pair->nginx.conn;
+
+	memset(f, 0, sizeof(*f));
+	f->nginx = c;
+	f->upstream = pair->has_upstream ? &pair->upstream.conn : NULL;
+	f->upstream_missing = pair->upstream_missing;
+	f->adopted = c->flags & UC_CONN_ADOPTED;
+	f->log_wrapped = c->events > UC_EVENTS;
+	f->unread_by_nginx = unread_at(&c->end, c->peer_closed == UC_EV_FIN);
+	facts_end(f);
+	facts_clients(f, &pair->nginx.clients);
+	f->exchange = c->x.number;
+	if (f->adopted && (!c->x.number || !c->x.out_bytes) && c->flags & UC_CONN_WAITING) {
+		/* its request went out before; the response, if any came, was not asked for in sight */
+		f->exchange = true;
+		f->exchange_unseen = true;
+	}
+	facts_request(f, &pair->nginx.heads);
+	facts_acknowledged(f);
+	facts_response(f, &pair->nginx.heads);
+	f->phase = phase_of(f);
+	if (f->upstream)
+		facts_upstream(f);
+	if (c->x.out_last_ns && f->end_ns > c->x.out_last_ns)
+		f->waited_ns = f->end_ns - c->x.out_last_ns;
+	if (c->activity_ns && f->end_ns > c->activity_ns)
+		f->stalled_ns = f->end_ns - c->activity_ns;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is known of one ended connection, computed once from its one or two
+ * records. A verdict is a choice among facts; a sink prints facts.
+ *
+ * Sequence numbers of nginx's end and of the upstream's count the same bytes:
+ * what nginx has as write_seq arrives as rcv_nxt. Order between the ends and
+ * "did the request arrive" come from them, never from clocks.
+ */
+#ifndef UPCLOSE_CORE_FACTS_H
+#define UPCLOSE_CORE_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/http.h"
+#include "core/join.h"
+#include "core/vocabulary.h"
+
+/* Where the response of the newest exchange stands. */
+enum uc_response_state {
+	UC_RESPONSE_NONE,     /* not a byte was read */
+	UC_RESPONSE_HEADER,   /* within the header */
+	UC_RESPONSE_BODY,     /* header complete, body short */
+	UC_RESPONSE_COMPLETE, /* all of it */
+	UC_RESPONSE_UPGRADED, /* 101: bytes that are no longer HTTP */
+	UC_RESPONSE_NOT_HTTP, /* bytes that are no HTTP/1 header */
+	UC_RESPONSE_UNKNOWN,  /* bytes came; those that would tell were not kept */
+};
+
+struct uc_facts {
+	const struct uc_conn *nginx;
+	const struct uc_conn *upstream; /* NULL: its end is not known */
+
+	/* how much was seen */
+	bool adopted;          /* existed before upclose */
+	bool exchange;         /* there is an exchange to speak of */
+	bool exchange_unseen;  /* adopted in its middle: its request was not seen */
+	bool upstream_missing; /* its end is on this host, and its record did not come */
+	bool log_wrapped;      /* older events were overwritten */
+	bool opaque;           /* not HTTP/1, or encrypted, or the head was not readable */
+	bool tls;              /* the first bytes were a TLS handshake or record */
+
+	/* how it ended */
+	bool established;
+	enum uc_closed_by closed_by;
+	enum uc_close close;
+	enum uc_phase phase;
+	int err;         /* errno that the kernel ended nginx's socket with, or 0 */
+	uint64_t end_ns; /* when the first of both ends was closed, as nginx's host saw it */
+	bool nginx_exiting;
+	bool client_gone;  /* a client of this worker had just left, its socket was still open */
+	bool client_quiet; /* no client of this worker did anything just before */
+
+	/* the newest exchange */
+	uint32_t number; /* 0: not known */
+	bool reused;
+	bool idle_known;
+	uint64_t idle_ns;
+	uint64_t waited_ns;  /* from the request's last send to the end */
+	uint64_t stalled_ns; /* from the last byte either way to the end */
+	struct uc_request_head request;
+	uint64_t request_bytes;
+	bool request_cut; /* known: nginx had not yet sent all of it */
+	bool unacked_known;
+	uint32_t unacked_bytes; /* of this request, when the peer's close arrived (or nginx closed) */
+	bool sent_after_fin;    /* the request was written after the FIN had arrived */
+	struct uc_response_head response;
+	enum uc_response_state response_state;
+	uint64_t response_bytes;
+	uint64_t missing_bytes; /* BODY with a Content-Length */
+	bool persistent;        /* both sides meant to keep the connection */
+	uint32_t unread_by_nginx;
+
+	/* the upstream's end when it closed; only with upstream */
+	bool upstream_closed; /* by close() or exit, not by a reset or nginx's FIN */
+	bool got_none;        /* no byte of the request had arrived */
+	bool read_none;       /* the application had read no byte of it */
+	uint32_t unread_bytes;
+};
+
+/* heads must be those of pair->nginx; *ret points into pair. */
+void uc_facts(const struct uc_pair *pair, struct uc_facts *ret);
+
+#endif

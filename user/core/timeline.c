@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/timeline.h"
+
+#include <stdlib.h>
+
+static bool seq_after(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static void collect(const struct uc_conn *c, bool upstream, struct uc_timeline *t)
+{
+	uint32_t first = c->events > UC_EVENTS ? c->events - UC_EVENTS : 0;
+
+	t->cut |= first != 0;
+	for (uint32_t i = first; i != c->events; i++) {
+		const struct uc_event *e = &c->ev[i & (UC_EVENTS - 1)];
+
+		t->at[t->count++] = (struct uc_moment){ e, e->ts_ns, upstream };
+	}
+}
+
+/* True when m could only come to be after the first byte of that send was written. */
+static bool knows_of(const struct uc_moment *m, const struct uc_moment *send)
+{
+	uint32_t start = send->event->write_seq - send->event->bytes;
+
+	if (m == send)
+		return false;
+	if (m->upstream == send->upstream) {
+		if (m->event->kind == UC_EV_SEND || m->event->kind == UC_EV_RECV)
+			return false;
+		return seq_after(m->event->write_seq, start);
+	}
+	return seq_after(m->event->rcv_nxt, start);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct uc_moment *x = a, *y = b;
+
+	if (x->ts_ns != y->ts_ns)
+		return x->ts_ns < y->ts_ns ? -1 : 1;
+	/* moved before its effect: the cause goes first */
+	if ((x->event->kind == UC_EV_SEND) != (y->event->kind == UC_EV_SEND))
+		return x->event->kind == UC_EV_SEND ? -1 : 1;
+	return 0;
+}
+
+void uc_timeline(const struct uc_conn *nginx, const struct uc_conn *upstream, struct uc_timeline *t)
+{
+	t->count = 0;
+	t->cut = false;
+	collect(nginx, false, t);
+	if (upstream)
+		collect(upstream, true, t);
+	for (size_t i = 0; i < t->count; i++) {
+		struct uc_moment *send = &t->at[i];
+
+		if (send->event->kind != UC_EV_SEND)
+			continue;
+		for (size_t k = 0; k < t->count; k++) {
+			uint64_t knew_ns = t->at[k].event->last_ns;
+
+			if (knew_ns < send->ts_ns && knows_of(&t->at[k], send))
+				send->ts_ns = knew_ns;
+		}
+	}
+	qsort(t->at, t->count, sizeof(t->at[0]), by_time);
+}

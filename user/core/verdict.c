@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One table, read from the top: the first row whose condition holds is the
+ * answer. A row may rely on every row above it having said no. New verdict, new row.
+ */
+#include "core/verdict.h"
+
+#include <errno.h>
+
+#define MS 1000000ULL
+
+typedef bool (*condition)(const struct uc_facts *f);
+
+/* ---- no connection ---- */
+
+static bool refused(const struct uc_facts *f)
+{
+	return !f->established && f->close == UC_CLOSE_REFUSED;
+}
+
+static bool connect_unreachable(const struct uc_facts *f)
+{
+	return !f->established && f->close == UC_CLOSE_UNREACHABLE;
+}
+
+static bool connect_nginx_exited(const struct uc_facts *f)
+{
+	return !f->established && f->closed_by == UC_CLOSED_BY_NGINX && f->nginx_exiting;
+}
+
+static bool connect_client_gone(const struct uc_facts *f)
+{
+	return !f->established && f->closed_by == UC_CLOSED_BY_NGINX && f->client_gone;
+}
+
+/* The SYN was repeated, or nothing but nginx's own timer can have ended the wait. */
+static bool connect_timeout(const struct uc_facts *f)
+{
+	return !f->established && f->close == UC_CLOSE_TIMEOUT &&
+	       (f->err == ETIMEDOUT || f->nginx->retransmits || f->client_quiet);
+}
+
+static bool connect_timeout_likely(const struct uc_facts *f)
+{
+	return !f->established && f->close == UC_CLOSE_TIMEOUT;
+}
+
+/* Set back to CLOSE within connect() without an error from the network: no free local port. */
+static bool connect_local(const struct uc_facts *f)
+{
+	return !f->established && !f->err && f->nginx->open_ns &&
+	       f->closed_by == UC_CLOSED_BY_UNKNOWN;
+}
+
+static bool never_established(const struct uc_facts *f)
+{
+	return !f->established;
+}
+
+/* ---- the far process ended ---- */
+
+static bool upstream_exited(const struct uc_facts *f)
+{
+	return f->closed_by == UC_CLOSED_BY_UPSTREAM && f->upstream && f->upstream_closed &&
+	       f->upstream->closer.flags & UC_TASK_EXITING &&
+	       !(f->upstream->closer.flags & UC_TASK_KTHREAD);
+}
+
+static bool open_exchange(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state != UC_RESPONSE_COMPLETE &&
+	       f->response_state != UC_RESPONSE_UPGRADED &&
+	       f->response_state != UC_RESPONSE_UNKNOWN;
+}
+
+static bool died_oom(const struct uc_facts *f)
+{
+	return open_exchange(f) && upstream_exited(f) && f->upstream->closer.flags & UC_TASK_OOM;
+}
+
+static bool died_signal(const struct uc_facts *f)
+{
+	return open_exchange(f) && upstream_exited(f) && (f->upstream->closer.exit_code & 0x7f);
+}
+
+static bool died_exit(const struct uc_facts *f)
+{
+	return open_exchange(f) && upstream_exited(f);
+}
+
+/* ---- nothing was going on ---- */
+
+static bool unseen_and_idle(const struct uc_facts *f)
+{
+	return f->adopted && !f->exchange;
+}
+
+static bool never_used(const struct uc_facts *f)
+{
+	return !f->exchange && f->closed_by == UC_CLOSED_BY_NGINX && !f->nginx->x.in_bytes;
+}
+
+static bool upgraded(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_UPGRADED;
+}
+
+static bool complete_and_kept(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_COMPLETE && f->persistent;
+}
+
+static bool complete(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_COMPLETE;
+}
+
+/* Encrypted, or another protocol: an answer came, and where it ended cannot be read. */
+static bool opaque_answered(const struct uc_facts *f)
+{
+	return f->opaque && f->response_bytes;
+}
+
+/* A header longer than what is kept of it, and no framing in the kept part that says otherwise. */
+static bool long_header(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_UNKNOWN && f->response.status;
+}
+
+/* ---- nginx closed ---- */
+
+static bool by_nginx(const struct uc_facts *f)
+{
+	return f->closed_by == UC_CLOSED_BY_NGINX;
+}
+
+static bool nginx_exited(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->nginx_exiting;
+}
+
+static bool client_gone(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->client_gone;
+}
+
+/* nginx closed as soon as bytes had come that are no acceptable header: no timer, no client. */
+static bool response_rejected(const struct uc_facts *f)
+{
+	return by_nginx(f) &&
+	       (f->response_state == UC_RESPONSE_HEADER ||
+		f->response_state == UC_RESPONSE_NOT_HTTP) &&
+	       f->stalled_ns < 50 * MS;
+}
+
+static bool body_rejected(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->response_state == UC_RESPONSE_BODY && f->stalled_ns < 50 * MS;
+}
+
+static bool stuck_sending(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->response_state == UC_RESPONSE_NONE && f->stalled_ns >= 50 * MS &&
+	       f->request_cut;
+}
+
+static bool timer_alone(const struct uc_facts *f)
+{
+	return f->client_quiet && f->stalled_ns >= 50 * MS;
+}
+
+static bool send_timeout(const struct uc_facts *f)
+{
+	return stuck_sending(f) && timer_alone(f);
+}
+
+/* Timeouts are set in whole seconds nearly always; a client's leaving knows no such rhythm. */
+static bool in_whole_seconds(const struct uc_facts *f)
+{
+	return f->stalled_ns >= 990 * MS && (f->stalled_ns + 10 * MS) % (1000 * MS) < 60 * MS;
+}
+
+static bool send_timeout_likely(const struct uc_facts *f)
+{
+	return stuck_sending(f) && in_whole_seconds(f);
+}
+
+static bool read_timeout(const struct uc_facts *f)
+{
+	return by_nginx(f) && !f->request_cut && timer_alone(f);
+}
+
+static bool read_timeout_likely(const struct uc_facts *f)
+{
+	return by_nginx(f) && !f->request_cut && in_whole_seconds(f);
+}
+
+static bool nginx_closed(const struct uc_facts *f)
+{
+	return by_nginx(f);
+}
+
+/* ---- the upstream closed in the middle of an exchange ---- */
+
+static bool by_upstream(const struct uc_facts *f)
+{
+	return f->closed_by == UC_CLOSED_BY_UPSTREAM;
+}
+
+static bool short_of_length(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY &&
+	       f->response.framing == UC_FRAMING_LENGTH;
+}
+
+static bool short_of_last_chunk(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY &&
+	       f->response.framing == UC_FRAMING_CHUNKED;
+}
+
+static bool reset_in_body(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY;
+}
+
+static bool header_cut(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_HEADER;
+}
+
+static bool not_http(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_NOT_HTTP;
+}
+
+static bool unanswered(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->exchange && f->response_state == UC_RESPONSE_NONE;
+}
+
+static bool unanswered_unseen(const struct uc_facts *f)
+{
+	return unanswered(f) && f->exchange_unseen;
+}
+
+/*
+ * A FIN carries the acknowledgement of all that the peer's kernel had; a reset
+ * does not advance snd_una, so an unacknowledged request proves nothing there.
+ */
+static bool arrived_too_late(const struct uc_facts *f)
+{
+	if (f->upstream && f->upstream_closed && f->got_none)
+		return true;
+	return f->close == UC_CLOSE_FIN && f->unacked_known && f->request_bytes &&
+	       f->unacked_bytes == f->request_bytes;
+}
+
+static bool left_unread(const struct uc_facts *f)
+{
+	return f->upstream && f->upstream_closed && f->read_none && !f->got_none;
+}
+
+static bool race_sent_after_fin(const struct uc_facts *f)
+{
+	return unanswered(f) && f->reused && f->sent_after_fin;
+}
+
+static bool race_unacked(const struct uc_facts *f)
+{
+	return unanswered(f) && f->reused && arrived_too_late(f);
+}
+
+static bool race_unread(const struct uc_facts *f)
+{
+	return unanswered(f) && f->reused && left_unread(f);
+}
+
+static bool fresh_sent_after_fin(const struct uc_facts *f)
+{
+	return unanswered(f) && f->sent_after_fin;
+}
+
+static bool fresh_unacked(const struct uc_facts *f)
+{
+	return unanswered(f) && arrived_too_late(f);
+}
+
+static bool fresh_unread(const struct uc_facts *f)
+{
+	return unanswered(f) && left_unread(f);
+}
+
+static bool body_unread(const struct uc_facts *f)
+{
+	return unanswered(f) && f->upstream && f->upstream_closed &&
+	       (f->unread_bytes || f->request_cut) && !f->read_none;
+}
+
+static bool closed_by_living_task(const struct uc_facts *f)
+{
+	return unanswered(f) && f->upstream && f->upstream_closed &&
+	       !(f->upstream->closer.flags & (UC_TASK_KTHREAD | UC_TASK_EXITING));
+}
+
+static bool body_unacked(const struct uc_facts *f)
+{
+	return unanswered(f) && f->close == UC_CLOSE_FIN && f->unacked_known && f->unacked_bytes &&
+	       f->unacked_bytes < f->request_bytes;
+}
+
+static bool had_it_all(const struct uc_facts *f)
+{
+	return unanswered(f) && f->close == UC_CLOSE_FIN && f->unacked_known && !f->unacked_bytes;
+}
+
+static bool reset(const struct uc_facts *f)
+{
+	return unanswered(f) && f->close == UC_CLOSE_RST;
+}
+
+static bool before_any_request(const struct uc_facts *f)
+{
+	return by_upstream(f) && !f->exchange && !f->nginx->x.in_bytes;
+}
+
+static bool unseen_start(const struct uc_facts *f)
+{
+	return f->adopted;
+}
+
+static bool always(const struct uc_facts *f)
+{
+	(void)f;
+	return true;
+}
+
+/* FAR: without the upstream's record, where one should exist, the row is no more than likely. */
+enum { FAR = 1 };
+
+#define PROVEN UC_CONFIDENCE_PROVEN
+#define LIKELY UC_CONFIDENCE_LIKELY
+
+static const struct rule {
+	condition when;
+	enum uc_verdict_id id;
+	enum uc_proof proof;
+	enum uc_confidence confidence;
+	unsigned needs;
+} rules[] = {
+	{ refused, UC_VERDICT_CONNECT_FAILED, UC_PROOF_REFUSED, PROVEN, 0 },
+	{ connect_unreachable, UC_VERDICT_CONNECT_FAILED, UC_PROOF_UNREACHABLE, PROVEN, 0 },
+	{ connect_nginx_exited, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_EXITED, PROVEN, 0 },
+	{ connect_client_gone, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, PROVEN, 0 },
+	{ connect_timeout, UC_VERDICT_CONNECT_FAILED, UC_PROOF_TIMEOUT, PROVEN, 0 },
+	{ connect_timeout_likely, UC_VERDICT_CONNECT_FAILED, UC_PROOF_TIMEOUT, LIKELY, 0 },
+	{ connect_local, UC_VERDICT_CONNECT_FAILED, UC_PROOF_LOCAL, LIKELY, 0 },
+	{ never_established, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
+
+	{ unseen_and_idle, UC_VERDICT_IDLE_CLOSE, UC_PROOF_UNSEEN_START, LIKELY, 0 },
+	{ upgraded, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
+	{ complete_and_kept, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
+	{ complete, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
+	{ opaque_answered, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
+	{ long_header, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, LIKELY, 0 },
+
+	{ died_oom, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_OOM, PROVEN, 0 },
+	{ died_signal, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_SIGNAL, PROVEN, 0 },
+	{ died_exit, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
+
+	{ nginx_exited, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_EXITED, 0, 0 },
+	{ client_gone, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, PROVEN, 0 },
+	{ never_used, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
+	{ response_rejected, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
+	{ body_rejected, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
+	{ send_timeout, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_SEND_TIMEOUT, PROVEN, 0 },
+	{ send_timeout_likely, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_SEND_TIMEOUT, LIKELY, 0 },
+	{ read_timeout, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, PROVEN, 0 },
+	{ read_timeout_likely, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, LIKELY, 0 },
+	{ nginx_closed, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
+
+	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, 0 },
+	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, 0 },
+	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, 0 },
+	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, 0 },
+	{ not_http, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, 0 },
+
+	{ unanswered_unseen, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_UNSEEN_START, LIKELY, 0 },
+	{ race_sent_after_fin, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_SENT_AFTER_FIN, PROVEN, FAR },
+	{ race_unacked, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNACKED, PROVEN, FAR },
+	{ race_unread, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNREAD, PROVEN, 0 },
+	{ body_unread, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNREAD, PROVEN, 0 },
+	{ fresh_sent_after_fin, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_SENT_AFTER_FIN, PROVEN, FAR },
+	{ fresh_unacked, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNACKED, PROVEN, FAR },
+	{ fresh_unread, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNREAD, PROVEN, 0 },
+	{ closed_by_living_task, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, PROVEN, 0 },
+	{ body_unacked, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNACKED, LIKELY, 0 },
+	/* from nginx's side alone a death looks the same */
+	{ had_it_all, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_ACKED, LIKELY, 0 },
+	{ reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, FAR },
+	{ before_any_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NONE, LIKELY, 0 },
+
+	{ unseen_start, UC_VERDICT_UNKNOWN, UC_PROOF_UNSEEN_START, 0, 0 },
+	{ always, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
+};
+
+struct uc_verdict uc_verdict(const struct uc_facts *f)
+{
+	const struct rule *r = rules;
+	struct uc_verdict v;
+
+	while (!r->when(f))
+		r++;
+	v.id = r->id;
+	v.proof = r->proof;
+	v.confidence = r->id == UC_VERDICT_UNKNOWN ? UC_CONFIDENCE_UNKNOWN : r->confidence;
+	v.flagged = uc_verdict_flagged(r->id);
+	v.lossy = f->upstream_missing;
+	if (v.confidence == UC_CONFIDENCE_PROVEN && r->needs & FAR && f->upstream_missing)
+		v.confidence = UC_CONFIDENCE_LIKELY;
+	if (v.confidence == UC_CONFIDENCE_PROVEN && f->exchange_unseen)
+		v.confidence = UC_CONFIDENCE_LIKELY;
+	return v;
+}
+
+void uc_exit_of(const struct uc_task *t, int *ret_status, int *ret_signal)
+{
+	*ret_status = -1;
+	*ret_signal = -1;
+	if (!(t->flags & UC_TASK_EXITING))
+		return;
+	if (t->exit_code & 0x7f)
+		*ret_signal = t->exit_code & 0x7f;
+	else
+		*ret_status = t->exit_code >> 8 & 0xff;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/decode.h"
+#include "core/join.h"
+
+/* Ends held at once; each is at most a record's size. */
+#define JOIN_CAPACITY 4096
+/* Newest processes known; a power of two. */
+#define PROCS 1024
+
+struct uc_engine {
+	struct uc_engine_config cfg;
+	struct uc_join *join;
+	struct uc_totals totals;
+	uint64_t printed;
+	int error;
+	int64_t wall_offset_ns;
+	struct uc_proc procs[PROCS];
+	size_t proc_count; /* ever learned */
+	/* too large for a stack */
+	struct uc_record record;
+	struct uc_pair pair;
+	struct uc_facts facts;
+	struct uc_timeline timeline;
+};
+
+int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret)
+{
+	struct uc_engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	if (uc_join_new(JOIN_CAPACITY, &e->join)) {
+		free(e);
+		return -ENOMEM;
+	}
+	e->cfg = *cfg;
+	*ret = e;
+	return 0;
+}
+
+void uc_engine_free(struct uc_engine *e)
+{
+	if (!e)
+		return;
+	uc_join_free(e->join);
+	free(e);
+}
+
+static const char *exe_of(const struct uc_engine *e, const struct uc_task *t)
+{
+	size_t kept = e->proc_count < PROCS ? e->proc_count : PROCS;
+
+	for (size_t i = 1; t->tgid && i <= kept; i++) {
+		const struct uc_proc *p = &e->procs[(e->proc_count - i) % PROCS];
+
+		if (p->tgid == t->tgid && p->start_ns == t->start_ns)
+			return p->exe[0] ? p->exe : NULL;
+	}
+	return NULL;
+}
+
+/* Who is at the upstream's end: who closed it, else who used it last. */
+static struct uc_task upstream_of(const struct uc_pair *p)
+{
+	const struct uc_conn *u = &p->upstream.conn;
+
+	if (!p->has_upstream)
+		return p->nginx.far;
+	if (u->closer.tgid && !(u->closer.flags & UC_TASK_KTHREAD))
+		return u->closer;
+	return u->owner.tgid ? u->owner : p->nginx.far;
+}
+
+static bool wanted(const struct uc_engine *e, const struct uc_conn *c)
+{
+	bool port = !e->cfg.port_count, comm = !e->cfg.comm_count;
+
+	for (size_t i = 0; i < e->cfg.port_count; i++)
+		port |= e->cfg.ports[i] == c->tuple.remote_port;
+	for (size_t i = 0; i < e->cfg.comm_count; i++)
+		comm |= !strncmp(e->cfg.comms[i], c->owner.comm, UC_COMM_LEN);
+	return port && comm;
+}
+
+static void judge(struct uc_engine *e)
+{
+	struct uc_report r = { .pair = &e->pair,
+			       .facts = &e->facts,
+			       .timeline = &e->timeline,
+			       .wall_offset_ns = e->wall_offset_ns,
+			       .show_query = e->cfg.show_query };
+
+	if (uc_engine_done(e) || !wanted(e, &e->pair.nginx.conn))
+		return;
+	uc_facts(&e->pair, &e->facts);
+	uc_timeline(e->facts.nginx, e->facts.upstream, &e->timeline);
+	r.verdict = uc_verdict(&e->facts);
+	r.upstream = upstream_of(&e->pair);
+	r.upstream_exe = exe_of(e, &r.upstream);
+	e->totals.connections++;
+	e->totals.exchanges += e->facts.nginx->x.number;
+	e->totals.flagged += r.verdict.flagged;
+	e->totals.by_verdict[r.verdict.id]++;
+	if (!r.verdict.flagged && !e->cfg.all)
+		return;
+	e->error = e->cfg.sink->connection(e->cfg.sink, &r);
+	e->printed++;
+}
+
+static void on_record(void *ctx, const void *bytes, size_t len)
+{
+	struct uc_engine *e = ctx;
+	struct uc_record *rec = &e->record;
+	bool ready = false;
+
+	if (uc_decode(bytes, len, rec)) {
+		e->totals.bad_records++;
+		return;
+	}
+	if (rec->hdr.kind == UC_REC_NGINX_END)
+		ready = uc_join_nginx(e->join, &rec->nginx, rec->hdr.ts_ns, &e->pair);
+	else if (rec->hdr.kind == UC_REC_UPSTREAM_END)
+		ready = uc_join_upstream(e->join, &rec->upstream, rec->hdr.ts_ns, &e->pair);
+	if (ready)
+		judge(e);
+}
+
+static void on_proc(void *ctx, const struct uc_proc *proc)
+{
+	struct uc_engine *e = ctx;
+
+	e->procs[e->proc_count++ % PROCS] = *proc;
+}
+
+static void on_clock(void *ctx, int64_t offset_ns, uint64_t mono_ns)
+{
+	struct uc_engine *e = ctx;
+
+	(void)mono_ns;
+	e->wall_offset_ns = offset_ns;
+}
+
+static void on_losses(void *ctx, const struct uc_losses *losses)
+{
+	struct uc_engine *e = ctx;
+
+	e->totals.losses = *losses;
+}
+
+struct uc_frames uc_engine_frames(struct uc_engine *e)
+{
+	return (struct uc_frames){ .record = on_record,
+				   .proc = on_proc,
+				   .clock = on_clock,
+				   .losses = on_losses,
+				   .ctx = e };
+}
+
+void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)
+{
+	while (uc_join_expire(e->join, mono_ns, &e->pair))
+		judge(e);
+	e->totals.evicted = uc_join_stats(e->join).evicted;
+}
+
+uint64_t uc_engine_deadline(const struct uc_engine *e)
+{
+	return uc_join_deadline(e->join);
+}
+
+bool uc_engine_done(const struct uc_engine *e)
+{
+	return e->error || (e->cfg.max_count && e->printed >= e->cfg.max_count);
+}
+
+int uc_engine_error(const struct uc_engine *e)
+{
+	return e->error;
+}
+
+int uc_engine_finish(struct uc_engine *e, uint64_t duration_ns, uint64_t end_wall_ns)
+{
+	uc_engine_tick(e, UINT64_MAX);
+	e->totals.duration_ns = duration_ns;
+	e->totals.end_wall_ns = end_wall_ns;
+	if (!e->error)
+		e->error = e->cfg.sink->summary(e->cfg.sink, &e->totals);
+	return e->error;
+}
+
+struct uc_totals uc_engine_totals(const struct uc_engine *e)
+{
+	return e->totals;
+}

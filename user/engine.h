@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one place that knows every stage: frames in, decode, join, facts,
+ * timeline, verdict, sink out. Serves the live trace and the replay alike, so
+ * its only clock is the time of the records and what uc_engine_tick is told.
+ */
+#ifndef UPCLOSE_ENGINE_H
+#define UPCLOSE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "report.h"
+#include "sink.h"
+#include "source.h"
+
+struct uc_engine_config {
+	struct uc_sink *sink;
+	bool all; /* print every end, not only the flagged ones */
+	bool show_query;
+	uint64_t max_count; /* stop after so many printed; 0: no limit */
+	uint16_t ports[16]; /* upstream ports to show; none: all */
+	size_t port_count;
+	const char *comms[8]; /* nginx's names to show; none: all */
+	size_t comm_count;
+};
+
+struct uc_engine;
+
+int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret);
+void uc_engine_free(struct uc_engine *e);
+
+/* What a source calls. */
+struct uc_frames uc_engine_frames(struct uc_engine *e);
+
+/* Gives up what has waited long enough by that time. */
+void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns);
+/* When uc_engine_tick is due; UINT64_MAX: nothing waits. */
+uint64_t uc_engine_deadline(const struct uc_engine *e);
+
+/* The count is reached, or the output took no more (uc_engine_error says so). */
+bool uc_engine_done(const struct uc_engine *e);
+int uc_engine_error(const struct uc_engine *e);
+
+/* Judges all that still waits, and prints the summary. Returns the output's error, or 0. */
+int uc_engine_finish(struct uc_engine *e, uint64_t duration_ns, uint64_t end_wall_ns);
+
+struct uc_totals uc_engine_totals(const struct uc_engine *e);
+
+#endif

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "explain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "text.h"
+
+__attribute__((format(printf, 2, 3))) static void add(struct uc_lines *l, const char *fmt, ...)
+{
+	va_list args;
+
+	if (l->count == UC_EXPLAIN_LINES)
+		return;
+	va_start(args, fmt);
+	vsnprintf(l->line[l->count++], UC_EXPLAIN_LEN, fmt, args);
+	va_end(args);
+}
+
+__attribute__((format(printf, 2, 3))) static void say(struct uc_explanation *e, const char *fmt,
+						      ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(e->summary, sizeof(e->summary), fmt, args);
+	va_end(args);
+}
+
+void uc_signal_name(int signal, char *buf, size_t len)
+{
+	const char *abbrev = sigabbrev_np(signal);
+
+	if (abbrev)
+		snprintf(buf, len, "SIG%s", abbrev);
+	else
+		snprintf(buf, len, "signal %d", signal);
+}
+
+void uc_explain_upstream(const struct uc_report *r, char *buf, size_t len)
+{
+	char comm[4 * UC_COMM_LEN];
+
+	if (!r->upstream.tgid) {
+		snprintf(buf, len, "the upstream");
+		return;
+	}
+	uc_text_escape(r->upstream.comm, strnlen(r->upstream.comm, UC_COMM_LEN), comm,
+		       sizeof(comm));
+	snprintf(buf, len, "%s[%u]", comm, r->upstream.tgid);
+}
+
+static double seconds(uint64_t ns)
+{
+	return ns / 1e9;
+}
+
+static bool repeats(const struct uc_request_head *req)
+{
+	static const char *const never[] = { "POST", "LOCK", "PATCH" };
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		if (req->method && req->method_len == strlen(never[i]) &&
+		    !memcmp(req->method, never[i], req->method_len))
+			return false;
+	return true;
+}
+
+/* nginx src/http/ngx_http_upstream.c, ngx_http_upstream_next(): NON_IDEMPOTENT once sent. */
+static void advise_on_retry(const struct uc_report *r, struct uc_explanation *e)
+{
+	if (!r->facts->request.method)
+		return;
+	if (repeats(&r->facts->request))
+		add(&e->advice,
+		    "nginx may have repeated this request by itself (proxy_next_upstream); "
+		    "its access log shows it as two statuses in $upstream_status.");
+	else
+		add(&e->advice,
+		    "nginx does not repeat a %.*s once it was sent, so the client got the "
+		    "error; allow non_idempotent only where repeating is harmless.",
+		    (int)r->facts->request.method_len, r->facts->request.method);
+}
+
+static void explain_race(const struct uc_report *r, struct uc_explanation *e, const char *who)
+{
+	const struct uc_facts *f = r->facts;
+	double idle = seconds(f->idle_ns);
+
+	if (r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
+		say(e,
+		    "%s had closed its idle connection before nginx wrote the next request into it.",
+		    who);
+	else if (r->verdict.proof == UC_PROOF_REQUEST_UNREAD)
+		say(e,
+		    "%s closed its idle connection with nginx's next request lying unread in its socket.",
+		    who);
+	else
+		say(e,
+		    "%s closed its idle connection while nginx was sending the next request on it.",
+		    who);
+	if (!f->idle_known)
+		add(&e->advice,
+		    "Keep nginx's idle time (keepalive_timeout in upstream{}) below the "
+		    "upstream's.");
+	else if (idle >= 2)
+		add(&e->advice,
+		    "Keep nginx's idle time below the upstream's (here %.2f s): "
+		    "`keepalive_timeout %ds;` in upstream{}, or raise the upstream's above "
+		    "nginx's (60 s by default).",
+		    idle, (int)(idle - 0.5) > 1 ? (int)(idle - 0.5) : 1);
+	else
+		add(&e->advice,
+		    "The upstream gave up the connection after %.3f s idle: raise its keep-alive "
+		    "timeout above nginx's keepalive_timeout (60 s by default), or find what "
+		    "closes it early (a restart, a request limit).",
+		    idle);
+	advise_on_retry(r, e);
+}
+
+static void explain_closed(const struct uc_report *r, struct uc_explanation *e, const char *who)
+{
+	const struct uc_facts *f = r->facts;
+	double waited = seconds(f->waited_ns);
+
+	switch (r->verdict.proof) {
+	case UC_PROOF_DELIBERATE_CLOSE:
+		say(e,
+		    "%s read the request, and its code closed the connection %.3f s later without a "
+		    "response; the process lives.",
+		    who, waited);
+		break;
+	case UC_PROOF_REQUEST_UNREAD:
+		say(e, "%s closed a new connection without reading the request.", who);
+		break;
+	case UC_PROOF_REQUEST_UNACKED:
+	case UC_PROOF_SENT_AFTER_FIN:
+		say(e, "%s accepted a new connection and closed it before the request had arrived.",
+		    who);
+		break;
+	case UC_PROOF_REQUEST_ACKED:
+		say(e,
+		    "The upstream's host had received the whole request, then the connection was closed "
+		    "after %.3f s without a response.",
+		    waited);
+		break;
+	default:
+		say(e, "%s closed the connection without a response.", who);
+	}
+	if (r->verdict.proof == UC_PROOF_REQUEST_ACKED)
+		add(&e->advice,
+		    "Run upclose on the upstream's host to see whether its code closed the "
+		    "connection or its process ended.");
+	if (r->verdict.proof == UC_PROOF_REQUEST_UNREAD ||
+	    r->verdict.proof == UC_PROOF_REQUEST_UNACKED ||
+	    r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
+		add(&e->advice,
+		    "Look for a connection limit, an access list, or a server that shuts down.");
+	else if (waited >= 0.9)
+		add(&e->advice,
+		    "It closed after %.2f s: look for a timeout of that length in the "
+		    "application or its server, and compare it with how long the request needs.",
+		    waited);
+	else
+		add(&e->advice,
+		    "Look in the application for what closes or destroys the socket of this "
+		    "request: an error handler, a limit, a middleware, a client library's abort.");
+	advise_on_retry(r, e);
+}
+
+static void explain_died(const struct uc_report *r, struct uc_explanation *e, const char *who)
+{
+	char name[32];
+	int status, sig;
+
+	uc_exit_of(&r->upstream, &status, &sig);
+	if (r->verdict.proof == UC_PROOF_OOM) {
+		say(e, "%s was killed by the kernel's OOM killer while it held this request.", who);
+		add(&e->advice,
+		    "Give it more memory (its cgroup's memory.max, or the host's), or find what "
+		    "it allocates; the kernel log has the details (journalctl -k).");
+		return;
+	}
+	if (r->verdict.proof == UC_PROOF_SIGNAL) {
+		uc_signal_name(sig, name, sizeof(name));
+		say(e, "%s was ended by %s while it held this request.", who, name);
+		if (!strcmp(name, "SIGKILL") || !strcmp(name, "SIGTERM"))
+			add(&e->advice,
+			    "Find who sent %s (a deploy, a supervisor's stop or health check, a "
+			    "worker timeout), and let the process finish its requests first.",
+			    name);
+		else
+			add(&e->advice,
+			    "It crashed: look for a core dump (coredumpctl) and the last lines of "
+			    "its log.");
+		return;
+	}
+	say(e, "%s ended with exit status %d while it held this request.", who, status);
+	if (status)
+		add(&e->advice,
+		    "Look for an uncaught exception or an exit call at this time in its log; "
+		    "all its other requests were cut too.");
+	else
+		add(&e->advice,
+		    "It ended on purpose (a restart, a limit on requests per worker): let it "
+		    "drain its connections before it exits.");
+}
+
+static void explain_connect(const struct uc_report *r, struct uc_explanation *e)
+{
+	switch (r->verdict.proof) {
+	case UC_PROOF_REFUSED:
+		say(e, "The upstream's host refused the connection: nothing listens on that port.");
+		add(&e->advice,
+		    "Start the upstream, or correct the port in nginx's configuration; after a "
+		    "crash or in a deploy this follows the closes of its old connections.");
+		break;
+	case UC_PROOF_TIMEOUT:
+		say(e, "No answer to the connection request within %.3f s (%u repeated).",
+		    seconds(r->facts->nginx->end.ts_ns - r->facts->nginx->open_ns),
+		    r->facts->nginx->retransmits);
+		add(&e->advice,
+		    "Packets are dropped on the way (firewall, wrong address), or the upstream's "
+		    "accept queue is full: compare `ss -ltn` (Recv-Q against Send-Q) there.");
+		break;
+	case UC_PROOF_UNREACHABLE:
+		say(e, "The network answered that the upstream cannot be reached (%s).",
+		    strerror(r->facts->err));
+		add(&e->advice, "Check the route and the firewall between nginx and the upstream.");
+		break;
+	default:
+		say(e, "The connection could not be started on nginx's host.");
+		add(&e->advice,
+		    "Free local ports may be used up: keep upstream connections alive, or widen "
+		    "net.ipv4.ip_local_port_range.");
+	}
+}
+
+static void explain_timeout(const struct uc_report *r, struct uc_explanation *e, const char *who)
+{
+	const struct uc_facts *f = r->facts;
+	double stalled = seconds(f->stalled_ns);
+
+	if (r->verdict.proof == UC_PROOF_SEND_TIMEOUT) {
+		say(e, "nginx could not send the rest of the request for %.3f s and gave up.",
+		    stalled);
+		add(&e->advice,
+		    "The upstream does not read its socket: find what blocks it, or raise "
+		    "proxy_send_timeout if it is meant to be this slow.");
+		return;
+	}
+	if (f->phase == UC_PHASE_RESPONSE_BODY)
+		say(e, "%s stopped in the middle of the response; nginx waited %.3f s and gave up.",
+		    who, stalled);
+	else
+		say(e, "%s had not begun to answer after %.3f s; nginx gave up.", who, stalled);
+	if (f->upstream && f->read_none && f->request_bytes)
+		add(&e->advice,
+		    "It had not even read the request: its event loop is blocked, or all its "
+		    "workers are busy.");
+	else
+		add(&e->advice,
+		    "Make this request faster, or raise proxy_read_timeout above what it "
+		    "really needs (here it was %.2f s).",
+		    stalled);
+}
+
+static void explain_body(const struct uc_report *r, struct uc_explanation *e, const char *who)
+{
+	const struct uc_facts *f = r->facts;
+
+	if (r->verdict.proof == UC_PROOF_CONTENT_LENGTH)
+		say(e,
+		    "%s closed with %llu of %llu body bytes missing; the client got a cut response with "
+		    "status %u.",
+		    who, (unsigned long long)f->missing_bytes,
+		    (unsigned long long)f->response.length, f->response.status);
+	else if (r->verdict.proof == UC_PROOF_CHUNKED)
+		say(e,
+		    "%s closed before the last chunk; the client got a cut response with status %u.",
+		    who, f->response.status);
+	else
+		say(e,
+		    "A reset ended the response in its body; the client got a cut response with status %u.",
+		    f->response.status);
+	add(&e->advice,
+	    "Look for an error while the body was being written (a failed stream, a file that "
+	    "shrank, a wrong Content-Length).");
+}
+
+static void explain_unknown(const struct uc_report *r, struct uc_explanation *e)
+{
+	const struct uc_facts *f = r->facts;
+
+	switch (r->verdict.proof) {
+	case UC_PROOF_NGINX_EXITED:
+		say(e,
+		    "nginx's worker itself ended and cut this request; the upstream is not at fault.");
+		add(&e->advice,
+		    "Stop nginx with SIGQUIT (nginx -s quit) to let requests finish; if it was "
+		    "not stopped, look for its crash in the error log.");
+		return;
+	case UC_PROOF_NGINX_CLOSED:
+		say(e,
+		    "nginx closed the connection in the middle of an exchange; its client was active at "
+		    "that moment, so whether the client cancelled or a timer fired cannot be told.");
+		return;
+	case UC_PROOF_UNSEEN_START:
+		say(e,
+		    "The connection was older than this trace, and what was seen of it does not tell.");
+		return;
+	default:
+		break;
+	}
+	if (f->err)
+		say(e, "nginx's kernel ended the connection: %s.", strerror(f->err));
+	else if (!f->exchange)
+		say(e, "The connection ended without a request on it.");
+	else
+		say(e, "What was seen of this connection does not tell why it ended.");
+}
+
+static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
+{
+	const struct uc_facts *f = r->facts;
+	char who[96];
+
+	uc_explain_upstream(r, who, sizeof(who));
+	if (who[0] == 't' && !r->upstream.tgid)
+		who[0] = 'T';
+	switch (r->verdict.id) {
+	case UC_VERDICT_KEEPALIVE_RACE:
+		explain_race(r, e, who);
+		break;
+	case UC_VERDICT_UPSTREAM_CLOSED:
+		explain_closed(r, e, who);
+		break;
+	case UC_VERDICT_UPSTREAM_DIED:
+		explain_died(r, e, who);
+		break;
+	case UC_VERDICT_UPSTREAM_RESET:
+		say(e,
+		    "A reset came while nginx waited for the response; what the far side did cannot be seen "
+		    "from here.");
+		if (f->reused && f->idle_known)
+			add(&e->advice,
+			    "The connection had been idle for %.2f s: if that repeats, it is the "
+			    "upstream's (or a firewall's) idle timeout; keep nginx's "
+			    "keepalive_timeout below it.",
+			    seconds(f->idle_ns));
+		add(&e->advice, "Run upclose on the upstream's host to see who sent it.");
+		break;
+	case UC_VERDICT_REQUEST_REJECTED:
+		say(e, "%s closed the connection with part of the request unread.", who);
+		add(&e->advice,
+		    "Look for a limit on the request's size or time in the upstream (413, 431); a "
+		    "server should read on for a while after such an answer, or it is lost.");
+		break;
+	case UC_VERDICT_PARTIAL_HEADER:
+		say(e, "%s closed after %llu bytes of a response header, before its end.", who,
+		    (unsigned long long)f->response_bytes);
+		add(&e->advice,
+		    "Look for an error or exit between the first header line and the empty line "
+		    "that ends the header.");
+		break;
+	case UC_VERDICT_PROTOCOL_MISMATCH:
+		say(e, "The upstream's first bytes are no HTTP response.");
+		add(&e->advice,
+		    "Check the scheme in proxy_pass (http:// or https://) and the upstream's port.");
+		break;
+	case UC_VERDICT_CONNECT_FAILED:
+		explain_connect(r, e);
+		break;
+	case UC_VERDICT_BODY_TRUNCATED:
+		explain_body(r, e, who);
+		break;
+	case UC_VERDICT_NGINX_TIMEOUT:
+		explain_timeout(r, e, who);
+		break;
+	case UC_VERDICT_NGINX_REJECTED_RESPONSE:
+		say(e, "nginx closed on reading the response header: it did not accept it.");
+		add(&e->advice,
+		    "See nginx's error log: \"too big header\" wants a larger proxy_buffer_size, an "
+		    "invalid header wants mending in the upstream.");
+		break;
+	case UC_VERDICT_CLIENT_GONE:
+		say(e, "The client left, so nginx closed the upstream connection (its 499).");
+		break;
+	case UC_VERDICT_IDLE_CLOSE:
+		say(e, "An idle connection was closed cleanly.");
+		break;
+	case UC_VERDICT_COMPLETE:
+		say(e, "The connection ended after a complete response.");
+		break;
+	case UC_VERDICT_UNKNOWN:
+	default:
+		explain_unknown(r, e);
+	}
+}
+
+static void evidence_of_order(const struct uc_report *r, struct uc_lines *l)
+{
+	const struct uc_facts *f = r->facts;
+
+	if (f->close == UC_CLOSE_FIN && f->closed_by == UC_CLOSED_BY_UPSTREAM && f->unacked_known) {
+		if (f->sent_after_fin)
+			add(l,
+			    "nginx wrote the request after the FIN had arrived (by sequence number)");
+		else if (f->unacked_bytes && f->unacked_bytes == f->request_bytes)
+			add(l,
+			    "when the FIN arrived, none of the request's %llu bytes was acknowledged",
+			    (unsigned long long)f->request_bytes);
+		else if (!f->unacked_bytes)
+			add(l,
+			    "when the FIN arrived, all of the request's %llu bytes were acknowledged",
+			    (unsigned long long)f->request_bytes);
+		else
+			add(l,
+			    "when the FIN arrived, %u of the request's %llu bytes were not acknowledged",
+			    f->unacked_bytes, (unsigned long long)f->request_bytes);
+	}
+	if (f->upstream && f->exchange && !f->exchange_unseen && f->upstream->end.ts_ns) {
+		if (f->got_none)
+			add(l, "at the upstream's close no byte of the request had arrived there");
+		else if (f->read_none)
+			add(l,
+			    "at the upstream's close the request lay unread in its socket (%u bytes)",
+			    f->unread_bytes);
+		else if (f->unread_bytes)
+			add(l, "at the upstream's close %u bytes lay unread in its socket",
+			    f->unread_bytes);
+	}
+}
+
+static void evidence_of_closer(const struct uc_report *r, struct uc_lines *l)
+{
+	const struct uc_task *t = r->facts->upstream ? &r->facts->upstream->closer : NULL;
+
+	if (!t || !t->tgid)
+		return;
+	if (t->flags & UC_TASK_KTHREAD)
+		add(l, "the upstream's socket was closed by a kernel thread, not by its process");
+	else if (t->flags & UC_TASK_EXITING)
+		add(l,
+		    "the upstream's socket was closed by the exit of pid %u (wait status 0x%x%s)",
+		    t->tgid, (unsigned)t->exit_code,
+		    t->flags & UC_TASK_OOM ? ", chosen by the OOM killer" : "");
+	else
+		add(l,
+		    "the upstream's socket was closed by a call of pid %u, which was not exiting",
+		    t->tgid);
+}
+
+static void evidence(const struct uc_report *r, struct uc_lines *l)
+{
+	const struct uc_facts *f = r->facts;
+
+	evidence_of_order(r, l);
+	evidence_of_closer(r, l);
+	if (f->closed_by == UC_CLOSED_BY_NGINX && f->exchange &&
+	    f->response_state != UC_RESPONSE_COMPLETE) {
+		if (f->client_gone)
+			add(l, "a client of this nginx worker had just closed its connection");
+		else if (f->client_quiet)
+			add(l,
+			    "no client of this nginx worker had sent or closed anything just before");
+		else
+			add(l,
+			    "what the clients of this nginx worker did just before does not tell");
+	}
+	if (f->err)
+		add(l, "the kernel's error on nginx's socket: %s", strerror(f->err));
+	if (f->nginx->retransmits)
+		add(l, "%u segments were sent again", f->nginx->retransmits);
+	if (f->opaque)
+		add(l,
+		    f->tls ? "the connection is encrypted: requests and responses cannot be read" :
+			     "the request could not be read as HTTP/1");
+	if (f->response_state == UC_RESPONSE_UNKNOWN && !f->opaque)
+		add(l, "the response's header is longer than the part of it that was kept");
+	if (f->adopted)
+		add(l, "the connection existed before this trace; its past is unseen");
+	if (f->upstream_missing)
+		add(l, "the upstream's end is on this host, but its record did not come");
+	if (!f->upstream && !f->upstream_missing && f->established)
+		add(l, "the upstream's end was not seen on this host");
+}
+
+void uc_explain(const struct uc_report *r, struct uc_explanation *e)
+{
+	e->summary[0] = '\0';
+	e->advice.count = 0;
+	e->evidence.count = 0;
+	explain_summary(r, e);
+	evidence(r, &e->evidence);
+}

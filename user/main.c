@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+#include "options.h"
+
+#ifndef UC_VERSION
+#define UC_VERSION "unknown"
+#endif
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *does;
+} commands[] = {
+	{ "trace", uc_cmd_trace, "watch nginx's upstream connections and name why they ended" },
+	{ "replay", uc_cmd_replay,
+	  "the same from a recording made with 'trace -w', without privilege" },
+	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
+};
+
+#define COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void help(FILE *out)
+{
+	fputs("upclose tells why nginx's upstream hung up, from the kernel.\n\n"
+	      "Usage: upclose COMMAND [OPTIONS]\n\n",
+	      out);
+	for (size_t i = 0; i < COUNT; i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
+	fputs("\n'upclose COMMAND --help' has a command's options; upclose(8) is the manual.\n"
+	      "  -V, --version   the version\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	/* a closed pipe is an error of a write, which is reported */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") ||
+	    !strcmp(argv[1], "help")) {
+		help(stdout);
+		return UC_EXIT_DONE;
+	}
+	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
+		puts("upclose " UC_VERSION);
+		return UC_EXIT_DONE;
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	uc_error("'%s' is not a command; 'upclose --help' lists them", argv[1]);
+	return UC_EXIT_USAGE;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+const char uc_output_help[] =
+	"  -o, --output FORMAT   text (default), table or json (one object a line)\n"
+	"  -c, --count N         end after N connections were printed\n"
+	"  -p, --port PORT       only upstreams on this port; may be given up to 16 times\n"
+	"      --comm NAME       nginx's process name (default nginx); up to 8 times\n"
+	"      --all             print every connection that ends, healthy ones too\n"
+	"      --exit-code       exit with status 3 when something was flagged\n"
+	"      --unredacted      print queries, and let a recording hold header values and\n"
+	"                        the first bytes of bodies; they may be secret\n"
+	"  -v, --verbose         more talk on standard error; -vv libbpf's too\n"
+	"  -h, --help            this text\n";
+
+void uc_output_init(struct uc_output_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	uc_sink_init(&o->sink, "text", stdout);
+}
+
+bool uc_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end || n < min || n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+bool uc_parse_seconds(const char *text, uint64_t *ret_ns)
+{
+	double s;
+	char *end;
+
+	if ((*text < '0' || *text > '9') && *text != '.')
+		return false;
+	if (strpbrk(text, "xXpPeEnNiI"))
+		return false;
+	s = strtod(text, &end);
+	if (*end || !(s > 0) || s > 315360000.0)
+		return false;
+	*ret_ns = s * 1e9;
+	return true;
+}
+
+static int bad(const char *what, const char *value, const char *allowed)
+{
+	uc_error("%s '%s' is not valid: %s", what, value, allowed);
+	return -1;
+}
+
+static int add_port(struct uc_output_options *o, const char *value)
+{
+	const size_t max = sizeof(o->engine.ports) / sizeof(o->engine.ports[0]);
+	uint64_t n;
+
+	if (!uc_parse_number(value, 1, 65535, &n))
+		return bad("port", value, "a number from 1 to 65535");
+	if (o->engine.port_count == max)
+		return bad("port", value,
+			   "at most 16 ports can be followed; leave --port out to follow all");
+	o->engine.ports[o->engine.port_count++] = n;
+	return 1;
+}
+
+static int add_comm(struct uc_output_options *o, const char *value)
+{
+	const size_t max = sizeof(o->engine.comms) / sizeof(o->engine.comms[0]);
+
+	if (!*value || strlen(value) >= UC_COMM_LEN)
+		return bad("process name", value, "1 to 15 bytes, as in /proc/PID/comm");
+	if (o->engine.comm_count == max)
+		return bad("process name", value, "at most 8 names can be followed");
+	o->engine.comms[o->engine.comm_count++] = value;
+	return 1;
+}
+
+int uc_output_option(struct uc_output_options *o, int option, const char *value)
+{
+	switch (option) {
+	case 'o':
+		return uc_sink_init(&o->sink, value, stdout) ?
+			       bad("output format", value, "text, table or json") :
+			       1;
+	case 'c':
+		return uc_parse_number(value, 1, UINT64_MAX, &o->engine.max_count) ?
+			       1 :
+			       bad("count", value, "a whole number of at least 1");
+	case 'p':
+		return add_port(o, value);
+	case 'C':
+		return add_comm(o, value);
+	case 'a':
+		o->engine.all = true;
+		return 1;
+	case 'x':
+		o->exit_code = true;
+		return 1;
+	case 'U':
+		o->unredacted = o->engine.show_query = true;
+		return 1;
+	case 'v':
+		uc_log_verbosity++;
+		return 1;
+	default:
+		return 0;
+	}
+}

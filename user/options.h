@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options that trace and replay share, and the numbers that users type. */
+#ifndef UPCLOSE_OPTIONS_H
+#define UPCLOSE_OPTIONS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "sink.h"
+
+/* Exit statuses; the manual has them too. */
+enum { UC_EXIT_DONE = 0, UC_EXIT_FAILED = 1, UC_EXIT_USAGE = 2, UC_EXIT_FOUND = 3 };
+
+struct uc_output_options {
+	struct uc_sink sink;
+	struct uc_engine_config engine;
+	bool exit_code; /* status 3 when something was flagged */
+	bool unredacted;
+};
+
+/* For the short options string and the table of long ones. */
+#define UC_OUTPUT_SHORT "o:c:p:v"
+#define UC_OUTPUT_LONG                                                                             \
+	{ "output", required_argument, NULL, 'o' }, { "count", required_argument, NULL, 'c' },     \
+		{ "port", required_argument, NULL, 'p' },                                          \
+		{ "comm", required_argument, NULL, 'C' }, { "all", no_argument, NULL, 'a' },       \
+		{ "exit-code", no_argument, NULL, 'x' }, { "unredacted", no_argument, NULL, 'U' }, \
+	{                                                                                          \
+		"verbose", no_argument, NULL, 'v'                                                  \
+	}
+extern const char uc_output_help[];
+
+void uc_output_init(struct uc_output_options *o);
+/* 1: it was one of them; 0: it was not; -1: its value is bad, which was said. */
+int uc_output_option(struct uc_output_options *o, int option, const char *value);
+
+/* A whole number within [min, max] and nothing behind it. */
+bool uc_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+/* Seconds with an optional fraction, more than 0, at most ten years; in ns. */
+bool uc_parse_seconds(const char *text, uint64_t *ret_ns);
+
+#endif

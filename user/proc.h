@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What /proc knows of processes. */
+#ifndef UPCLOSE_PROC_H
+#define UPCLOSE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "source.h"
+
+/* Fills exe from /proc/TGID/exe; "" when it has ended already or may not be read. */
+void uc_proc_resolve(struct uc_proc *p);
+
+/* Processes whose name is one of comms. */
+unsigned uc_proc_count(const char *const *comms, size_t comm_count);
+
+#endif

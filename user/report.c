@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "report.h"
+
+uint64_t uc_totals_lost(const struct uc_totals *t)
+{
+	uint64_t sum = t->bad_records + t->evicted;
+
+	for (unsigned i = 0; i < UC_LOST_MAX; i++)
+		sum += t->losses.by_reason[i];
+	return sum;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One judged connection as every sink gets it, and the totals at the end. */
+#ifndef UPCLOSE_REPORT_H
+#define UPCLOSE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/facts.h"
+#include "core/timeline.h"
+#include "core/verdict.h"
+#include "source.h"
+
+struct uc_report {
+	const struct uc_pair *pair;
+	const struct uc_facts *facts;
+	const struct uc_timeline *timeline;
+	struct uc_verdict verdict;
+	/* the process at the upstream's end; tgid 0 when it is not on this host or not known */
+	struct uc_task upstream;
+	const char *upstream_exe; /* NULL: not known */
+	int64_t wall_offset_ns;   /* to be added to a record's time */
+	bool show_query;          /* asked for: the request's query is printed */
+};
+
+struct uc_totals {
+	uint64_t connections; /* ends of nginx's upstream connections */
+	uint64_t exchanges;
+	uint64_t flagged;
+	uint64_t by_verdict[UC_VERDICT_MAX];
+	struct uc_losses losses;
+	uint64_t bad_records; /* refused by the decoder */
+	uint64_t evicted;     /* ends dropped by a full join table */
+	uint64_t duration_ns;
+	uint64_t end_wall_ns;
+};
+
+/* Everything that was lost, of any reason. */
+uint64_t uc_totals_lost(const struct uc_totals *t);
+
+/* The wall clock's time of a record's time, in ns since the epoch. */
+static inline uint64_t uc_report_wall(const struct uc_report *r, uint64_t mono_ns)
+{
+	return mono_ns + (uint64_t)r->wall_offset_ns;
+}
+
+#endif

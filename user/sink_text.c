@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For a person: a headline, the exchange, its timeline, the sentence, the advice. */
+#include <errno.h>
+#include <string.h>
+
+#include "explain.h"
+#include "sink.h"
+#include "text.h"
+
+#define RED    "\033[31m"
+#define YELLOW "\033[33m"
+#define GREEN  "\033[32m"
+#define BOLD   "\033[1m"
+#define DIM    "\033[2m"
+#define RESET  "\033[0m"
+
+static const char *paint(const struct uc_sink *s, const char *code)
+{
+	return s->colour ? code : "";
+}
+
+static const char *verdict_colour(const struct uc_verdict *v)
+{
+	if (!v->flagged)
+		return GREEN;
+	return v->confidence == UC_CONFIDENCE_PROVEN ? RED : YELLOW;
+}
+
+static void headline(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_conn *c = r->facts->nginx;
+	const struct uc_verdict *v = &r->verdict;
+	char when[32], to[UC_ADDR_LEN], who[96] = "";
+
+	uc_text_clock(uc_report_wall(r, r->facts->end_ns), when, sizeof(when));
+	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, to);
+	if (r->upstream.tgid)
+		uc_explain_upstream(r, who, sizeof(who));
+	fprintf(s->out, "%s  %s%s%s%s", when, paint(s, BOLD), paint(s, verdict_colour(v)),
+		uc_verdict_name(v->id), paint(s, RESET));
+	if (v->id != UC_VERDICT_UNKNOWN)
+		fprintf(s->out, ", %s", uc_confidence_name(v->confidence));
+	if (v->proof)
+		fprintf(s->out, " (%s)", uc_proof_name(v->proof));
+	fprintf(s->out, "   nginx[%u] -> %s%s%s%s\n", c->owner.tgid, to, *who ? " " : "", who,
+		v->lossy ? "   (lossy)" : "");
+}
+
+static void exchange_line(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_facts *f = r->facts;
+	char method[64], target[256];
+
+	if (!f->exchange)
+		return;
+	if (f->request.method) {
+		uc_text_escape(f->request.method, f->request.method_len, method, sizeof(method));
+		uc_text_escape(f->request.target,
+			       f->request.target_len + (r->show_query ? f->request.query_len : 0),
+			       target, sizeof(target));
+		fprintf(s->out, "  %s %s%s", method, target,
+			f->request.query_len && !r->show_query ? "?..." : "");
+	} else {
+		fprintf(s->out, "  %s",
+			f->exchange_unseen ? "a request sent before this trace" :
+			f->tls             ? "an encrypted request" :
+					     "a request that is not HTTP/1");
+	}
+	if (f->number)
+		fprintf(s->out, ", request %u on this connection", f->number);
+	if (f->idle_known)
+		fprintf(s->out, ", after %.3f s idle", f->idle_ns / 1e9);
+	if (f->response.status)
+		fprintf(s->out, ", answered %u", f->response.status);
+	fputc('\n', s->out);
+}
+
+static const char *event_word(const struct uc_event *e)
+{
+	static const char *const words[UC_EV_MAX] = {
+		[UC_EV_CONNECT] = "connect",
+		[UC_EV_ESTABLISHED] = "open",
+		[UC_EV_ADOPTED] = "adopted",
+		[UC_EV_SEND] = "send",
+		[UC_EV_RECV] = "receive",
+		[UC_EV_EOF] = "read end",
+		[UC_EV_FIN] = "FIN",
+		[UC_EV_RST] = "RST",
+		[UC_EV_CLOSE] = "close",
+		[UC_EV_ABORT] = "abort",
+		[UC_EV_RETRANSMIT] = "resend",
+		[UC_EV_SEND_ERROR] = "send!",
+		[UC_EV_RECV_ERROR] = "receive!",
+	};
+
+	return words[e->kind];
+}
+
+static void event_detail(const struct uc_sink *s, const struct uc_report *r,
+			 const struct uc_moment *m)
+{
+	const struct uc_event *e = m->event;
+	const struct uc_facts *f = r->facts;
+
+	if (e->kind == UC_EV_SEND || e->kind == UC_EV_RECV) {
+		fprintf(s->out, "  %u B", e->bytes);
+		if (e->count > 1)
+			fprintf(s->out, " in %u calls over %.3f ms", e->count,
+				(e->last_ns - e->ts_ns) / 1e6);
+	} else if (e->err) {
+		fprintf(s->out, "  %s", strerror(e->err));
+	} else if (e->kind == UC_EV_RETRANSMIT) {
+		fprintf(s->out, "  %u segments", e->count);
+	} else if (e->kind == UC_EV_FIN && !m->upstream && f->unacked_known &&
+		   f->nginx->peer.ts_ns == e->ts_ns) {
+		if (f->sent_after_fin)
+			fprintf(s->out, "  before nginx wrote the request");
+		else if (f->unacked_bytes == f->request_bytes)
+			fprintf(s->out,
+				"  none of the request had reached the upstream (%u B unacked)",
+				f->unacked_bytes);
+		else if (f->unacked_bytes)
+			fprintf(s->out, "  %u B of the request unacked", f->unacked_bytes);
+		else if (f->response_state == UC_RESPONSE_NONE)
+			fprintf(s->out, "  the upstream's kernel had the whole request");
+	} else if (e->kind == UC_EV_CLOSE && m->upstream) {
+		if (f->upstream->closer.flags & UC_TASK_EXITING)
+			fprintf(s->out, "  by the process's exit");
+		else
+			fprintf(s->out, "  by its code");
+		if (f->unread_bytes)
+			fprintf(s->out, ", %u B unread", f->unread_bytes);
+	} else if (e->kind == UC_EV_CLOSE && f->exchange) {
+		fprintf(s->out, "  %llu response bytes", (unsigned long long)f->response_bytes);
+	}
+}
+
+/* Where the newest exchange begins; earlier ones on the connection are not the story. */
+static size_t story_start(const struct uc_report *r)
+{
+	const struct uc_timeline *t = r->timeline;
+	uint32_t number = r->facts->nginx->x.number;
+
+	if (number < 2)
+		return 0;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct uc_moment *m = &t->at[i];
+
+		if (!m->upstream && m->event->exchange == number)
+			return i;
+		/* a FIN that came before the request belongs to the story too */
+		if (!m->upstream && m->event->kind == UC_EV_FIN)
+			return i && t->at[i - 1].upstream &&
+					       t->at[i - 1].event->kind == UC_EV_CLOSE ?
+				       i - 1 :
+				       i;
+	}
+	return 0;
+}
+
+static void timeline(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_timeline *t = r->timeline;
+	size_t first = story_start(r);
+
+	for (size_t i = first; i < t->count; i++) {
+		const struct uc_moment *m = &t->at[i];
+		const char *word = event_word(m->event);
+
+		fprintf(s->out, "  %s%+12.3f ms%s  %-8s  %-8s", paint(s, DIM),
+			(m->ts_ns - t->at[first].ts_ns) / 1e6, paint(s, RESET),
+			m->upstream ? "upstream" : "nginx", word);
+		event_detail(s, r, m);
+		fputc('\n', s->out);
+	}
+}
+
+static int done(const struct uc_sink *s)
+{
+	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
+}
+
+static int connection(struct uc_sink *s, const struct uc_report *r)
+{
+	struct uc_explanation e;
+
+	uc_explain(r, &e);
+	headline(s, r);
+	exchange_line(s, r);
+	if (r->verdict.flagged)
+		timeline(s, r);
+	fprintf(s->out, "  %s%s%s\n", paint(s, BOLD), e.summary, paint(s, RESET));
+	if (r->verdict.flagged && r->verdict.confidence != UC_CONFIDENCE_PROVEN)
+		for (size_t i = 0; i < e.evidence.count; i++)
+			fprintf(s->out, "  Known: %s.\n", e.evidence.line[i]);
+	for (size_t i = 0; i < e.advice.count; i++)
+		fprintf(s->out, "  %s %s\n", i ? "   " : "Do:", e.advice.line[i]);
+	fputc('\n', s->out);
+	return done(s);
+}
+
+int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
+{
+	uint64_t lost = uc_totals_lost(t);
+	const char *separator = "";
+
+	fprintf(s->out, "%llu connections ended, %llu exchanges in %.1f s; %s%llu flagged%s",
+		(unsigned long long)t->connections, (unsigned long long)t->exchanges,
+		t->duration_ns / 1e9, paint(s, t->flagged ? RED : GREEN),
+		(unsigned long long)t->flagged, paint(s, RESET));
+	for (unsigned v = 0; v < UC_VERDICT_MAX; v++) {
+		if (!t->by_verdict[v])
+			continue;
+		fprintf(s->out, "%s%s %llu", *separator ? separator : ": ", uc_verdict_name(v),
+			(unsigned long long)t->by_verdict[v]);
+		separator = ", ";
+	}
+	fputs(".\n", s->out);
+	if (lost) {
+		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,
+			paint(s, RESET));
+		for (unsigned i = 0; i < UC_LOST_MAX; i++)
+			if (t->losses.by_reason[i])
+				fprintf(s->out, " %s %llu", uc_lost_name(i),
+					(unsigned long long)t->losses.by_reason[i]);
+		if (t->bad_records)
+			fprintf(s->out, " bad_record %llu", (unsigned long long)t->bad_records);
+		if (t->evicted)
+			fprintf(s->out, " join_evicted %llu", (unsigned long long)t->evicted);
+		fputc('\n', s->out);
+	}
+	return done(s);
+}
+
+const struct uc_sink uc_sink_text = { .connection = connection, .summary = uc_sink_text_summary };

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the engine is fed with, by the live ring as by a recording: the same frames. */
+#ifndef UPCLOSE_SOURCE_H
+#define UPCLOSE_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+/* A process that serves an upstream, as /proc showed it while it lived. */
+struct uc_proc {
+	uint32_t tgid;
+	uint64_t start_ns;
+	char exe[256]; /* "" where it could not be read */
+};
+
+struct uc_losses {
+	uint64_t by_reason[UC_LOST_MAX];
+};
+
+struct uc_frames {
+	void (*record)(void *ctx, const void *bytes, size_t len);
+	void (*proc)(void *ctx, const struct uc_proc *proc);
+	/* CLOCK_REALTIME minus CLOCK_MONOTONIC, and the monotonic time at which that was so */
+	void (*clock)(void *ctx, int64_t offset_ns, uint64_t mono_ns);
+	void (*losses)(void *ctx, const struct uc_losses *losses);
+	void *ctx;
+};
+
+#endif
