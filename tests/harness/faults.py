@@ -37,7 +37,7 @@ def exchange(client, method, target_):
     return client.request(method, target_, body=BODY if method == "POST" else b"")
 
 
-def provoke(nginx: Nginx, up: Upstream, behaviour, log, route=None, method="GET", query="", warm=0):
+def provoke(nginx: Nginx, up: Upstream, behaviour, log, route=None, method="GET", query="", warm=0, target=target):
     """Ask a Node upstream for a fault, on a connection that had `warm` good exchanges before."""
     with nginx.client(route) as c:
         before = None
@@ -60,16 +60,17 @@ def provoke(nginx: Nginx, up: Upstream, behaviour, log, route=None, method="GET"
     return fault
 
 
-def race(nginx, up, log, meet, method="POST", route=None, behaviour="ok"):
+def race(nginx, up, log, meet, method="POST", route=None, target=target, between=None):
     """The idle race on a raw or Node upstream: one good exchange, then meet(client, port, send) brings the upstream's
-    close of the idle connection and the next request together."""
+    close of the idle connection and the next request together. between() is called while the connection is idle."""
     with nginx.client(route) as c:
-        t = target(behaviour)
         first = time.monotonic()
-        assert exchange(c, method, t).status == 200
+        assert exchange(c, method, target("ok")).status == 200
         replied = time.monotonic()
         (port,) = [p for p, state in nginx.sockets(up.port).items() if state == "ESTABLISHED"]
-        t = target(behaviour)
+        if between:
+            between()
+        t = target("ok")
         sent = []
 
         def send():

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from .client import Client
 from .proc import PREFIX, Child, children, eventually, free_port, tcp_sockets
 
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin") or "nginx"
+
 CONFIG = """\
 user root;
 daemon off;
@@ -82,7 +84,7 @@ class Route:
 
 
 class Nginx(Child):
-    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=None, **routes):
+    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=NGINX, **routes):
         """routes: name=Route(...). Ports are free ones, so the routes' `port` is set here."""
         self.dir = tempfile.mkdtemp(prefix=PREFIX)
         self.netns = netns
@@ -97,8 +99,7 @@ class Nginx(Child):
                              routes="\n".join(r.config(n, listen) for n, r in routes.items()))
         with open(f"{self.dir}/nginx.conf", "w", encoding="utf-8") as f:
             f.write(conf)
-        binary = binary or shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-        super().__init__([binary or "nginx", "-p", self.dir, "-c", f"{self.dir}/nginx.conf", "-e", f"{self.dir}/error.log"], netns)
+        super().__init__([binary, "-p", self.dir, "-c", f"{self.dir}/nginx.conf", "-e", f"{self.dir}/error.log"], netns)
         try:
             self.wait_ready()
         except BaseException:
@@ -152,9 +153,10 @@ class Nginx(Child):
         """State by local port of nginx's sockets to this upstream port."""
         return {s[0]: s[2] for s in tcp_sockets(self.pid) if s[1] == upstream_port}
 
-    def wait_unread(self, client):
-        """Wait until nginx's kernel has a request of this client that nginx has not read."""
-        eventually(lambda: any(s[1] == client.port and s[3] for s in tcp_sockets(self.pid)), "the request waits in nginx's socket")
+    def wait_unread(self, *clients):
+        """Wait until nginx's kernel has a request of each of these clients that nginx has not read."""
+        ports = {c.port for c in clients}
+        eventually(lambda: ports <= {s[1] for s in tcp_sockets(self.pid) if s[3]}, "the requests wait in nginx's sockets")
 
     def wait_state(self, port, upstream_port, state):
         """Wait until nginx's connection from this port to the upstream is in this TCP state."""

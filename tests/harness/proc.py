@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Child processes that never outlive the harness, and what /proc says about them."""
+import glob
 import json
 import os
 import signal
@@ -137,6 +138,19 @@ def comm(pid):
 
 def exe(pid):
     return os.readlink(f"/proc/{pid}/exe")
+
+
+def marked(variable):
+    """Processes with this NAME=VALUE in the environment that they were started with, but this one."""
+    found = []
+    for env in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(env, "rb") as f:
+                if variable.encode() in f.read().split(b"\0"):
+                    found.append(int(env.split("/")[2]))
+        except OSError:
+            continue
+    return [p for p in found if p != os.getpid()]
 
 
 def children(pid):
