@@ -68,7 +68,9 @@ static void exchange_line(const struct uc_sink *s, const struct uc_report *r)
 	}
 	if (f->number)
 		fprintf(s->out, ", request %u on this connection", f->number);
-	if (f->idle_known)
+	if (f->idle_known && f->idle_ns < 1000000000)
+		fprintf(s->out, ", after %.1f ms idle", f->idle_ns / 1e6);
+	else if (f->idle_known)
 		fprintf(s->out, ", after %.3f s idle", f->idle_ns / 1e9);
 	if (f->response.status)
 		fprintf(s->out, ", answered %u", f->response.status);
@@ -135,40 +137,43 @@ static void event_detail(const struct uc_sink *s, const struct uc_report *r,
 	}
 }
 
-/* Where the newest exchange begins; earlier ones on the connection are not the story. */
-static size_t story_start(const struct uc_report *r)
+/*
+ * The story is the newest exchange, and what closed the connection if that came
+ * before it; its zero is nginx's first event in that exchange.
+ */
+static void story(const struct uc_report *r, size_t *ret_first, size_t *ret_zero)
 {
 	const struct uc_timeline *t = r->timeline;
 	uint32_t number = r->facts->nginx->x.number;
+	size_t zero = 0, first;
 
-	if (number < 2)
-		return 0;
-	for (size_t i = 0; i < t->count; i++) {
-		const struct uc_moment *m = &t->at[i];
+	while (number && zero < t->count &&
+	       (t->at[zero].upstream || t->at[zero].event->exchange != number))
+		zero++;
+	if (zero == t->count || number < 2)
+		zero = 0;
+	for (first = 0; first < zero; first++) {
+		enum uc_event_kind kind = t->at[first].event->kind;
 
-		if (!m->upstream && m->event->exchange == number)
-			return i;
-		/* a FIN that came before the request belongs to the story too */
-		if (!m->upstream && m->event->kind == UC_EV_FIN)
-			return i && t->at[i - 1].upstream &&
-					       t->at[i - 1].event->kind == UC_EV_CLOSE ?
-				       i - 1 :
-				       i;
+		if (kind == UC_EV_CLOSE || kind == UC_EV_FIN || kind == UC_EV_RST)
+			break;
 	}
-	return 0;
+	*ret_first = first;
+	*ret_zero = zero;
 }
 
 static void timeline(const struct uc_sink *s, const struct uc_report *r)
 {
 	const struct uc_timeline *t = r->timeline;
-	size_t first = story_start(r);
+	size_t first, zero;
 
+	story(r, &first, &zero);
 	for (size_t i = first; i < t->count; i++) {
 		const struct uc_moment *m = &t->at[i];
 		const char *word = event_word(m->event);
 
 		fprintf(s->out, "  %s%+12.3f ms%s  %-8s  %-8s", paint(s, DIM),
-			(m->ts_ns - t->at[first].ts_ns) / 1e6, paint(s, RESET),
+			((int64_t)m->ts_ns - (int64_t)t->at[zero].ts_ns) / 1e6, paint(s, RESET),
 			m->upstream ? "upstream" : "nginx", word);
 		event_detail(s, r, m);
 		fputc('\n', s->out);

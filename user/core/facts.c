@@ -91,7 +91,8 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 	if (f->opaque)
 		f->number = 0;
 	if (f->request.state == UC_HEAD_COMPLETE && f->request.framing != UC_FRAMING_CHUNKED)
-		f->request_cut = x->out_bytes < f->request.head_len + f->request.length;
+		f->request_cut = x->out_bytes < f->request.head_len ||
+				 x->out_bytes - f->request.head_len < f->request.length;
 }
 
 /* What had been acknowledged of the request when the peer closed, or when nginx did. */

@@ -68,6 +68,7 @@ struct uc_facts {
 	struct uc_response_head response;
 	enum uc_response_state response_state;
 	uint64_t response_bytes;
+	bool response_short;    /* bytes of it are missing for certain */
 	uint64_t missing_bytes; /* BODY with a Content-Length */
 	bool persistent;        /* both sides meant to keep the connection */
 	uint32_t unread_by_nginx;

@@ -20,12 +20,18 @@ static void collect(const struct uc_conn *c, bool upstream, struct uc_timeline *
 	}
 }
 
+/* Before the handshake is over the numbers of a socket mean nothing to the other end. */
+static bool numbers_count(const struct uc_event *e)
+{
+	return e->kind != UC_EV_CONNECT && e->kind != UC_EV_ESTABLISHED && e->kind != UC_EV_ADOPTED;
+}
+
 /* True when m could only come to be after the first byte of that send was written. */
 static bool knows_of(const struct uc_moment *m, const struct uc_moment *send)
 {
 	uint32_t start = send->event->write_seq - send->event->bytes;
 
-	if (m == send)
+	if (m == send || !numbers_count(m->event))
 		return false;
 	if (m->upstream == send->upstream) {
 		if (m->event->kind == UC_EV_SEND || m->event->kind == UC_EV_RECV)

@@ -124,7 +124,8 @@ static bool opaque_answered(const struct uc_facts *f)
 /* A header longer than what is kept of it, and no framing in the kept part that says otherwise. */
 static bool long_header(const struct uc_facts *f)
 {
-	return f->exchange && f->response_state == UC_RESPONSE_UNKNOWN && f->response.status;
+	return f->exchange && f->response_state == UC_RESPONSE_UNKNOWN && f->response.status &&
+	       !f->response_short;
 }
 
 /* ---- nginx closed ---- */
@@ -222,6 +223,11 @@ static bool short_of_last_chunk(const struct uc_facts *f)
 static bool reset_in_body(const struct uc_facts *f)
 {
 	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY;
+}
+
+static bool short_somewhere(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_UNKNOWN && f->response_short;
 }
 
 static bool header_cut(const struct uc_facts *f)
@@ -382,6 +388,7 @@ static const struct rule {
 	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, 0 },
 	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, 0 },
 	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, 0 },
+	{ short_somewhere, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, LIKELY, 0 },
 	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, 0 },
 	{ not_http, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, 0 },
 
