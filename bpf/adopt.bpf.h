@@ -8,6 +8,9 @@
 #ifndef UPCLOSE_ADOPT_BPF_H
 #define UPCLOSE_ADOPT_BPF_H
 
+#include "client.bpf.h"
+#include "conn.bpf.h"
+
 enum { ADOPT_LISTEN, ADOPT_NGINX, ADOPT_FAR };
 __u32 adopt_pass;  /* set by userspace before each run */
 __u32 adopt_count; /* nginx's connections adopted */

@@ -7,6 +7,8 @@
 #ifndef UPCLOSE_CLIENT_BPF_H
 #define UPCLOSE_CLIENT_BPF_H
 
+#include "maps.bpf.h"
+
 static __always_inline struct client *client_of(const void *sk)
 {
 	return bpf_sk_storage_get(&uc_clients, (void *)sk, 0, 0);

@@ -11,6 +11,12 @@
 #ifndef UPCLOSE_CONN_BPF_H
 #define UPCLOSE_CONN_BPF_H
 
+#include <bpf/bpf_endian.h>
+
+#include "maps.bpf.h"
+#include "payload.bpf.h"
+#include "task.bpf.h"
+
 #define AF_INET  2
 #define AF_INET6 10
 

@@ -3,6 +3,10 @@
 #ifndef UPCLOSE_MAPS_BPF_H
 #define UPCLOSE_MAPS_BPF_H
 
+#include <bpf/bpf_helpers.h>
+
+#include "wire.h"
+
 #define MAX_COMMS 8
 #define MAX_PORTS 16
 

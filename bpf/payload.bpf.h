@@ -7,6 +7,8 @@
 #ifndef UPCLOSE_PAYLOAD_BPF_H
 #define UPCLOSE_PAYLOAD_BPF_H
 
+#include "maps.bpf.h"
+
 #if defined(__TARGET_ARCH_x86)
 enum {
 	NR_READ = 0,

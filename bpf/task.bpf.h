@@ -3,6 +3,8 @@
 #ifndef UPCLOSE_TASK_BPF_H
 #define UPCLOSE_TASK_BPF_H
 
+#include "maps.bpf.h"
+
 /* include/linux/sched.h and sched/signal.h; not in BTF, unchanged since 5.10 */
 #define PF_EXITING        0x00000004
 #define PF_KTHREAD        0x00200000

@@ -3,15 +3,10 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include <bpf/bpf_endian.h>
 
-#include "wire.h"
-#include "maps.bpf.h"
-#include "task.bpf.h"
-#include "payload.bpf.h"
-#include "conn.bpf.h"
-#include "client.bpf.h"
 #include "adopt.bpf.h"
+#include "client.bpf.h"
+#include "conn.bpf.h"
 
 #define EAGAIN      11
 #define ERESTARTSYS 512
