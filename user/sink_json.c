@@ -100,16 +100,16 @@ static json_t *headers_complete(const struct uc_facts *f)
 	return json_null();
 }
 
+/* Always an object, so that scripts need no special case; all null before the first exchange. */
 static json_t *exchange_object(const struct uc_report *r)
 {
 	const struct uc_facts *f = r->facts;
 	bool seen = f->exchange && !f->exchange_unseen;
 	size_t target_len = f->request.target_len + (r->show_query ? f->request.query_len : 0);
 
-	if (!f->exchange)
-		return json_null();
-	return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
-			 "number", integer_if(f->number, f->number), "reused", f->reused, "idle_ms",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "number", integer_if(f->exchange && f->number, f->number), "reused",
+			 f->exchange ? json_boolean(f->reused) : json_null(), "idle_ms",
 			 milliseconds_if(f->idle_known, f->idle_ns), "method",
 			 bytes_or_null(f->request.method, f->request.method_len), "target",
 			 bytes_or_null(f->request.target, target_len), "query_bytes",
@@ -117,7 +117,7 @@ static json_t *exchange_object(const struct uc_report *r)
 			 integer_if(seen, f->request_bytes), "unacked_bytes",
 			 integer_if(f->unacked_known, f->unacked_bytes), "unread_bytes",
 			 integer_if(f->upstream, f->unread_bytes), "response_bytes",
-			 (json_int_t)f->response_bytes, "status",
+			 integer_if(f->exchange, f->response_bytes), "status",
 			 integer_if(f->response.status, f->response.status), "headers_complete",
 			 headers_complete(f), "waited_ms",
 			 milliseconds_if(seen && f->nginx->x.out_last_ns, f->waited_ns));
