@@ -94,21 +94,23 @@ def trace(request, bpf, scratch):
 
     def start(*args, **options):
         recording = scratch / f"recording-{len(started)}"
-        up = stage_.upclose(*args, "-w", recording, **options)
-        started.append((up, recording))
-        return up
+        tr = stage_.upclose(*args, "-w", recording, **options)
+        tr.recording = recording
+        started.append(tr)
+        return tr
 
     with Stage() as stage_:
         yield start
-        for up, recording in started:
-            objects, summary, stderr, status = up.stop()
-            assert status == 0, stderr
+        for tr in started:
+            objects, summary, stderr, status = tr.stop()
+            print(tr.stdout(), stderr, sep="\n")  # pytest shows it when the test fails
+            assert status == 0
             for obj in objects:
                 assert_contract(obj)
             if summary:
                 assert summary["lost"] == 0
-            assert SECRET not in up.stdout() + stderr
-            assert SECRET.encode() not in recording.read_bytes()
+            assert SECRET not in tr.stdout() + stderr
+            assert SECRET.encode() not in tr.recording.read_bytes()
 
 
 def pytest_report_header():

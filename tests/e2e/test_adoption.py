@@ -5,7 +5,7 @@ from harness import faults
 from harness.nginx import Route
 from harness.proc import comm, eventually
 from harness.stage import path, target
-from harness.upclose import values
+from harness.upclose import NOTHING_ASKED, values
 
 
 def check(obj, up, port, **want):
@@ -67,7 +67,7 @@ def test_idle_then_closed(stage, trace):
     assert {o["nginx"]["port"] for o in objects} == ports and len(ports) == 3
     for obj in objects:
         check(obj, up, obj["nginx"]["port"], verdict="idle_close", flagged=False, phase="idle", closed_by="upstream", close="fin",
-              exchange=None)
+              **NOTHING_ASKED)
 
 
 def test_in_flight_then_complete(stage, trace):

@@ -62,7 +62,7 @@ def refused(done, *patterns, status=1):
     (["trace", "-w"], ["-w|argument"]),
     (["tracee"], ["tracee", "help"]),
     (["replay"], ["FILE"]),
-    (["replay", "a", "b"], ["b"]),
+    (["replay", "a", "b"], ["one recording"]),
 ])
 def test_wrong_usage(args, patterns):
     refused(run(*args), *patterns, status=2)
@@ -129,12 +129,18 @@ def test_reader_of_standard_output_goes_away(site, bpf):
 
 
 @pytest.mark.parametrize("where, patterns", [
-    ("/dev/full", ["/dev/full", "No space left"]),
     ("/nonexistent/folder/file", ["/nonexistent/folder/file", "No such file"]),
     ("/tmp", ["/tmp", "Is a directory"]),
 ])
 def test_recording_cannot_be_written(bpf, where, patterns):
     refused(run("trace", "-o", "json", "-d", "2", "-w", where), *patterns)
+
+
+def test_disk_is_full_at_once(bpf):
+    """The trace goes on without its recording; the failure is said and is in the status."""
+    done = run("trace", "-o", "json", "-d", "1", "-w", "/dev/full")
+    assert done.returncode == 1 and "/dev/full" in done.stderr and done.stderr.count("No space left") == 1
+    assert json.loads(done.stdout)["kind"] == "summary"
 
 
 def test_disk_full_while_recording(site, bpf, scratch):

@@ -11,11 +11,11 @@ from harness.stage import target
 from harness.upclose import UPCLOSE, run
 
 
-def record(stage, trace, recording, *args, output="json"):
-    """A trace of several faults and healthy requests; its process, ended."""
+def record(stage, trace, *args, output="json"):
+    """A trace of several faults and healthy requests."""
     up, doomed = stage.node(), stage.node()
     nginx = stage.nginx(app=Route(up.addr), doomed=Route(doomed.addr), closing=Route(up.addr, keepalive=0))
-    tr = trace(*args, "-w", recording, ports=[up.port, doomed.port], output=output)
+    tr = trace(*args, ports=[up.port, doomed.port], output=output)
     faults.race_sent_after_fin(nginx, up, route="app")
     for behaviour, log in (("destroy", faults.CLOSED), ("header_cut", faults.CLOSED), ("body_cut", faults.CUT)):
         faults.provoke(nginx, up, behaviour, log, route="app", warm=1)
@@ -27,11 +27,10 @@ def record(stage, trace, recording, *args, output="json"):
 
 
 def test_replay_gives_the_same_objects(stage, trace, scratch):
-    recording = scratch / "mine"
-    tr = record(stage, trace, recording, "--all")
+    tr = record(stage, trace, "--all")
     tr.wait(verdict="complete", count=3)
     objects, summary, _, _ = tr.stop()
-    done = run("replay", recording, "-o", "json", "--all")
+    done = run("replay", tr.recording, "-o", "json", "--all")
     assert done.returncode == 0, done.stderr
     *again, total = map(json.loads, done.stdout.splitlines())
     assert again == objects
@@ -43,18 +42,17 @@ def test_replay_gives_the_same_objects(stage, trace, scratch):
     flagged = [o for o in objects if o["flagged"]]
     program = shutil.copy(UPCLOSE, scratch / "upclose")
     os.chmod(scratch, 0o755)
-    os.chmod(recording, 0o644)
+    os.chmod(tr.recording, 0o644)
     nobody = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", program, "replay",
-                             "-o", "json", recording], capture_output=True, text=True, check=True)
+                             "-o", "json", tr.recording], capture_output=True, text=True, check=True)
     assert [json.loads(line) for line in nobody.stdout.splitlines()][:-1] == flagged
 
 
-def test_replay_gives_the_same_text(stage, trace, scratch):
-    recording = scratch / "mine"
-    tr = record(stage, trace, recording, output="text")
+def test_replay_gives_the_same_text(stage, trace):
+    tr = record(stage, trace, output="text")
     tr.wait_text("connect_failed")
     tr.stop()
-    done = run("replay", recording)
+    done = run("replay", tr.recording)
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip("\n") == tr.stdout().rstrip("\n")
-    assert run("replay", recording, "-o", "table").stdout.count("\n") >= 6
+    assert run("replay", tr.recording, "-o", "table").stdout.count("\n") >= 6

@@ -8,6 +8,7 @@ Connection n follows the n-th script, later ones the last. A script is a row of 
   serve      read and reply until the peer closes       send:TEXT  send TEXT (backslash escapes)
   unread     wait until data has arrived, do not read it
   wait       wait for a line `go` on stdin              sleep:MS
+  sip        read a few bytes
   hold       wait until the peer closes or the end of this process
   close      close()                                    reset      close with a reset
 Prints JSON lines: {"event": "ready", "port": .., "pid": ..}, then one per step done. Ends when its stdin closes.
@@ -88,6 +89,8 @@ def follow(number, conn, steps):
             go.acquire()
         elif name == "sleep":
             time.sleep(int(arg) / 1000)
+        elif name == "sip":
+            more["bytes"] = len(conn.recv(10))
         elif name == "hold":
             hold(conn)
             name = "eof"

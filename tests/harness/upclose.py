@@ -41,7 +41,7 @@ number = (int, float)
 nothing = type(None)
 FIELDS = {
     "schema": int, "kind": str, "time": str, "flagged": bool, "verdict": str, "proof": (str, nothing), "confidence": str, "phase": str,
-    "closed_by": str, "close": str, "nginx": dict, "upstream": dict, "exchange": (dict, nothing), "summary": str, "advice": list,
+    "closed_by": str, "close": str, "nginx": dict, "upstream": dict, "exchange": dict, "summary": str, "advice": list,
     "evidence": list, "timeline": list, "lossy": bool,
 }
 NGINX = {"pid": int, "comm": str, "addr": str, "port": int}
@@ -55,6 +55,7 @@ EXCHANGE = {
     "response_bytes": (int, nothing), "status": (int, nothing), "headers_complete": (bool, nothing),
     "waited_ms": (*number, nothing),
 }
+NOTHING_ASKED = dict.fromkeys(("number", "idle_ms", "method", "target", "request_bytes", "status", "waited_ms"))
 EVENT = {"t_ms": number, "side": str, "event": str}
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)")
 
@@ -95,15 +96,14 @@ def assert_contract(obj):
         assert up["exiting"] is True
     assert up["signal"] is None or re.fullmatch(r"SIG[A-Z0-9+]+", up["signal"])
 
-    if x is not None:  # null: nothing was asked on this connection
-        assert_fields(x, EXCHANGE, "exchange")
-        assert x["method"] is None or re.fullmatch(r"[A-Z]+", x["method"])
-        assert x["target"] is None or (x["target"] and "?" not in x["target"])
-        assert x["status"] is None or 100 <= x["status"] <= 999
-        if x["unacked_bytes"] is not None and x["request_bytes"] is not None:
-            assert x["unacked_bytes"] <= x["request_bytes"]
-        if x["number"] == 1:
-            assert x["reused"] is False
+    assert_fields(x, EXCHANGE, "exchange")
+    assert x["method"] is None or re.fullmatch(r"[A-Z]+", x["method"])
+    assert x["target"] is None or (x["target"] and "?" not in x["target"])
+    assert x["status"] is None or 100 <= x["status"] <= 999
+    if x["unacked_bytes"] is not None and x["request_bytes"] is not None:
+        assert x["unacked_bytes"] <= x["request_bytes"]
+    if x["number"] == 1:
+        assert x["reused"] is False
 
     assert obj["summary"] and "\n" not in obj["summary"]
     for text in obj["advice"] + obj["evidence"]:
@@ -114,6 +114,22 @@ def assert_contract(obj):
         assert_fields(event, EVENT, "timeline")
         assert event["side"] in ("nginx", "upstream")
         assert event["event"] in EVENTS, event
+    assert_order([(e["side"], e["event"]) for e in obj["timeline"]])
+    times = [e["t_ms"] for e in obj["timeline"]]
+    assert times[0] == 0 and times == sorted(times)
+
+
+def assert_order(events):
+    """No effect stands before its cause, as far as the connection was seen from its start."""
+    if ("nginx", "connect") not in events:
+        return
+    for cause, effect in ((("nginx", "connect"), None), (("nginx", "connect"), ("nginx", "established")),
+                          (("nginx", "established"), ("nginx", "send")), (("upstream", "established"), ("upstream", "receive")),
+                          (("nginx", "send"), ("upstream", "receive")), (("upstream", "send"), ("nginx", "receive")),
+                          (("upstream", "close"), ("nginx", "fin_received"))):
+        if cause in events and (effect is None or effect in events):
+            first = 0 if effect is None else events.index(effect)
+            assert events.index(cause) <= first, f"{effect} stands before {cause} in {events}"
 
 
 class Upclose(Child):
@@ -227,7 +243,7 @@ def value(obj, name):
     if part in ("nginx", "upstream") and field:
         return obj[part][field]
     if name in EXCHANGE:
-        return obj["exchange"] and obj["exchange"][name]
+        return obj["exchange"][name]
     return obj[name] if name in obj else obj["upstream"][name]
 
 
