@@ -249,26 +249,50 @@ static __always_inline void exchange_begin(struct uc_conn *c, u64 now)
 	c->x.idle_ns = c->activity_ns ? now - c->activity_ns : 0;
 }
 
+/* TLS record types (RFC 8446, section 5.1) */
+#define TLS_CHANGE_CIPHER_SPEC 20
+#define TLS_HANDSHAKE          22
+#define TLS_APPLICATION_DATA   23
+
+/*
+ * On a TLS connection the handshake is exchange 0. The first request comes with
+ * the first application data: after a change_cipher_spec of six bytes in TLS 1.3,
+ * where the client's Finished looks like data and goes out with the request.
+ */
+static __always_inline bool tls_request_begins(const struct uc_conn *c, const u8 *m)
+{
+	bool data = m[0] == TLS_APPLICATION_DATA ||
+		    (m[0] == TLS_CHANGE_CIPHER_SPEC && m[6] == TLS_APPLICATION_DATA);
+
+	return data && (!c->x.number || c->x.in_bytes);
+}
+
 /*
  * A send of nginx after response bytes is the next request, unless it goes on
  * with the body of a request that was answered early. Request lines begin with
  * a method of at least three capitals; on a connection that does not speak
  * HTTP/1 every turn is taken as an exchange.
  */
-static __always_inline bool request_begins(const struct uc_conn *c, const struct uc_heads *h,
+static __always_inline bool request_begins(struct uc_conn *c, const struct uc_heads *h,
 					   const struct user_buf *b)
 {
-	u8 m[3] = {};
+	u8 m[7] = {};
 
-	if (!c->x.number)
-		return true;
-	if (!c->x.in_bytes)
-		return false;
+	if (b && bpf_probe_read_user(m, sizeof(m), (void *)b->base))
+		b = 0;
+	if (c->flags & UC_CONN_TLS)
+		return b && tls_request_begins(c, m);
+	if (!c->x.number) {
+		if (c->x.out_bytes || m[1] != 3 ||
+		    !(m[0] == TLS_HANDSHAKE ||
+		      (m[0] == TLS_APPLICATION_DATA && c->flags & UC_CONN_ADOPTED)))
+			return true;
+		c->flags |= UC_CONN_TLS;
+		return m[0] == TLS_APPLICATION_DATA;
+	}
 	if (h->request_len && (h->request[0] < 'A' || h->request[0] > 'Z'))
 		return true;
-	if (!b || bpf_probe_read_user(m, sizeof(m), (void *)b->base))
-		return false;
-	return m[0] >= 'A' && m[0] <= 'Z' && m[1] >= 'A' && m[1] <= 'Z' && m[2] >= 'A' &&
+	return b && m[0] >= 'A' && m[0] <= 'Z' && m[1] >= 'A' && m[1] <= 'Z' && m[2] >= 'A' &&
 	       m[2] <= 'Z';
 }
 
@@ -285,8 +309,9 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 	if (c->x.number && !c->x.in_bytes)
 		goto count;
 	readable = !user_buf_get(&b);
-	if (request_begins(c, h, readable ? &b : 0)) {
+	if (request_begins(c, h, readable ? &b : 0))
 		exchange_begin(c, now);
+	if (!c->x.out_bytes) {
 		c->x.out_seq = tp->write_seq - n;
 		c->x.out_first_ns = now;
 		h->request_len = 0;

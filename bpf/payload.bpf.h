@@ -179,11 +179,34 @@ static __always_inline void response_tail_read(struct uc_heads *h, const struct 
 		h->tail_len = UC_RESPONSE_TAIL;
 }
 
+/*
+ * The verifier does not see that off + len stays below a sum, so each range of
+ * off has a constant bound of its own.
+ */
+static __always_inline u32 response_room(u32 off)
+{
+	if (!off)
+		return UC_RESPONSE_HEAD;
+	if (off <= 512)
+		return UC_RESPONSE_HEAD - 512;
+	if (off <= 1024)
+		return UC_RESPONSE_HEAD - 1024;
+	if (off <= 1536)
+		return UC_RESPONSE_HEAD - 1536;
+	if (off <= 2048)
+		return UC_RESPONSE_HEAD - 2048;
+	if (off <= 2560)
+		return UC_RESPONSE_HEAD - 2560;
+	if (off <= 3072)
+		return UC_RESPONSE_HEAD - 3072;
+	return 0;
+}
+
 /* Appends to the kept head; once bytes were left out, only the tail moves on. */
 static __always_inline void response_head_read(struct uc_heads *h, u32 n)
 {
 	struct user_buf b = {};
-	u32 off = h->response_len, len = n;
+	u32 off = h->response_len, len = n, room;
 
 	if (user_buf_get(&b)) {
 		count_lost(UC_LOST_RESPONSE_HEAD);
@@ -191,27 +214,18 @@ static __always_inline void response_head_read(struct uc_heads *h, u32 n)
 		h->tail_len = 0;
 		return;
 	}
-	if (h->response_gap || off > UC_RESPONSE_HEAD_FIRST) {
-		h->response_gap = 1;
-		response_tail_read(h, &b, n);
-		return;
-	}
+	room = h->response_gap ? 0 : response_room(off);
 	if (len > b.len)
 		len = b.len;
-	if (!off) {
-		if (len > UC_RESPONSE_HEAD_FIRST)
-			len = UC_RESPONSE_HEAD_FIRST;
-	} else if (len > UC_RESPONSE_HEAD_MORE) {
-		len = UC_RESPONSE_HEAD_MORE;
+	if (len > room)
+		len = room;
+	if (len && off <= 3072) {
+		if (bpf_probe_read_user(&h->response[off], len, (void *)b.base)) {
+			count_lost(UC_LOST_RESPONSE_HEAD);
+			len = 0;
+		}
+		h->response_len = off + len;
 	}
-	/* the bound as the verifier wants it: off <= FIRST, len <= MORE unless off is 0 */
-	if (off ? bpf_probe_read_user(&h->response[off], len & (2 * UC_RESPONSE_HEAD_MORE - 1),
-				      (void *)b.base) :
-		  bpf_probe_read_user(h->response, len, (void *)b.base)) {
-		count_lost(UC_LOST_RESPONSE_HEAD);
-		len = 0;
-	}
-	h->response_len = off + len;
 	if (len < n) {
 		h->response_gap = 1;
 		response_tail_read(h, &b, n);

@@ -267,12 +267,19 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 			client_received(cl, bpf_ktime_get_ns());
 		return 0;
 	}
-	if (c->flags & UC_CONN_SHIPPED || flags & MSG_PEEK || ret == -EAGAIN)
+	if (c->flags & UC_CONN_SHIPPED || ret == -EAGAIN)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
 	now = bpf_ktime_get_ns();
+	if (flags & MSG_PEEK) {
+		/* ngx_http_upstream_keepalive_close_handler() is the only one that peeks here */
+		if (c->flags & UC_CONN_NGINX)
+			event_add(c, tp, UC_EV_PEEK, sk->__sk_common.skc_state, 0,
+				  ret < 0 ? -ret : 0, now);
+		return 0;
+	}
 	if (ret <= 0) {
 		if (!ret)
 			event_add(c, tp, UC_EV_EOF, sk->__sk_common.skc_state, 0, 0, now);

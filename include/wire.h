@@ -25,14 +25,11 @@
 #define UC_REQUEST_HEAD 512
 /*
  * nginx refuses a response header larger than proxy_buffer_size, one page by
- * default; 3 KiB and more of it are kept, so that the end of nearly every
- * header is seen. The first read fills at most UC_RESPONSE_HEAD_FIRST bytes, a
- * later one appends at most UC_RESPONSE_HEAD_MORE.
+ * default; the end of nearly every header lies within this. Together with the
+ * rest of struct uc_heads it fills one 4 KiB object of the kernel's allocator.
  */
-#define UC_RESPONSE_HEAD_FIRST 2048
-#define UC_RESPONSE_HEAD_MORE  1024
-#define UC_RESPONSE_HEAD       (UC_RESPONSE_HEAD_FIRST + UC_RESPONSE_HEAD_MORE)
-#define UC_RESPONSE_TAIL       8
+#define UC_RESPONSE_HEAD 3328
+#define UC_RESPONSE_TAIL 8
 
 /* Append only: recordings hold these numbers. */
 enum uc_rec_kind {
@@ -63,6 +60,7 @@ enum uc_event_kind {
 	UC_EV_RETRANSMIT, /* this end sent a segment again */
 	UC_EV_SEND_ERROR, /* a send failed with err */
 	UC_EV_RECV_ERROR, /* a receive failed with err */
+	UC_EV_PEEK,       /* nginx looked at a connection of its idle pool: it was in no exchange */
 	UC_EV_MAX
 };
 
@@ -143,6 +141,7 @@ struct uc_exchange {
 #define UC_CONN_WAITING      0x02 /* adopted: its last segment with data was one that it sent */
 #define UC_CONN_REUSED       0x04 /* adopted: had carried data both ways before */
 #define UC_CONN_PEER_TRACKED 0x08 /* the other end is on this host and tracked */
+#define UC_CONN_TLS          0x40 /* nginx began with a TLS handshake; exchange 0 is the handshake */
 #define UC_CONN_NGINX        0x10 /* nginx's end, not the upstream's */
 #define UC_CONN_SHIPPED      0x20 /* its record was sent; set in every record */
 

@@ -57,6 +57,22 @@ static double seconds(uint64_t ns)
 	return ns / 1e9;
 }
 
+struct span {
+	char text[24];
+};
+
+/* "0.4 ms", "5.00 s" */
+static struct span span(uint64_t ns)
+{
+	struct span s;
+
+	if (ns < 1000000000)
+		snprintf(s.text, sizeof(s.text), "%.1f ms", ns / 1e6);
+	else
+		snprintf(s.text, sizeof(s.text), "%.2f s", seconds(ns));
+	return s;
+}
+
 static bool repeats(const struct uc_request_head *req)
 {
 	static const char *const never[] = { "POST", "LOCK", "PATCH" };
@@ -113,24 +129,31 @@ static void explain_race(const struct uc_report *r, struct uc_explanation *e, co
 		    idle, (int)(idle - 0.5) > 1 ? (int)(idle - 0.5) : 1);
 	else
 		add(&e->advice,
-		    "The upstream gave up the connection after %.3f s idle: raise its keep-alive "
+		    "The upstream gave up the connection after %s idle: raise its keep-alive "
 		    "timeout above nginx's keepalive_timeout (60 s by default), or find what "
 		    "closes it early (a restart, a request limit).",
-		    idle);
+		    span(f->idle_ns).text);
 	advise_on_retry(r, e);
 }
 
 static void explain_closed(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
-	double waited = seconds(f->waited_ns);
+	struct span waited = span(f->waited_ns);
 
+	if (f->phase == UC_PHASE_TLS) {
+		say(e, "%s closed the connection during the TLS handshake.", who);
+		add(&e->advice,
+		    "Look in its log for what it refused: protocol version, cipher, server "
+		    "name (proxy_ssl_server_name), client certificate.");
+		return;
+	}
 	switch (r->verdict.proof) {
 	case UC_PROOF_DELIBERATE_CLOSE:
 		say(e,
-		    "%s read the request, and its code closed the connection %.3f s later without a "
+		    "%s read the request, and its code closed the connection %s later without a "
 		    "response; the process lives.",
-		    who, waited);
+		    who, waited.text);
 		break;
 	case UC_PROOF_REQUEST_UNREAD:
 		say(e, "%s closed a new connection without reading the request.", who);
@@ -143,8 +166,8 @@ static void explain_closed(const struct uc_report *r, struct uc_explanation *e, 
 	case UC_PROOF_REQUEST_ACKED:
 		say(e,
 		    "The upstream's host had received the whole request, then the connection was closed "
-		    "after %.3f s without a response.",
-		    waited);
+		    "after %s without a response.",
+		    waited.text);
 		break;
 	default:
 		say(e, "%s closed the connection without a response.", who);
@@ -158,11 +181,11 @@ static void explain_closed(const struct uc_report *r, struct uc_explanation *e, 
 	    r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
 		add(&e->advice,
 		    "Look for a connection limit, an access list, or a server that shuts down.");
-	else if (waited >= 0.9)
+	else if (f->waited_ns >= 900000000)
 		add(&e->advice,
-		    "It closed after %.2f s: look for a timeout of that length in the "
+		    "It closed after %s: look for a timeout of that length in the "
 		    "application or its server, and compare it with how long the request needs.",
-		    waited);
+		    waited.text);
 	else
 		add(&e->advice,
 		    "Look in the application for what closes or destroys the socket of this "
@@ -218,8 +241,8 @@ static void explain_connect(const struct uc_report *r, struct uc_explanation *e)
 		    "crash or in a deploy this follows the closes of its old connections.");
 		break;
 	case UC_PROOF_TIMEOUT:
-		say(e, "No answer to the connection request within %.3f s (%u repeated).",
-		    seconds(r->facts->nginx->end.ts_ns - r->facts->nginx->open_ns),
+		say(e, "No answer to the connection request within %s (%u repeated).",
+		    span(r->facts->nginx->end.ts_ns - r->facts->nginx->open_ns).text,
 		    r->facts->nginx->retransmits);
 		add(&e->advice,
 		    "Packets are dropped on the way (firewall, wrong address), or the upstream's "
@@ -241,21 +264,21 @@ static void explain_connect(const struct uc_report *r, struct uc_explanation *e)
 static void explain_timeout(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
-	double stalled = seconds(f->stalled_ns);
+	struct span stalled = span(f->stalled_ns);
 
 	if (r->verdict.proof == UC_PROOF_SEND_TIMEOUT) {
-		say(e, "nginx could not send the rest of the request for %.3f s and gave up.",
-		    stalled);
+		say(e, "nginx could not send the rest of the request for %s and gave up.",
+		    stalled.text);
 		add(&e->advice,
 		    "The upstream does not read its socket: find what blocks it, or raise "
 		    "proxy_send_timeout if it is meant to be this slow.");
 		return;
 	}
 	if (f->phase == UC_PHASE_RESPONSE_BODY)
-		say(e, "%s stopped in the middle of the response; nginx waited %.3f s and gave up.",
-		    who, stalled);
+		say(e, "%s stopped in the middle of the response; nginx waited %s and gave up.",
+		    who, stalled.text);
 	else
-		say(e, "%s had not begun to answer after %.3f s; nginx gave up.", who, stalled);
+		say(e, "%s had not begun to answer after %s; nginx gave up.", who, stalled.text);
 	if (f->upstream && f->read_none && f->request_bytes)
 		add(&e->advice,
 		    "It had not even read the request: its event loop is blocked, or all its "
@@ -263,8 +286,8 @@ static void explain_timeout(const struct uc_report *r, struct uc_explanation *e,
 	else
 		add(&e->advice,
 		    "Make this request faster, or raise proxy_read_timeout above what it "
-		    "really needs (here it was %.2f s).",
-		    stalled);
+		    "really needs (here it was %s).",
+		    stalled.text);
 }
 
 static void explain_body(const struct uc_report *r, struct uc_explanation *e, const char *who)
@@ -346,10 +369,10 @@ static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 		    "from here.");
 		if (f->reused && f->idle_known)
 			add(&e->advice,
-			    "The connection had been idle for %.2f s: if that repeats, it is the "
+			    "The connection had been idle for %s: if that repeats, it is the "
 			    "upstream's (or a firewall's) idle timeout; keep nginx's "
 			    "keepalive_timeout below it.",
-			    seconds(f->idle_ns));
+			    span(f->idle_ns).text);
 		add(&e->advice, "Run upclose on the upstream's host to see who sent it.");
 		break;
 	case UC_VERDICT_REQUEST_REJECTED:
@@ -366,7 +389,9 @@ static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 		    "that ends the header.");
 		break;
 	case UC_VERDICT_PROTOCOL_MISMATCH:
-		say(e, "The upstream's first bytes are no HTTP response.");
+		say(e, f->plain_answer ? "nginx speaks TLS to a port that speaks plain HTTP." :
+		       f->tls_answer   ? "nginx speaks plain HTTP to a port that speaks TLS." :
+					 "The upstream's first bytes are no HTTP response.");
 		add(&e->advice,
 		    "Check the scheme in proxy_pass (http:// or https://) and the upstream's port.");
 		break;

@@ -93,6 +93,7 @@ static const char *event_word(const struct uc_event *e)
 		[UC_EV_RETRANSMIT] = "resend",
 		[UC_EV_SEND_ERROR] = "send!",
 		[UC_EV_RECV_ERROR] = "receive!",
+		[UC_EV_PEEK] = "idle",
 	};
 
 	return words[e->kind];

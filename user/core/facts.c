@@ -69,12 +69,6 @@ static void facts_clients(struct uc_facts *f, const struct uc_clients *cl)
 					    closed - cl->last_recv_ns > CLIENT_QUIET_NS);
 }
 
-static bool looks_like_tls(const uint8_t *p, size_t n)
-{
-	/* TLS record: type 20 to 23, version 3.x (RFC 8446, section 5.1) */
-	return n >= 3 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 && p[2] <= 4;
-}
-
 static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 {
 	const struct uc_exchange *x = &f->nginx->x;
@@ -85,10 +79,11 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 	f->idle_known = f->reused && x->idle_ns;
 	f->idle_ns = x->idle_ns;
 	uc_http_request(h->request, h->request_len, &f->request);
-	f->tls = looks_like_tls(h->request, h->request_len);
+	f->tls = f->nginx->flags & UC_CONN_TLS;
 	f->opaque = f->request.state == UC_HEAD_INVALID ||
 		    (f->request.state == UC_HEAD_EMPTY && x->out_bytes);
-	if (f->opaque)
+	/* of another protocol, turns were counted, which need not be requests */
+	if (f->opaque && !f->tls)
 		f->number = 0;
 	if (f->request.state == UC_HEAD_COMPLETE && f->request.framing != UC_FRAMING_CHUNKED)
 		f->request_cut = x->out_bytes < f->request.head_len ||
@@ -142,7 +137,12 @@ static enum uc_response_state response_state(struct uc_facts *f, const struct uc
 {
 	if (!f->response_bytes)
 		return UC_RESPONSE_NONE;
-	if (f->opaque || !h->response_len)
+	if (!h->response_len)
+		return UC_RESPONSE_UNKNOWN;
+	f->plain_answer = f->tls && h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5);
+	f->tls_answer = !f->tls && h->response_len >= 3 && h->response[0] >= 20 &&
+			h->response[0] <= 23 && h->response[1] == 3;
+	if (f->opaque)
 		return UC_RESPONSE_UNKNOWN;
 	uc_http_response(h->response, h->response_len, f->request.method, f->request.method_len,
 			 &f->response);
@@ -164,6 +164,8 @@ static enum uc_phase phase_of(const struct uc_facts *f)
 {
 	if (!f->established)
 		return UC_PHASE_CONNECT;
+	if (f->tls && !f->nginx->x.number)
+		return UC_PHASE_TLS;
 	if (!f->exchange)
 		return f->adopted || f->reused ? UC_PHASE_IDLE : UC_PHASE_REQUEST;
 	switch (f->response_state) {
@@ -206,6 +208,17 @@ static void facts_upstream(struct uc_facts *f)
 	f->read_none = !seq_after(s->copied_seq, start);
 }
 
+/* The log keeps the newest events, and a look at an idle connection is followed by its close. */
+static bool peeked(const struct uc_conn *c)
+{
+	uint32_t kept = c->events < UC_EVENTS ? c->events : UC_EVENTS;
+
+	for (uint32_t i = 0; i < kept; i++)
+		if (c->ev[i].kind == UC_EV_PEEK && c->ev[i].exchange == c->x.number)
+			return true;
+	return false;
+}
+
 void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 {
 	const struct uc_conn *c = &pair->nginx.conn;
@@ -219,7 +232,8 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	f->unread_by_nginx = unread_at(&c->end, c->peer_closed == UC_EV_FIN);
 	facts_end(f);
 	facts_clients(f, &pair->nginx.clients);
-	f->exchange = c->x.number;
+	f->exchange = c->x.number || (c->flags & UC_CONN_TLS && c->x.out_bytes);
+	f->pooled = peeked(c);
 	if (f->adopted && (!c->x.number || !c->x.out_bytes) && c->flags & UC_CONN_WAITING) {
 		/* its request went out before; the response, if any came, was not asked for in sight */
 		f->exchange = true;

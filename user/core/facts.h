@@ -39,7 +39,9 @@ struct uc_facts {
 	bool upstream_missing; /* its end is on this host, and its record did not come */
 	bool log_wrapped;      /* older events were overwritten */
 	bool opaque;           /* not HTTP/1, or encrypted, or the head was not readable */
-	bool tls;              /* the first bytes were a TLS handshake or record */
+	bool tls;              /* nginx spoke TLS; exchange 0 is the handshake */
+	bool plain_answer;     /* tls: and plain HTTP came back */
+	bool tls_answer;       /* not tls: and a TLS record came back (RFC 8446, section 5.1) */
 
 	/* how it ended */
 	bool established;
@@ -70,6 +72,7 @@ struct uc_facts {
 	uint64_t response_bytes;
 	bool response_short;    /* bytes of it are missing for certain */
 	uint64_t missing_bytes; /* BODY with a Content-Length */
+	bool pooled;            /* nginx held it in its idle pool when it ended */
 	bool persistent;        /* both sides meant to keep the connection */
 	uint32_t unread_by_nginx;
 

@@ -68,6 +68,8 @@ static bool upstream_exited(const struct uc_facts *f)
 
 static bool open_exchange(const struct uc_facts *f)
 {
+	if (f->phase == UC_PHASE_TLS)
+		return true;
 	return f->exchange && f->response_state != UC_RESPONSE_COMPLETE &&
 	       f->response_state != UC_RESPONSE_UPGRADED &&
 	       f->response_state != UC_RESPONSE_UNKNOWN;
@@ -95,6 +97,17 @@ static bool unseen_and_idle(const struct uc_facts *f)
 	return f->adopted && !f->exchange;
 }
 
+static bool pooled(const struct uc_facts *f)
+{
+	return f->pooled;
+}
+
+/* One of the two ends spoke TLS, the other plain HTTP. */
+static bool tls_against_plain(const struct uc_facts *f)
+{
+	return f->plain_answer || f->tls_answer;
+}
+
 static bool never_used(const struct uc_facts *f)
 {
 	return !f->exchange && f->closed_by == UC_CLOSED_BY_NGINX && !f->nginx->x.in_bytes;
@@ -118,10 +131,17 @@ static bool complete(const struct uc_facts *f)
 /* Encrypted, or another protocol: an answer came, and where it ended cannot be read. */
 static bool opaque_answered(const struct uc_facts *f)
 {
-	return f->opaque && f->response_bytes;
+	return f->opaque && f->response_bytes && f->phase != UC_PHASE_TLS;
 }
 
 /* A header longer than what is kept of it, and no framing in the kept part that says otherwise. */
+/* A complete response would have put the connection into nginx's idle pool. */
+static bool long_header_unpooled(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_UNKNOWN && f->response.status &&
+	       f->closed_by == UC_CLOSED_BY_UPSTREAM && f->persistent && !f->response_short;
+}
+
 static bool long_header(const struct uc_facts *f)
 {
 	return f->exchange && f->response_state == UC_RESPONSE_UNKNOWN && f->response.status &&
@@ -240,9 +260,11 @@ static bool not_http(const struct uc_facts *f)
 	return by_upstream(f) && f->response_state == UC_RESPONSE_NOT_HTTP;
 }
 
+/* In a handshake bytes go both ways before there is a request to answer. */
 static bool unanswered(const struct uc_facts *f)
 {
-	return by_upstream(f) && f->exchange && f->response_state == UC_RESPONSE_NONE;
+	return by_upstream(f) && f->exchange &&
+	       (f->response_state == UC_RESPONSE_NONE || f->phase == UC_PHASE_TLS);
 }
 
 static bool unanswered_unseen(const struct uc_facts *f)
@@ -363,11 +385,14 @@ static const struct rule {
 	{ connect_local, UC_VERDICT_CONNECT_FAILED, UC_PROOF_LOCAL, LIKELY, 0 },
 	{ never_established, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
 
+	{ pooled, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ unseen_and_idle, UC_VERDICT_IDLE_CLOSE, UC_PROOF_UNSEEN_START, LIKELY, 0 },
 	{ upgraded, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
 	{ complete_and_kept, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ complete, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
+	{ tls_against_plain, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, PROVEN, 0 },
 	{ opaque_answered, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
+	{ long_header_unpooled, UC_VERDICT_UNKNOWN, UC_PROOF_LOSSY, 0, 0 },
 	{ long_header, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, LIKELY, 0 },
 
 	{ died_oom, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_OOM, PROVEN, 0 },

@@ -110,6 +110,7 @@ static const char *const events[] = {
 	[UC_EV_RETRANSMIT] = "retransmit",
 	[UC_EV_SEND_ERROR] = "send_error",
 	[UC_EV_RECV_ERROR] = "receive_error",
+	[UC_EV_PEEK] = "peek",
 };
 static_assert(COUNT(events) == UC_EV_MAX, "a name for each event");
 
