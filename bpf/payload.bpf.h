@@ -136,12 +136,18 @@ static __always_inline int user_buf_end(const struct user_buf *b, u32 n, u64 *re
 	return -1;
 }
 
+/*
+ * clang may test the lower half of a length and pass on the whole of it, and the
+ * verifier of 6.1 loses the bound then: barrier_var() hides from clang that the
+ * upper half is zero.
+ */
 static __always_inline void request_head_read(struct uc_heads *h, const struct user_buf *b, u32 n)
 {
-	u32 len = n;
+	u64 len = n;
 
 	if (len > b->len)
 		len = b->len;
+	barrier_var(len);
 	if (len > UC_REQUEST_HEAD)
 		len = UC_REQUEST_HEAD;
 	if (bpf_probe_read_user(h->request, len, (void *)b->base)) {
@@ -206,7 +212,8 @@ static __always_inline u32 response_room(u32 off)
 static __always_inline void response_head_read(struct uc_heads *h, u32 n)
 {
 	struct user_buf b = {};
-	u32 off = h->response_len, len = n, room;
+	u32 off = h->response_len, room;
+	u64 len = n;
 
 	if (user_buf_get(&b)) {
 		count_lost(UC_LOST_RESPONSE_HEAD);
@@ -217,6 +224,7 @@ static __always_inline void response_head_read(struct uc_heads *h, u32 n)
 	room = h->response_gap ? 0 : response_room(off);
 	if (len > b.len)
 		len = b.len;
+	barrier_var(len);
 	if (len > room)
 		len = room;
 	if (len && off <= 3072) {
