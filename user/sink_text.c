@@ -99,43 +99,61 @@ static const char *event_word(const struct uc_event *e)
 	return words[e->kind];
 }
 
-static void event_detail(const struct uc_sink *s, const struct uc_report *r,
-			 const struct uc_moment *m)
+/* What the line says behind the event's name; "" for nothing. */
+static void fin_detail(const struct uc_facts *f, char *buf, size_t size)
+{
+	if (f->sent_after_fin)
+		snprintf(buf, size, "before nginx wrote the request");
+	else if (f->unacked_bytes == f->request_bytes)
+		snprintf(buf, size, "none of the request had reached the upstream (%u B unacked)",
+			 f->unacked_bytes);
+	else if (f->unacked_bytes)
+		snprintf(buf, size, "%u B of the request unacked", f->unacked_bytes);
+	else if (f->response_state == UC_RESPONSE_NONE)
+		snprintf(buf, size, "the upstream's kernel had the whole request");
+}
+
+static void bytes_detail(const struct uc_event *e, char *buf, size_t size)
+{
+	if (e->count > 1)
+		snprintf(buf, size, "%u B in %u calls over %.3f ms", e->bytes, e->count,
+			 (e->last_ns - e->ts_ns) / 1e6);
+	else
+		snprintf(buf, size, "%u B", e->bytes);
+}
+
+static void upstream_close_detail(const struct uc_facts *f, char *buf, size_t size)
+{
+	const char *by = f->upstream->closer.flags & UC_TASK_EXITING ? "by the process's exit" :
+								       "by its code";
+
+	if (f->unread_bytes)
+		snprintf(buf, size, "%s, %u B unread", by, f->unread_bytes);
+	else
+		snprintf(buf, size, "%s", by);
+}
+
+static void event_detail(const struct uc_facts *f, const struct uc_moment *m, char *buf,
+			 size_t size)
 {
 	const struct uc_event *e = m->event;
-	const struct uc_facts *f = r->facts;
 
-	if (e->kind == UC_EV_SEND || e->kind == UC_EV_RECV) {
-		fprintf(s->out, "  %u B", e->bytes);
-		if (e->count > 1)
-			fprintf(s->out, " in %u calls over %.3f ms", e->count,
-				(e->last_ns - e->ts_ns) / 1e6);
-	} else if (e->err) {
-		fprintf(s->out, "  %s", strerror(e->err));
-	} else if (e->kind == UC_EV_RETRANSMIT) {
-		fprintf(s->out, "  %u segments", e->count);
-	} else if (e->kind == UC_EV_FIN && !m->upstream && f->unacked_known &&
-		   f->nginx->peer.ts_ns == e->ts_ns) {
-		if (f->sent_after_fin)
-			fprintf(s->out, "  before nginx wrote the request");
-		else if (f->unacked_bytes == f->request_bytes)
-			fprintf(s->out,
-				"  none of the request had reached the upstream (%u B unacked)",
-				f->unacked_bytes);
-		else if (f->unacked_bytes)
-			fprintf(s->out, "  %u B of the request unacked", f->unacked_bytes);
-		else if (f->response_state == UC_RESPONSE_NONE)
-			fprintf(s->out, "  the upstream's kernel had the whole request");
-	} else if (e->kind == UC_EV_CLOSE && m->upstream) {
-		if (f->upstream->closer.flags & UC_TASK_EXITING)
-			fprintf(s->out, "  by the process's exit");
-		else
-			fprintf(s->out, "  by its code");
-		if (f->unread_bytes)
-			fprintf(s->out, ", %u B unread", f->unread_bytes);
-	} else if (e->kind == UC_EV_CLOSE && f->exchange) {
-		fprintf(s->out, "  %llu response bytes", (unsigned long long)f->response_bytes);
-	}
+	buf[0] = '\0';
+	if (e->kind == UC_EV_SEND || e->kind == UC_EV_RECV)
+		bytes_detail(e, buf, size);
+	else if (e->err)
+		snprintf(buf, size, "%s", strerror(e->err));
+	else if (e->kind == UC_EV_RETRANSMIT)
+		snprintf(buf, size, "%u segments", e->count);
+	else if (e->kind == UC_EV_PEEK)
+		snprintf(buf, size, "nginx kept it in its pool");
+	else if (e->kind == UC_EV_FIN && !m->upstream && f->unacked_known &&
+		 f->nginx->peer.ts_ns == e->ts_ns)
+		fin_detail(f, buf, size);
+	else if (e->kind == UC_EV_CLOSE && m->upstream)
+		upstream_close_detail(f, buf, size);
+	else if (e->kind == UC_EV_CLOSE && f->exchange)
+		snprintf(buf, size, "%llu response bytes", (unsigned long long)f->response_bytes);
 }
 
 /*
@@ -171,13 +189,13 @@ static void timeline(const struct uc_sink *s, const struct uc_report *r)
 	story(r, &first, &zero);
 	for (size_t i = first; i < t->count; i++) {
 		const struct uc_moment *m = &t->at[i];
-		const char *word = event_word(m->event);
+		char detail[128];
 
-		fprintf(s->out, "  %s%+12.3f ms%s  %-8s  %-8s", paint(s, DIM),
+		event_detail(r->facts, m, detail, sizeof(detail));
+		fprintf(s->out, "  %s%+12.3f ms%s  %-8s  %-*s%s\n", paint(s, DIM),
 			((int64_t)m->ts_ns - (int64_t)t->at[zero].ts_ns) / 1e6, paint(s, RESET),
-			m->upstream ? "upstream" : "nginx", word);
-		event_detail(s, r, m);
-		fputc('\n', s->out);
+			m->upstream ? "upstream" : "nginx", *detail ? 10 : 0, event_word(m->event),
+			detail);
 	}
 }
 
