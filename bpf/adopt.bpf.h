@@ -124,7 +124,7 @@ static __always_inline void adopt_file(struct task_struct *task, struct file *fi
 		return;
 	state = sk->__sk_common.skc_state;
 	if (adopt_pass == ADOPT_LISTEN) {
-		if (state == TCP_LISTEN && comm_is_nginx(task->comm))
+		if (state == TCP_LISTEN && task_is_nginx(task))
 			adopt_listen(sk, tp);
 		return;
 	}
@@ -132,7 +132,7 @@ static __always_inline void adopt_file(struct task_struct *task, struct file *fi
 		return;
 	if (adopt_pass == ADOPT_FAR)
 		adopt_far(sk, tp, task, bpf_ktime_get_ns());
-	else if (comm_is_nginx(task->comm))
+	else if (task_is_nginx(task))
 		adopt_nginx(sk, tp, task, bpf_ktime_get_ns());
 }
 

@@ -10,10 +10,12 @@
 #define PF_KTHREAD        0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 
-static __always_inline bool comm_is_nginx(const char *comm)
+/* What follows the NUL is noise on older kernels: in 6.1 from bpf_get_current_comm(). */
+static __always_inline bool task_is_nginx(const struct task_struct *task)
 {
-	const u64 *have = (const u64 *)comm;
+	u64 have[UC_COMM_LEN / sizeof(u64)] = {};
 
+	bpf_probe_read_kernel_str(have, sizeof(have), task->comm);
 	for (u32 i = 0; i < MAX_COMMS && i < cfg_comm_count; i++) {
 		const volatile u64 *want = (const volatile u64 *)cfg_comms[i];
 

@@ -18,11 +18,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline void conn_open(const struct sock *sk, const struct tcp_sock *tp)
 {
 	struct uc_conn *c;
-	char comm[UC_COMM_LEN] __attribute__((aligned(8)));
 	u64 now;
 
-	bpf_get_current_comm(comm, sizeof(comm));
-	if (!comm_is_nginx(comm) || !port_followed(bpf_ntohs(sk->__sk_common.skc_dport)))
+	if (!task_is_nginx(bpf_get_current_task_btf()) ||
+	    !port_followed(bpf_ntohs(sk->__sk_common.skc_dport)))
 		return;
 	c = conn_new_nginx(sk);
 	if (!c)
@@ -76,10 +75,7 @@ static __always_inline void accept_established(const struct sock *sk, const stru
 
 static __always_inline void listen_open(const struct sock *sk, const struct tcp_sock *tp)
 {
-	char comm[UC_COMM_LEN] __attribute__((aligned(8)));
-
-	bpf_get_current_comm(comm, sizeof(comm));
-	if (comm_is_nginx(comm))
+	if (task_is_nginx(bpf_get_current_task_btf()))
 		adopt_listen(sk, tp);
 }
 
