@@ -18,6 +18,15 @@ static bool seq_after(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) > 0;
 }
 
+/*
+ * True when seq lies behind the first byte of what was sent in the exchange. Of
+ * 2 GiB and more sequence space cannot tell, but no socket holds that much back.
+ */
+static bool reaches(const struct uc_exchange *x, uint32_t seq)
+{
+	return x->out_bytes > INT32_MAX || seq_after(seq, x->out_seq);
+}
+
 static void facts_end(struct uc_facts *f)
 {
 	const struct uc_conn *c = f->nginx;
@@ -95,17 +104,16 @@ static void facts_acknowledged(struct uc_facts *f)
 {
 	const struct uc_conn *c = f->nginx;
 	const struct uc_snap *s = c->peer.ts_ns ? &c->peer : &c->end;
-	uint32_t start = c->x.out_seq;
+	uint32_t end = c->x.out_seq + (uint32_t)c->x.out_bytes;
 
 	if (!s->ts_ns || !c->x.out_bytes)
 		return;
 	f->unacked_known = true;
-	if (!seq_after(s->write_seq, start)) {
-		f->sent_after_fin = c->peer_closed == UC_EV_FIN;
-		f->unacked_bytes = c->x.out_bytes;
-		return;
-	}
-	f->unacked_bytes = s->write_seq - (seq_after(s->snd_una, start) ? s->snd_una : start);
+	f->sent_after_fin = c->peer_closed == UC_EV_FIN && !reaches(&c->x, s->write_seq);
+	/* what nginx wrote after the close counts too: none of it was acknowledged */
+	if (seq_after(s->write_seq, end))
+		end = s->write_seq;
+	f->unacked_bytes = reaches(&c->x, s->snd_una) ? end - s->snd_una : c->x.out_bytes;
 }
 
 static enum uc_response_state body_state(struct uc_facts *f, const struct uc_heads *h)
@@ -137,7 +145,8 @@ static enum uc_response_state response_state(struct uc_facts *f, const struct uc
 {
 	if (!f->response_bytes)
 		return UC_RESPONSE_NONE;
-	if (!h->response_len)
+	/* adopted within a response: what was kept of it is not its beginning */
+	if (!h->response_len || (f->adopted && !f->nginx->x.number && !f->exchange_unseen))
 		return UC_RESPONSE_UNKNOWN;
 	f->plain_answer = f->tls && h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5);
 	f->tls_answer = !f->tls && h->response_len >= 3 && h->response[0] >= 20 &&
@@ -198,14 +207,13 @@ static void facts_upstream(struct uc_facts *f)
 {
 	const struct uc_conn *u = f->upstream;
 	const struct uc_snap *s = u->end.ts_ns ? &u->end : &u->peer;
-	uint32_t start = f->nginx->x.out_seq;
 
 	f->upstream_closed = u->end_state;
 	f->unread_bytes = unread_at(s, u->peer_closed == UC_EV_FIN);
 	if (!f->exchange || f->exchange_unseen)
 		return;
-	f->got_none = !seq_after(s->rcv_nxt, start);
-	f->read_none = !seq_after(s->copied_seq, start);
+	f->got_none = !reaches(&f->nginx->x, s->rcv_nxt);
+	f->read_none = !reaches(&f->nginx->x, s->copied_seq);
 }
 
 /* The log keeps the newest events, and a look at an idle connection is followed by its close. */

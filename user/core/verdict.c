@@ -92,9 +92,11 @@ static bool died_exit(const struct uc_facts *f)
 
 /* ---- nothing was going on ---- */
 
+/* Where the upstream closed behind a response that was seen in part, it may have cut it. */
 static bool unseen_and_idle(const struct uc_facts *f)
 {
-	return f->adopted && !f->exchange;
+	return f->adopted && !f->exchange &&
+	       !(f->response_bytes && f->closed_by == UC_CLOSED_BY_UPSTREAM);
 }
 
 static bool pooled(const struct uc_facts *f)
