@@ -18,7 +18,8 @@ KINDS = [
     ("HEAD", "ok", 200, {}, b"", "1.1"), ("GET", "empty", 204, {}, b"", "1.1"), ("GET", "cached", 200, {}, b"", "1.1"),
     ("GET", "cached", 304, {"If-None-Match": '"v1"'}, b"", "1.1"), ("POST", "ok", 200, {}, BODY, "1.1"),
     ("POST", "upload", 200, {}, BODY, "1.1"), ("POST", "upload", 200, {"Expect": "100-continue"}, BODY, "1.1"),
-    ("PUT", "upload", 200, {}, BODY, "1.1"), ("GET", "until_close", 200, {}, b"", "1.1"), ("DELETE", "ok", 200, {}, b"", "1.1"),
+    ("PUT", "upload", 200, {}, BODY, "1.1"), ("GET", "until_close", 200, {}, b"", "1.1"), ("GET", "long", 200, {}, b"", "1.1"),
+    ("GET", "trickle", 200, {}, b"", "1.1"), ("DELETE", "ok", 200, {}, b"", "1.1"),
 ]
 BIG_KINDS = [
     ("POST", "upload", 200, {}, BIG, "1.1"), ("GET", "download", 200, {}, b"", "1.1"),
@@ -64,7 +65,8 @@ def test_ten_thousand_healthy_requests(stage, trace):
     up = stage.node("--quiet")
     brief = stage.node("--quiet", "--keepalive", "300")
     nginx = stage.nginx(
-        workers=2, plain=Route(up.addr, keepalive=0), close=Route(up.addr, keepalive=0, version="1.1"), keep=Route(up.addr),
+        workers=2, http="proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_busy_buffers_size 32k;",
+        plain=Route(up.addr, keepalive=0), close=Route(up.addr, keepalive=0, version="1.1"), keep=Route(up.addr),
         keep10=Route(up.addr, version="1.0"), unbuffered=Route(up.addr, extra="proxy_request_buffering off;"),
         direct=Route(up.addr, extra="proxy_buffering off;"), brief=Route(brief.addr),
         short=Route(up.addr, pool="keepalive_timeout 200ms;"), few=Route(up.addr, keepalive=1))

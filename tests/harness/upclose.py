@@ -24,13 +24,9 @@ UNFLAGGED = {"idle_close", "complete", "client_gone"}
 PROOFS = {
     "request_unacked", "request_unread", "sent_after_fin", "deliberate_close", "request_acked", "exit_code", "signal", "oom",
     "rst", "body_unread", "body_unacked", "header_cut", "first_bytes", "refused", "timeout", "unreachable", "local",
-    "content_length", "chunked", "read_timeout", "send_timeout", "nginx_closed", "nginx_exited", "client_closed", "idle", "response_complete",
-    "lossy", "unseen_start", "opaque",
+    "content_length", "chunked", "read_timeout", "send_timeout", "nginx_closed", "nginx_exited", "client_closed", "idle",
+    "response_complete", "lossy", "unseen_start", "opaque",
     None,
-}
-EVENTS = {
-    "connect", "established", "adopted", "send", "receive", "eof", "fin_received", "rst_received", "close", "abort", "retransmit",
-    "send_error", "receive_error",
 }
 PHASES = {"connect", "tls", "request", "response_header", "response_body", "idle"}
 CLOSED_BY = {"upstream", "nginx", "unknown"}
@@ -113,7 +109,7 @@ def assert_contract(obj):
     for event in obj["timeline"]:
         assert_fields(event, EVENT, "timeline")
         assert event["side"] in ("nginx", "upstream")
-        assert event["event"] in EVENTS, event
+        assert re.fullmatch(r"[a-z_]+", event["event"]), event
     assert_order([(e["side"], e["event"]) for e in obj["timeline"]])
     times = [e["t_ms"] for e in obj["timeline"]]
     assert times[0] == 0 and times == sorted(times)

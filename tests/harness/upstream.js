@@ -54,6 +54,16 @@ const does = {
 	until_close(req, res) { // no length: the end of the connection ends the body
 		raw(req, 'HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nbody\n', (s) => s.end());
 	},
+	long(req, res, q) { // a header larger than what upclose keeps of it
+		send(res, 200, 'long\n', { 'X-Long': 'l'.repeat(Number(q.get('bytes') || 6000)) });
+	},
+	long_cut: (req) => raw(req, `HTTP/1.1 200 OK\r\nX-Long: ${'l'.repeat(6000)}\r\nContent-Length: 1000\r\n\r\ncut`, destroy),
+	trickle(req, res) { // every byte in a packet of its own
+		const bytes = [...'HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'];
+		req.socket.setNoDelay(true);
+		const next = () => (bytes.length ? raw(req, bytes.shift(), () => setImmediate(next)) : req.socket.end());
+		next();
+	},
 	slow: (req, res, q) => setTimeout(() => send(res, 200, 'late\n'), Number(q.get('ms') || 300)),
 	upload(req, res) {
 		let bytes = 0;
@@ -104,6 +114,10 @@ const server = http.createServer((req, res) => {
 	if (!(name in does)) return send(res, 404, 'no such behaviour\n');
 	if (name !== 'upload') req.resume();
 	does[name](req, res, url.searchParams);
+});
+server.on('upgrade', (req, socket) => {
+	socket.on('data', () => socket.end('bye'));
+	socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n');
 });
 server.keepAliveTimeout = Number(opt.keepalive);
 if (opt.accept) server.on('connection', (s) => (opt.accept === 'reset' ? s.resetAndDestroy() : s.destroy()));
