@@ -4,8 +4,8 @@
 Without root or BPF the tests that need it are skipped by name; UPCLOSE_REQUIRE_BPF=1 makes that a failure.
 UPCLOSE names the program to test. --no-upclose tries the harness and its faults alone.
 """
-import glob
 import os
+import shutil
 import sys
 import tempfile
 import uuid
@@ -57,10 +57,15 @@ def missing():
 def nothing_left():
     """No process, file or namespace of this session survives it."""
     os.environ[MARK] = mark = uuid.uuid4().hex
-    files = set(glob.glob(f"{tempfile.gettempdir()}/{PREFIX}*"))
+    before = tempfile.gettempdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=PREFIX)
+    os.chmod(tempfile.tempdir, 0o711)  # somebody without privilege runs upclose from there
     yield
     eventually(lambda: not marked(f"{MARK}={mark}"), "all processes of the tests have ended", 5)
-    assert set(glob.glob(f"{tempfile.gettempdir()}/{PREFIX}*")) == files
+    left = os.listdir(tempfile.tempdir)
+    shutil.rmtree(tempfile.tempdir)
+    os.environ["TMPDIR"] = tempfile.tempdir = before
+    assert left == []
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from harness.proc import PREFIX, Child, eventually, marked
 from harness.upclose import TOP, UPCLOSE
 
 DEMO = [sys.executable, TOP / "tests" / "demo.py"]
-ENV = os.environ | {"UPCLOSE": UPCLOSE}
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def left():
 
 def test_demo(upclose_is_there):
     files, start = left(), time.monotonic()
-    done = subprocess.run(DEMO, capture_output=True, text=True, env=ENV, timeout=60, check=False)
+    done = subprocess.run(DEMO, capture_output=True, text=True, env=os.environ | {"UPCLOSE": UPCLOSE}, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert time.monotonic() - start < 60 and "\033" not in done.stdout and done.stderr == ""
     for verdict in ("keepalive_race, proven (request_unacked)", "keepalive_race, proven (sent_after_fin)", "upstream_closed, proven",
@@ -44,7 +43,7 @@ def test_demo(upclose_is_there):
 def test_demo_is_interrupted(upclose_is_there, sig, status):
     files = left()
     mark = f"UPCLOSE_DEMO=test-{os.getpid()}-{status}"
-    with Child(["env", mark, *DEMO], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:
+    with Child(["env", mark, *DEMO], env=os.environ | {"UPCLOSE": UPCLOSE}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:
         demo.popen.stdout.readline()
         assert demo.popen.stdout.readline()  # the first heading: all is running
         demo.kill(sig)
@@ -58,5 +57,5 @@ def test_demo_fails_when_a_fault_is_not_named(upclose_is_there, scratch):
     mute = scratch / "upclose"
     mute.write_text('#!/bin/sh\necho tracing >&2\ntrap "exit 0" INT TERM\nwhile :; do sleep 0.1; done\n', encoding="ascii")
     mute.chmod(0o755)
-    done = subprocess.run(DEMO, capture_output=True, text=True, env=ENV | {"UPCLOSE": str(mute)}, timeout=60, check=False)
+    done = subprocess.run(DEMO, capture_output=True, text=True, env=os.environ | {"UPCLOSE": str(mute)}, timeout=60, check=False)
     assert done.returncode == 1 and "did not name" in done.stderr
