@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tales.h"
+
+static struct tale tale;
+
+static void expect_verdict(const char *name, struct uc_verdict v, enum uc_verdict_id id,
+			   enum uc_proof proof, enum uc_confidence confidence)
+{
+	if (v.id == id && v.proof == proof && v.confidence == confidence)
+		return;
+	fail_msg("%s: %s by %s, %s; expected %s by %s, %s", name, uc_verdict_name(v.id),
+		 uc_proof_name(v.proof), uc_confidence_name(v.confidence), uc_verdict_name(id),
+		 uc_proof_name(proof), uc_confidence_name(confidence));
+}
+
+static struct uc_verdict verdict_of(void (*tell)(struct tale *t), uint32_t ngx_isn, uint32_t up_isn)
+{
+	tale.ngx_isn = ngx_isn;
+	tale.up_isn = up_isn;
+	tell(&tale);
+	return tale_judge(&tale);
+}
+
+static void expect_row(const struct told *row, uint32_t ngx_isn, uint32_t up_isn)
+{
+	expect_verdict(row->name, verdict_of(row->tell, ngx_isn, up_isn), row->id, row->proof,
+		       row->confidence);
+}
+
+static void test_rules(void **state)
+{
+	unsigned failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		const struct told *row = &tales[i];
+		struct uc_verdict v = verdict_of(row->tell, 0, 0);
+
+		if (v.id == row->id && v.proof == row->proof && v.confidence == row->confidence)
+			continue;
+		failed++;
+		print_message("%s: %s by %s, %s; expected %s by %s, %s\n", row->name,
+			      uc_verdict_name(v.id), uc_proof_name(v.proof),
+			      uc_confidence_name(v.confidence), uc_verdict_name(row->id),
+			      uc_proof_name(row->proof), uc_confidence_name(row->confidence));
+	}
+	assert_int_equal(failed, 0);
+}
+
+/* Wherever in the sequence space a connection begins, it ends the same. */
+static void test_sequence_numbers_wrap(void **state)
+{
+	static const uint32_t bases[] = { 1,          0x7ffffff0, 0x80000000, 0xffffff00,
+					  0xffffffe0, 0xfffffffe, 0xffffffff };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++)
+		for (size_t b = 0; b < COUNT(bases); b++) {
+			expect_row(&tales[i], bases[b], 0);
+			expect_row(&tales[i], 0, bases[b]);
+			expect_row(&tales[i], bases[b], bases[COUNT(bases) - 1 - b]);
+		}
+}
+
+static void test_sequence_numbers_anywhere(void **state)
+{
+	uint64_t seed = 20261122;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++)
+		for (unsigned n = 0; n < 200; n++) {
+			uint64_t r = next_random(&seed);
+
+			expect_row(&tales[i], (uint32_t)r | 1, (uint32_t)(r >> 32) | 1);
+		}
+}
+
+/* The flag is the vocabulary's, and lossy is said of each end whose far record was lost. */
+static void test_flags(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		struct uc_verdict v = verdict_of(tales[i].tell, 0, 0);
+
+		assert_int_equal(v.flagged, uc_verdict_flagged(v.id));
+		assert_int_equal(v.lossy, tale.pair.upstream_missing);
+	}
+}
+
+/* Without the far end nothing may be claimed that only the far end shows. */
+static void test_far_end_lost(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		struct uc_verdict v;
+
+		tale.ngx_isn = tale.up_isn = 0;
+		tales[i].tell(&tale);
+		tale_lose_far(&tale);
+		v = tale_judge(&tale);
+		assert_true(v.lossy);
+		assert_int_not_equal(v.id, UC_VERDICT_UPSTREAM_DIED);
+		assert_int_not_equal(v.proof, UC_PROOF_DELIBERATE_CLOSE);
+		assert_int_not_equal(v.proof, UC_PROOF_REQUEST_UNREAD);
+		assert_int_not_equal(v.proof, UC_PROOF_BODY_UNREAD);
+		if (v.id == UC_VERDICT_KEEPALIVE_RACE || v.id == UC_VERDICT_UPSTREAM_RESET ||
+		    v.id == UC_VERDICT_UPSTREAM_CLOSED)
+			assert_int_not_equal(v.confidence, UC_CONFIDENCE_PROVEN);
+	}
+}
+
+/*
+ * A race needs a reused connection: the same end on a new one is the upstream's.
+ * An adopted connection whose request was seen is as good as any.
+ */
+static void test_race_needs_reuse(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		if (tales[i].id != UC_VERDICT_KEEPALIVE_RACE)
+			continue;
+		tale.ngx_isn = tale.up_isn = 0;
+		tales[i].tell(&tale);
+		ngx_conn(&tale)->x.number = 1;
+		expect_verdict(tales[i].name, tale_judge(&tale), UC_VERDICT_UPSTREAM_CLOSED,
+			       tales[i].proof, tales[i].confidence);
+		ngx_conn(&tale)->flags |= UC_CONN_ADOPTED | UC_CONN_REUSED;
+		expect_verdict(tales[i].name, tale_judge(&tale), UC_VERDICT_KEEPALIVE_RACE,
+			       tales[i].proof, tales[i].confidence);
+		assert_int_equal(tale.facts.number, 0);
+	}
+}
+
+/* --- the proof matrix, by nginx's side alone ------------------------------------------- */
+
+enum how { BY_FIN, BY_RST };
+
+/* A request of len bytes, of which acked were acknowledged when the close came. */
+static struct uc_verdict matrix(bool reused, uint32_t len, uint32_t acked, enum how how)
+{
+	static const char post[] = "POST /a HTTP/1.1\r\nHost: u\r\nContent-Length: 58\r\n\r\n";
+
+	tale.ngx_isn = 0xffffffff - 400;
+	tale.up_isn = 0;
+	if (reused)
+		begin_reused(&tale);
+	else
+		tale_begin(&tale);
+	tale_remote(&tale);
+	tale_write_bytes(&tale, post, strlen(post), len);
+	tale_arrive_only(&tale, acked);
+	if (how == BY_FIN)
+		end_by_fin(&tale);
+	else
+		end_by_rst(&tale);
+	return tale_judge(&tale);
+}
+
+static void test_proof_matrix_fin(void **state)
+{
+	const uint32_t len = 108;
+
+	(void)state;
+	/* FIN, unacked == len: never received */
+	expect_verdict("race", matrix(true, len, 0, BY_FIN), V(KEEPALIVE_RACE), P(REQUEST_UNACKED),
+		       C(PROVEN));
+	expect_verdict("fresh", matrix(false, len, 0, BY_FIN), V(UPSTREAM_CLOSED),
+		       P(REQUEST_UNACKED), C(PROVEN));
+	/* FIN, 0 < unacked < len: it stopped within the request */
+	for (uint32_t acked = 1; acked < len; acked++) {
+		expect_verdict("part", matrix(true, len, acked, BY_FIN), V(REQUEST_REJECTED),
+			       P(BODY_UNACKED), C(LIKELY));
+		assert_int_equal(tale.facts.unacked_bytes, len - acked);
+		expect_verdict("part", matrix(false, len, acked, BY_FIN), V(REQUEST_REJECTED),
+			       P(BODY_UNACKED), C(LIKELY));
+	}
+	/* FIN, unacked == 0: received; its process may have closed or died, so no more than likely */
+	expect_verdict("all", matrix(true, len, len, BY_FIN), V(UPSTREAM_CLOSED), P(REQUEST_ACKED),
+		       C(LIKELY));
+	expect_verdict("all", matrix(false, len, len, BY_FIN), V(UPSTREAM_CLOSED), P(REQUEST_ACKED),
+		       C(LIKELY));
+}
+
+/* A reset does not advance snd_una, so whatever is unacknowledged proves nothing. */
+static void test_proof_matrix_rst(void **state)
+{
+	const uint32_t len = 108;
+
+	(void)state;
+	for (uint32_t acked = 0; acked <= len; acked++) {
+		expect_verdict("reset", matrix(true, len, acked, BY_RST), V(UPSTREAM_RESET), P(RST),
+			       C(PROVEN));
+		expect_verdict("reset", matrix(false, len, acked, BY_RST), V(UPSTREAM_RESET),
+			       P(RST), C(PROVEN));
+	}
+}
+
+/* Only nginx's own close: the upstream is not to blame, whatever was acknowledged. */
+static void test_proof_matrix_nginx(void **state)
+{
+	const uint32_t len = 108;
+
+	(void)state;
+	for (uint32_t acked = 0; acked <= len; acked += 27) {
+		struct uc_verdict v;
+
+		matrix(true, len, acked, BY_FIN);
+		ngx_conn(&tale)->peer_closed = 0;
+		memset(&ngx_conn(&tale)->peer, 0, sizeof(ngx_conn(&tale)->peer));
+		v = tale_judge(&tale);
+		assert_true(v.id == UC_VERDICT_UNKNOWN || v.id == UC_VERDICT_NGINX_TIMEOUT);
+		assert_int_equal(tale.facts.closed_by, UC_CLOSED_BY_NGINX);
+	}
+}
+
+/* --- exit statuses ------------------------------------------------------------------------ */
+
+static void expect_exit(uint32_t flags, int code, int status, int sig)
+{
+	struct uc_task t = { .flags = flags, .exit_code = code };
+	int got_status = 7, got_signal = 7;
+
+	uc_exit_of(&t, &got_status, &got_signal);
+	assert_int_equal(got_status, status);
+	assert_int_equal(got_signal, sig);
+}
+
+static void test_exit_of(void **state)
+{
+	(void)state;
+	expect_exit(0, 0, -1, -1);
+	expect_exit(0, SIGNAL(9), -1, -1);
+	expect_exit(UC_TASK_OOM | UC_TASK_KTHREAD, EXIT(1), -1, -1);
+	expect_exit(UC_TASK_EXITING, 0, 0, -1);
+	expect_exit(UC_TASK_EXITING, EXIT(1), 1, -1);
+	expect_exit(UC_TASK_EXITING, EXIT(255), 255, -1);
+	expect_exit(UC_TASK_EXITING, SIGNAL(9), -1, 9);
+	expect_exit(UC_TASK_EXITING, SIGNAL(11) | 0x80, -1, 11);
+	expect_exit(UC_TASK_EXITING, -1, -1, 127);
+}
+
+/* --- total ------------------------------------------------------------------------------ */
+
+static void fill_random(void *p, size_t len, uint64_t *seed)
+{
+	unsigned char *bytes = p;
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (unsigned char)(next_random(seed) >> 32);
+}
+
+static uint8_t one_of(const uint8_t *set, size_t n, uint64_t *seed)
+{
+	return set[next_random(seed) % n];
+}
+
+/* What the decoder lets through, and nothing narrower. */
+static void make_valid(struct uc_conn *c, bool nginx, uint64_t *seed)
+{
+	static const uint8_t closes[] = { 0, UC_EV_FIN, UC_EV_RST };
+
+	c->tuple.family = next_random(seed) & 1 ? AF_INET : AF_INET6;
+	c->peer_closed = one_of(closes, COUNT(closes), seed);
+	c->flags = nginx ? c->flags | UC_CONN_NGINX : c->flags & ~UC_CONN_NGINX;
+	c->owner.comm[UC_COMM_LEN - 1] = c->closer.comm[UC_COMM_LEN - 1] = '\0';
+	if (next_random(seed) & 1)
+		c->events %= UC_EVENTS;
+	for (size_t i = 0; i < UC_EVENTS; i++) {
+		c->ev[i].kind = 1 + c->ev[i].kind % (UC_EV_MAX - 1);
+		c->ev[i].count |= 1;
+	}
+	if (next_random(seed) & 1)
+		c->end_state = 0;
+	if (next_random(seed) & 1)
+		c->established_ns = 0;
+	if (next_random(seed) & 1)
+		c->peer.ts_ns = 0;
+	if (next_random(seed) & 1)
+		c->x.in_bytes = 0;
+}
+
+static void random_heads(struct uc_heads *h, uint64_t *seed)
+{
+	static const char *const requests[] = { GET, POST_1000, "", "GET / HT", "\x16\x03\x01" };
+	static const char *const responses[] = { OK, "HTTP/1.1 2", "", "\x15\x03\x01", "SSH-2.0" };
+	const char *request = requests[next_random(seed) % COUNT(requests)];
+	const char *response = responses[next_random(seed) % COUNT(responses)];
+
+	h->request_len %= UC_REQUEST_HEAD + 1;
+	h->response_len %= UC_RESPONSE_HEAD + 1;
+	h->response_gap &= 1;
+	h->tail_len %= UC_RESPONSE_TAIL + 1;
+	if (next_random(seed) & 1) {
+		h->request_len = (uint32_t)strlen(request);
+		memcpy(h->request, request, h->request_len);
+	}
+	if (next_random(seed) & 1) {
+		h->response_len = (uint32_t)strlen(response);
+		memcpy(h->response, response, h->response_len);
+	}
+}
+
+static void random_pair(struct uc_pair *p, uint64_t *seed)
+{
+	fill_random(p, sizeof(*p), seed);
+	p->has_upstream = next_random(seed) & 1;
+	p->upstream_missing = !p->has_upstream && next_random(seed) & 1;
+	make_valid(&p->nginx.conn, true, seed);
+	make_valid(&p->upstream.conn, false, seed);
+	random_heads(&p->nginx.heads, seed);
+}
+
+static void expect_valid(const struct uc_facts *f, const struct uc_verdict *v)
+{
+	assert_true((unsigned)v->id < UC_VERDICT_MAX);
+	assert_true((unsigned)v->proof < UC_PROOF_MAX);
+	assert_true((unsigned)v->confidence < UC_CONFIDENCE_MAX);
+	assert_int_equal(v->flagged, uc_verdict_flagged(v->id));
+	assert_int_equal(v->id == UC_VERDICT_UNKNOWN, v->confidence == UC_CONFIDENCE_UNKNOWN);
+	assert_true(v->proof != UC_PROOF_NONE || v->confidence != UC_CONFIDENCE_PROVEN);
+	assert_true((unsigned)f->closed_by < UC_CLOSED_BY_MAX);
+	assert_true((unsigned)f->close < UC_CLOSE_MAX);
+	assert_true((unsigned)f->phase < UC_PHASE_MAX);
+	assert_true(f->unacked_bytes == 0 || f->request_bytes);
+}
+
+/* What was laid down for every verdict, of whatever record. */
+static void expect_sound(const struct tale *t, const struct uc_verdict *v)
+{
+	const struct uc_facts *f = &t->facts;
+
+	if (v->id == UC_VERDICT_KEEPALIVE_RACE)
+		assert_true(f->reused && f->closed_by == UC_CLOSED_BY_UPSTREAM);
+	if (v->proof == UC_PROOF_REQUEST_UNACKED && !f->upstream)
+		assert_int_equal(f->close, UC_CLOSE_FIN);
+	if (v->id == UC_VERDICT_UPSTREAM_DIED)
+		assert_true(f->upstream && f->upstream->closer.flags & UC_TASK_EXITING);
+	if (v->proof == UC_PROOF_DELIBERATE_CLOSE)
+		assert_true(f->upstream && !(f->upstream->closer.flags & UC_TASK_EXITING));
+	if (v->id == UC_VERDICT_NGINX_TIMEOUT || v->id == UC_VERDICT_CLIENT_GONE)
+		assert_int_not_equal(f->closed_by, UC_CLOSED_BY_UPSTREAM);
+}
+
+static void test_total(void **state)
+{
+	uint64_t seed = 88172645463325252ULL;
+	unsigned seen[UC_VERDICT_MAX] = { 0 }, kinds = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < 20000; n++) {
+		struct uc_verdict v;
+
+		random_pair(&tale.pair, &seed);
+		v = tale_judge(&tale);
+		expect_valid(&tale.facts, &v);
+		expect_sound(&tale, &v);
+		seen[v.id]++;
+	}
+	for (unsigned i = 0; i < UC_VERDICT_MAX; i++)
+		kinds += seen[i] > 0;
+	/* else the generator is too wild to mean anything */
+	assert_true(kinds >= 10);
+}
+
+/* A tale with one thing changed at random is no tale, but it has a verdict. */
+static void test_total_near_tales(void **state)
+{
+	uint64_t seed = 362436069;
+
+	(void)state;
+	for (unsigned n = 0; n < 40000; n++) {
+		struct uc_conn *c = ngx_conn(&tale);
+		unsigned char *bytes = (unsigned char *)c;
+		struct uc_verdict v;
+
+		tale.ngx_isn = tale.up_isn = 0;
+		tales[next_random(&seed) % COUNT(tales)].tell(&tale);
+		if (next_random(&seed) & 1)
+			bytes = (unsigned char *)up_conn(&tale);
+		bytes[next_random(&seed) % offsetof(struct uc_conn, ev)] = next_random(&seed) >> 32;
+		make_valid(c, true, &seed);
+		make_valid(up_conn(&tale), false, &seed);
+		v = tale_judge(&tale);
+		expect_valid(&tale.facts, &v);
+		expect_sound(&tale, &v);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_sequence_numbers_wrap),
+		cmocka_unit_test(test_sequence_numbers_anywhere),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_far_end_lost),
+		cmocka_unit_test(test_race_needs_reuse),
+		cmocka_unit_test(test_proof_matrix_fin),
+		cmocka_unit_test(test_proof_matrix_rst),
+		cmocka_unit_test(test_proof_matrix_nginx),
+		cmocka_unit_test(test_exit_of),
+		cmocka_unit_test(test_total),
+		cmocka_unit_test(test_total_near_tales),
+	};
+
+	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
+}
