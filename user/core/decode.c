@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* 36 years of uptime: all that is reckoned from times below it stays far from an overflow. */
+#define LATEST_NS (1ULL << 60)
+
 static bool comm_valid(const char comm[UC_COMM_LEN])
 {
 	return memchr(comm, '\0', UC_COMM_LEN);
@@ -16,6 +19,17 @@ static bool task_valid(const struct uc_task *t)
 	return comm_valid(t->comm);
 }
 
+static bool times_valid(const struct uc_conn *c)
+{
+	const struct uc_exchange *x = &c->x;
+
+	return c->open_ns < LATEST_NS && c->established_ns < LATEST_NS &&
+	       c->activity_ns < LATEST_NS && c->peer.ts_ns < LATEST_NS &&
+	       c->end.ts_ns < LATEST_NS && x->out_first_ns < LATEST_NS &&
+	       x->out_last_ns < LATEST_NS && x->in_first_ns < LATEST_NS &&
+	       x->in_last_ns < LATEST_NS;
+}
+
 static bool events_valid(const struct uc_conn *c)
 {
 	unsigned kept = c->events < UC_EVENTS ? c->events : UC_EVENTS;
@@ -24,6 +38,8 @@ static bool events_valid(const struct uc_conn *c)
 		const struct uc_event *e = &c->ev[i];
 
 		if (!e->kind || e->kind >= UC_EV_MAX || !e->count)
+			return false;
+		if (e->ts_ns >= LATEST_NS || e->last_ns >= LATEST_NS)
 			return false;
 	}
 	return true;
@@ -37,7 +53,7 @@ static bool conn_valid(const struct uc_conn *c, bool nginx)
 		return false;
 	if (!(c->flags & UC_CONN_NGINX) == nginx)
 		return false;
-	return task_valid(&c->owner) && task_valid(&c->closer) && events_valid(c);
+	return task_valid(&c->owner) && task_valid(&c->closer) && times_valid(c) && events_valid(c);
 }
 
 static bool heads_valid(const struct uc_heads *h)
@@ -85,5 +101,5 @@ int uc_decode(const void *buf, size_t len, struct uc_record *ret)
 	if (hdr.size != kinds[hdr.kind].size || len != hdr.size)
 		return -EBADMSG;
 	memcpy(ret, buf, len);
-	return kinds[hdr.kind].valid(ret) ? 0 : -EINVAL;
+	return hdr.ts_ns < LATEST_NS && kinds[hdr.kind].valid(ret) ? 0 : -EINVAL;
 }

@@ -85,8 +85,9 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 	f->request_bytes = x->out_bytes;
 	f->number = f->adopted ? 0 : x->number;
 	f->reused = x->number > 1 || (f->adopted && f->nginx->flags & UC_CONN_REUSED);
-	f->idle_known = f->reused && x->idle_ns;
-	f->idle_ns = x->idle_ns;
+	/* two of the end's threads at once can make the difference of their times negative */
+	f->idle_known = f->reused && x->idle_ns && !(x->idle_ns >> 60);
+	f->idle_ns = f->idle_known ? x->idle_ns : 0;
 	uc_http_request(h->request, h->request_len, &f->request);
 	f->tls = f->nginx->flags & UC_CONN_TLS;
 	f->opaque = f->request.state == UC_HEAD_INVALID ||
