@@ -127,6 +127,18 @@ static bool worth_waiting(const struct uc_conn *c)
 	return c->peer_closed || !c->x.in_bytes;
 }
 
+static void evict_oldest_upstream(struct uc_join *j)
+{
+	for (struct entry *e = j->oldest; e; e = e->newer) {
+		if (e->nginx)
+			continue;
+		take_out(j, e);
+		free(e);
+		j->evicted++;
+		return;
+	}
+}
+
 bool uc_join_nginx(struct uc_join *j, const struct uc_rec_nginx *rec, uint64_t now_ns,
 		   struct uc_pair *ret)
 {
@@ -139,6 +151,9 @@ bool uc_join_nginx(struct uc_join *j, const struct uc_rec_nginx *rec, uint64_t n
 		return true;
 	}
 	if (worth_waiting(&rec->conn)) {
+		/* an old end over there waits for one that was lost, more likely than this one in vain */
+		if (j->held >= j->capacity)
+			evict_oldest_upstream(j);
 		e = put_in(j, rec->conn.key, true, now_ns + UC_JOIN_HOLD_NS);
 		if (e) {
 			e->nginx_end = *rec;
@@ -149,18 +164,6 @@ bool uc_join_nginx(struct uc_join *j, const struct uc_rec_nginx *rec, uint64_t n
 	pair_fill(ret, rec, NULL);
 	ret->upstream_missing = worth_waiting(&rec->conn);
 	return true;
-}
-
-static void evict_oldest_upstream(struct uc_join *j)
-{
-	for (struct entry *e = j->oldest; e; e = e->newer) {
-		if (e->nginx)
-			continue;
-		take_out(j, e);
-		free(e);
-		j->evicted++;
-		return;
-	}
 }
 
 bool uc_join_upstream(struct uc_join *j, const struct uc_rec_upstream *rec, uint64_t now_ns,
