@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/timeline.h"
 
-#include <stdlib.h>
-
 static bool seq_after(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) > 0;
@@ -41,16 +39,36 @@ static bool knows_of(const struct uc_moment *m, const struct uc_moment *send)
 	return seq_after(m->event->rcv_nxt, start);
 }
 
-static int by_time(const void *a, const void *b)
+/* Of merged reads the first knew of the send if its own bytes were; else it is certain of the last. */
+static uint64_t knew_at(const struct uc_moment *m, const struct uc_moment *send)
 {
-	const struct uc_moment *x = a, *y = b;
+	uint32_t start = send->event->write_seq - send->event->bytes;
+	const struct uc_event *e = m->event;
 
-	if (x->ts_ns != y->ts_ns)
-		return x->ts_ns < y->ts_ns ? -1 : 1;
+	if (e->kind == UC_EV_RECV && !seq_after(start, e->copied_seq - e->bytes))
+		return e->ts_ns;
+	return e->last_ns;
+}
+
+static bool goes_before(const struct uc_moment *a, const struct uc_moment *b)
+{
+	if (a->ts_ns != b->ts_ns)
+		return a->ts_ns < b->ts_ns;
 	/* moved before its effect: the cause goes first */
-	if ((x->event->kind == UC_EV_SEND) != (y->event->kind == UC_EV_SEND))
-		return x->event->kind == UC_EV_SEND ? -1 : 1;
-	return 0;
+	return a->event->kind == UC_EV_SEND && b->event->kind != UC_EV_SEND;
+}
+
+/* Stable, which qsort() is not: what came at the same moment keeps the order of its log. */
+static void sort(struct uc_timeline *t)
+{
+	for (size_t i = 1; i < t->count; i++) {
+		struct uc_moment m = t->at[i];
+		size_t k = i;
+
+		for (; k && goes_before(&m, &t->at[k - 1]); k--)
+			t->at[k] = t->at[k - 1];
+		t->at[k] = m;
+	}
 }
 
 void uc_timeline(const struct uc_conn *nginx, const struct uc_conn *upstream, struct uc_timeline *t)
@@ -66,11 +84,11 @@ void uc_timeline(const struct uc_conn *nginx, const struct uc_conn *upstream, st
 		if (send->event->kind != UC_EV_SEND)
 			continue;
 		for (size_t k = 0; k < t->count; k++) {
-			uint64_t knew_ns = t->at[k].event->last_ns;
+			uint64_t knew_ns = knew_at(&t->at[k], send);
 
 			if (knew_ns < send->ts_ns && knows_of(&t->at[k], send))
 				send->ts_ns = knew_ns;
 		}
 	}
-	qsort(t->at, t->count, sizeof(t->at[0]), by_time);
+	sort(t);
 }
