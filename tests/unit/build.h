@@ -230,6 +230,7 @@ static inline void tale_write_bytes(struct tale *t, const char *head, size_t hea
 	struct uc_conn *c = ngx_conn(t);
 	uint32_t number = c->x.number + 1;
 
+	tale_wait(t, 10 * US);
 	memset(h, 0, sizeof(*h));
 	memset(&c->x, 0, sizeof(c->x));
 	c->x.number = number;
@@ -285,6 +286,7 @@ static inline void tale_answer_bytes(struct tale *t, const char *head, size_t he
 	struct uc_heads *h = &t->pair.nginx.heads;
 	struct uc_conn *c = ngx_conn(t);
 
+	tale_wait(t, 10 * US);
 	t->up.write_seq += (uint32_t)n;
 	up_event(t, UC_EV_SEND, (uint32_t)n, 0);
 	tale_wait(t, RTT_NS / 2);
