@@ -50,7 +50,7 @@ bool uc_parse_seconds(const char *text, uint64_t *ret_ns)
 	if (strpbrk(text, "xXpPeEnNiI"))
 		return false;
 	s = strtod(text, &end);
-	if (*end || !(s > 0) || s > 315360000.0)
+	if (*end || !(s >= 1e-9) || s > 315360000.0)
 		return false;
 	*ret_ns = s * 1e9;
 	return true;
