@@ -21,6 +21,7 @@ from harness.proc import PREFIX  # noqa: E402
 from harness.stage import Stage  # noqa: E402
 from harness.upclose import UPCLOSE  # noqa: E402
 
+IDLE = ("--keepalive", "1000")  # ms; as in production, Node closes idle connections by itself
 HEAD = re.compile(r"\d\d:\d\d:\d\d\.\d+ ")  # how the text about a connection begins
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -47,10 +48,10 @@ def block(trace, verdict, clue):
 
     end = time.monotonic() + 3
     text = find()
-    while time.monotonic() < end and not (text and (text[-1] == "" or any("Do:" in line for line in text))):
+    while time.monotonic() < end and not (text and text[-1] == ""):  # an empty line ends it
         time.sleep(0.01)
         text = find()
-    return "\n".join(text).rstrip("\n").split("\n") if text else None
+    return text and text[:-1]
 
 
 class Demo:
@@ -58,7 +59,8 @@ class Demo:
         self.stage = stage
         self.shown = 0
         self.wrong = []
-        ups = {name: stage.node() for name in ("race", "destroy", "throw", "kill", "header_cut", "body_cut")}
+        ups = {name: stage.node() for name in ("destroy", "throw", "kill", "header_cut", "body_cut")}
+        ups["race"] = stage.node(*IDLE)
         self.bound = stage.enter_context(socket.socket())  # bound, but it does not listen
         self.bound.bind(("127.0.0.1", 0))
         routes = {name: Route(up.addr) for name, up in ups.items()}
@@ -67,34 +69,32 @@ class Demo:
         self.nginx = stage.nginx(**routes)
         self.trace = None
 
-    def show(self, heading, verdict, nginx_said, status, clue, whole=True):
+    def show(self, heading, verdict, nginx_said, response, clue):
         self.shown += 1
+        cut = response.status == 200 and not response.complete
         print(f"\n{paint('1', f'{self.shown}. {heading}')}")
-        print(f"   client got      {'nothing' if status is None else status}{'' if whole else ', and a body that is cut short'}")
-        print(f"   nginx logged    {nginx_said.partition(' ')[2].partition(' ')[2]}")
+        print(f"   client got      {response.status}{', and a body that is cut short' if cut else ''}")
+        print(f"   nginx logged    {nginx_said.split(' ', 2)[2]}")
         text = block(self.trace, verdict, clue)
-        if text is None:
+        if text:
+            print(f"   upclose said\n     {paint('36', text[0])}", *text[1:], sep="\n     ")
+        else:
             self.wrong.append(heading)
             print(paint("31", f"   upclose said    nothing of {verdict}"))
-        else:
-            print("   upclose said")
-            for line in text:
-                print(f"     {paint('36', line) if line is text[0] else line}")
         sys.stdout.flush()
 
     def fault(self, heading, verdict, name, log, **how):
         fault = faults.provoke(self.nginx, self.ups[name], name, log, route=name, target=target, **how)
-        self.show(heading, verdict, fault.log, fault.response.status, fault.target, fault.response.complete or not fault.response.status
-                  or fault.response.status >= 500)
+        self.show(heading, verdict, fault.log, fault.response, fault.target)
 
     def race_on_a_slow_link(self):
-        """nginx and Node in two namespaces, joined by a link of 20 ms each way."""
-        link = self.stage.link(20)
-        up = self.stage.node(host="10.77.0.2", netns=link.ready["b"])
+        """nginx and Node in two namespaces, joined by a link of 40 ms each way."""
+        link = self.stage.link(40)
+        up = self.stage.node(*IDLE, host="10.77.0.2", netns=link.ready["b"])
         nginx = self.stage.nginx(race=Route(up.addr), netns=link.ready["a"])
-        fault = faults.race_unacked(nginx, up, target=target)
-        self.show("The keep-alive race: Node closes an idle connection while nginx's next request is on the wire (20 ms away)",
-                  "keepalive_race", fault.log, fault.response.status, "(request_unacked)")
+        fault = faults.race_unacked(nginx, up, close=faults.closed_by_itself, target=target)
+        self.show("The keep-alive race: Node closes an idle connection while nginx's next request is on the wire (40 ms away)",
+                  "keepalive_race", fault.log, fault.response, "(request_unacked)")
 
     def run(self):
         self.trace = self.stage.upclose(output="text")
@@ -102,16 +102,16 @@ class Demo:
             self.race_on_a_slow_link()
         else:
             print("\n(no /dev/net/tun here, so no slow link: the race on the wire is left out)")
-        fault = faults.race_sent_after_fin(self.nginx, self.ups["race"], route="race", target=target)
+        fault = faults.race_sent_after_fin(self.nginx, self.ups["race"], close=faults.closed_by_itself, route="race", target=target)
         self.show("The same race when nginx is busy: Node's FIN is there already, nginx has not looked yet", "keepalive_race",
-                  fault.log, fault.response.status, "(sent_after_fin)")
+                  fault.log, fault.response, "(sent_after_fin)")
         self.fault("The application calls socket.destroy()", "upstream_closed", "destroy", faults.CLOSED, method="POST", warm=1)
         self.fault("The application throws, nobody catches", "upstream_died", "throw", faults.CLOSED)
         self.fault("The application is killed with SIGKILL", "upstream_died", "kill", faults.CLOSED, method="POST", warm=1)
         self.fault("The response stops within its header", "partial_header", "header_cut", faults.CLOSED)
         self.fault("The response stops within its body", "body_truncated", "body_cut", faults.CUT)
         response = self.nginx.get("/refused", route="refused")
-        self.show("Nobody listens", "connect_failed", self.nginx.wait_error(faults.REFUSED, "/refused"), response.status,
+        self.show("Nobody listens", "connect_failed", self.nginx.wait_error(faults.REFUSED, "/refused"), response,
                   f":{self.bound.getsockname()[1]}")
 
 

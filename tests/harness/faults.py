@@ -94,24 +94,29 @@ def close_idle(up):
         up.event("close")
 
 
-def race_sent_after_fin(nginx, up, **how):
+def closed_by_itself(up):
+    """Wait until Node's own idle timeout has closed the connection."""
+    up.event("closed", timeout=10)
+
+
+def race_sent_after_fin(nginx, up, close=close_idle, **how):
     """The request and the FIN wait for nginx's workers, which are stopped; the request came first and is served first."""
 
     def meet(client, port, send):
         with Stopped(nginx.workers()):
             send()
             nginx.wait_unread(client)
-            close_idle(up)
+            close(up)
             nginx.wait_state(port, up.port, "CLOSE_WAIT")
 
     return race(nginx, up, CLOSED, meet, **how)
 
 
-def race_unacked(nginx, up, **how):
+def race_unacked(nginx, up, close=close_idle, **how):
     """The FIN and the request cross on a slow link: nginx and the upstream are on the two ends of Stage.link()."""
 
     def meet(client, port, send):
-        close_idle(up)
+        close(up)
         send()
 
     return race(nginx, up, CLOSED, meet, **how)

@@ -120,6 +120,7 @@ server.on('upgrade', (req, socket) => {
 	socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n');
 });
 server.keepAliveTimeout = Number(opt.keepalive);
+if (!opt.quiet) server.on('connection', (s) => s.on('close', () => say('closed', { peer_port: s.remotePort })));
 if (opt.accept) server.on('connection', (s) => (opt.accept === 'reset' ? s.resetAndDestroy() : s.destroy()));
 
 server.listen({ port: Number(opt.port), host: opt.host }, () => say('ready', { port: server.address().port, pid: process.pid }));
