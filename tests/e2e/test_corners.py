@@ -109,13 +109,26 @@ def test_timeout_while_other_clients_leave(stage, trace):
         gone.append(target("never"))
         with nginx.client() as c:
             c.send("GET", gone[-1])
-            eventually(lambda: any(s == "ESTABLISHED" for s in nginx.sockets(up.port).values()), "nginx has connected")
     assert [c.response().status for c in waiting] == [504] * len(slow)
-    timed_out = {o["exchange"]["target"] for o in tr.all() if o["verdict"] == "nginx_timeout"}
     for t in slow:
         obj = tr.wait(target=path(t))
         assert obj["verdict"] == "nginx_timeout" or obj["confidence"] != "proven", obj
-    assert not timed_out & set(map(path, gone))
+        assert obj["flagged"], obj
+    assert not {o["exchange"]["target"] for o in tr.all(verdict="nginx_timeout")} & set(map(path, gone))
+
+
+def test_client_leaves_at_once(stage, trace):
+    """A client that goes while nginx connects, or before it has sent anything, is no fault of the upstream."""
+    up = stage.node("--quiet")
+    nginx = stage.nginx(app=Route(up.addr, keepalive=0))
+    tr = trace("--all", ports=[up.port])
+    for _ in range(100):
+        with nginx.client() as c:
+            c.send("GET", target("never"))
+    eventually(lambda: len(nginx.accesses("^499 ")) == 100, "nginx has noticed each client's end")
+    eventually(lambda: "ESTABLISHED" not in nginx.sockets(up.port).values(), "nginx has closed its connections")
+    tr.wait(closed_by="nginx")
+    assert [o for o in tr.stop()[0] if o["verdict"] != "client_gone"] == []
 
 
 @pytest.mark.parametrize("odd, shown", [
