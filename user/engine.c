@@ -10,12 +10,15 @@
 
 /* Ends held at once; each is at most a record's size. */
 #define JOIN_CAPACITY 4096
+/* Upstream addresses remembered. */
+#define UPSTREAMS 256
 /* Newest processes known; a power of two. */
 #define PROCS 1024
 
 struct uc_engine {
 	struct uc_engine_config cfg;
 	struct uc_join *join;
+	struct uc_upstreams *upstreams;
 	struct uc_totals totals;
 	uint64_t printed;
 	int error;
@@ -35,10 +38,11 @@ int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret)
 
 	if (!e)
 		return -ENOMEM;
-	if (uc_join_new(JOIN_CAPACITY, &e->join)) {
-		free(e);
+	if (uc_join_new(JOIN_CAPACITY, &e->join) || uc_upstreams_new(UPSTREAMS, &e->upstreams)) {
+		uc_engine_free(e);
 		return -ENOMEM;
 	}
+	e->totals.upstreams = e->upstreams;
 	e->cfg = *cfg;
 	*ret = e;
 	return 0;
@@ -49,6 +53,7 @@ void uc_engine_free(struct uc_engine *e)
 	if (!e)
 		return;
 	uc_join_free(e->join);
+	uc_upstreams_free(e->upstreams);
 	free(e);
 }
 
@@ -88,8 +93,25 @@ static bool wanted(const struct uc_engine *e, const struct uc_conn *c)
 	return port && comm;
 }
 
+static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
+		     const struct uc_verdict *v)
+{
+	const struct uc_facts *f = &e->facts;
+	uint64_t idle_ns = 0;
+
+	if (v->id == UC_VERDICT_IDLE_CLOSE || v->id == UC_VERDICT_KEEPALIVE_RACE)
+		idle_ns = uc_facts_upstream_idle(f);
+	uc_upstreams_note(e->upstreams, addr, f->nginx->x.number, v->flagged, idle_ns);
+	e->totals.connections++;
+	e->totals.exchanges += f->nginx->x.number;
+	e->totals.flagged += v->flagged;
+	e->totals.by_verdict[v->id]++;
+}
+
 static void judge(struct uc_engine *e)
 {
+	struct uc_upstream_addr addr = { .port = e->pair.nginx.conn.tuple.remote_port };
+	struct uc_idle_learned idle;
 	struct uc_report r = { .pair = &e->pair,
 			       .facts = &e->facts,
 			       .timeline = &e->timeline,
@@ -103,12 +125,11 @@ static void judge(struct uc_engine *e)
 	r.verdict = uc_verdict(&e->facts);
 	r.upstream = upstream_of(&e->pair);
 	r.upstream_exe = exe_of(e, &r.upstream);
-	e->totals.connections++;
-	e->totals.exchanges += e->facts.nginx->x.number;
-	e->totals.flagged += r.verdict.flagged;
-	e->totals.by_verdict[r.verdict.id]++;
+	memcpy(addr.addr, e->pair.nginx.conn.tuple.remote_addr, sizeof(addr.addr));
+	remember(e, &addr, &r.verdict);
 	if (!r.verdict.flagged && !e->cfg.all)
 		return;
+	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
 	e->error = e->cfg.sink->connection(e->cfg.sink, &r);
 	e->printed++;
 }

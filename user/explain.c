@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "known_idle.h"
 #include "text.h"
 
 __attribute__((format(printf, 2, 3))) static void add(struct uc_lines *l, const char *fmt, ...)
@@ -100,11 +101,53 @@ static void advise_on_retry(const struct uc_report *r, struct uc_explanation *e)
 		    (int)r->facts->request.method_len, r->facts->request.method);
 }
 
+/* What is known to close at that age, as a hint and no more. */
+static void name_candidates(const struct uc_report *r, struct uc_explanation *e, uint64_t idle_ns)
+{
+	struct uc_known_idle known[UC_KNOWN_IDLE_MAX];
+	size_t count = uc_known_idle(idle_ns, r->upstream_exe, known);
+
+	if (count)
+		add(&e->advice, "Known to close at that age by default: %s (%s)%s%s.",
+		    known[0].name, known[0].setting, count > 1 ? ", or " : "",
+		    count > 1 ? known[1].name : "");
+}
+
+/*
+ * The learned timeout where there is one, else how long this connection had been
+ * idle. nginx's own (keepalive_timeout of upstream{}, since 1.15.3) is 60 s by default.
+ */
+static void advise_on_idle(const struct uc_report *r, struct uc_explanation *e)
+{
+	uint64_t own = uc_facts_upstream_idle(r->facts), idle = r->idle ? r->idle->ns : own;
+	int below = idle > 2500000000 ? (int)((idle - 500000000) / 1000000000) : 1;
+	char source[64] = "here";
+
+	if (!idle)
+		idle = r->facts->idle_ns;
+	if (r->idle)
+		snprintf(source, sizeof(source), "learned from %u closes:", r->idle->count);
+	if (!idle)
+		add(&e->advice,
+		    "Keep nginx's idle time (keepalive_timeout in upstream{}) below the "
+		    "upstream's.");
+	else if (idle >= 1500000000)
+		add(&e->advice,
+		    "Keep nginx's idle time below the upstream's (%s %s): `keepalive_timeout %ds;` in "
+		    "upstream{}, or raise the upstream's above nginx's (60 s by default).",
+		    source, span(idle).text, below);
+	else
+		add(&e->advice,
+		    "The upstream gave up the connection after %s idle: raise its keep-alive "
+		    "timeout above nginx's keepalive_timeout (60 s by default), or find what "
+		    "closes it early (a restart, a request limit).",
+		    span(idle).text);
+	if (idle)
+		name_candidates(r, e, idle);
+}
+
 static void explain_race(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
-	const struct uc_facts *f = r->facts;
-	double idle = seconds(f->idle_ns);
-
 	if (r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
 		say(e,
 		    "%s had closed its idle connection before nginx wrote the next request into it.",
@@ -117,22 +160,7 @@ static void explain_race(const struct uc_report *r, struct uc_explanation *e, co
 		say(e,
 		    "%s closed its idle connection while nginx was sending the next request on it.",
 		    who);
-	if (!f->idle_known)
-		add(&e->advice,
-		    "Keep nginx's idle time (keepalive_timeout in upstream{}) below the "
-		    "upstream's.");
-	else if (idle >= 2)
-		add(&e->advice,
-		    "Keep nginx's idle time below the upstream's (here %.2f s): "
-		    "`keepalive_timeout %ds;` in upstream{}, or raise the upstream's above "
-		    "nginx's (60 s by default).",
-		    idle, (int)(idle - 0.5) > 1 ? (int)(idle - 0.5) : 1);
-	else
-		add(&e->advice,
-		    "The upstream gave up the connection after %s idle: raise its keep-alive "
-		    "timeout above nginx's keepalive_timeout (60 s by default), or find what "
-		    "closes it early (a restart, a request limit).",
-		    span(f->idle_ns).text);
+	advise_on_idle(r, e);
 	advise_on_retry(r, e);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/facts.h"
 #include "core/timeline.h"
+#include "core/upstreams.h"
 #include "core/verdict.h"
 #include "source.h"
 
@@ -19,8 +20,10 @@ struct uc_report {
 	/* the process at the upstream's end; tgid 0 when it is not on this host or not known */
 	struct uc_task upstream;
 	const char *upstream_exe; /* NULL: not known */
-	int64_t wall_offset_ns;   /* to be added to a record's time */
-	bool show_query;          /* asked for: the request's query is printed */
+	const struct uc_idle_learned
+		*idle;          /* the upstream's idle timeout as learned so far, or NULL */
+	int64_t wall_offset_ns; /* to be added to a record's time */
+	bool show_query;        /* asked for: the request's query is printed */
 };
 
 struct uc_totals {
@@ -31,6 +34,7 @@ struct uc_totals {
 	struct uc_losses losses;
 	uint64_t bad_records; /* refused by the decoder */
 	uint64_t evicted;     /* ends dropped by a full join table */
+	const struct uc_upstreams *upstreams;
 	uint64_t duration_ns;
 	uint64_t end_wall_ns;
 };

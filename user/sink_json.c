@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "known_idle.h"
 #include "sink.h"
 #include "text.h"
 
@@ -123,6 +124,43 @@ static json_t *exchange_object(const struct uc_report *r)
 			 milliseconds_if(seen && f->nginx->x.out_last_ns, f->waited_ns));
 }
 
+static json_t *candidates_array(uint64_t idle_ns, const char *exe)
+{
+	struct uc_known_idle known[UC_KNOWN_IDLE_MAX];
+	size_t count = uc_known_idle(idle_ns, exe, known);
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(a, json_string(known[i].name));
+	return a;
+}
+
+static json_t *idle_object(const struct uc_idle_learned *l, const char *exe)
+{
+	if (!l)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:I, s:o}", "timeout_ms", milliseconds(l->ns), "min_ms",
+			 milliseconds(l->min_ns), "max_ms", milliseconds(l->max_ns), "count",
+			 (json_int_t)l->count, "candidates", candidates_array(l->ns, exe));
+}
+
+static json_t *upstreams_array(const struct uc_upstreams *t)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; t && i < uc_upstreams_count(t); i++) {
+		struct uc_upstream u = uc_upstreams_at(t, i);
+
+		json_array_append_new(
+			a, json_pack("{s:o, s:i, s:I, s:I, s:I, s:o}", "addr",
+				     address(u.addr.addr, 0), "port", u.addr.port, "connections",
+				     (json_int_t)u.connections, "exchanges",
+				     (json_int_t)u.exchanges, "flagged", (json_int_t)u.flagged,
+				     "idle", idle_object(u.idle_known ? &u.idle : NULL, NULL)));
+	}
+	return a;
+}
+
 static json_t *lines_array(const struct uc_lines *l)
 {
 	json_t *a = json_array();
@@ -182,7 +220,7 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 	uc_text_rfc3339(uc_report_wall(r, f->end_ns), when, sizeof(when));
 	return print_line(
 		s, json_pack("{s:i, s:s, s:s, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, "
-			     "s:o, s:s, s:o, s:o, s:o, s:b, s:b}",
+			     "s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:b}",
 			     "schema", 1, "kind", "connection", "time", when, "flagged", v->flagged,
 			     "verdict", uc_verdict_name(v->id), "proof",
 			     v->proof ? json_string(uc_proof_name(v->proof)) : json_null(),
@@ -192,7 +230,8 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 			     upstream_object(r), "exchange", exchange_object(r), "summary",
 			     e.summary, "advice", lines_array(&e.advice), "evidence",
 			     lines_array(&e.evidence), "timeline", timeline_array(r),
-			     "timeline_cut", r->timeline->cut, "lossy", v->lossy));
+			     "upstream_idle", idle_object(r->idle, r->upstream_exe), "timeline_cut",
+			     r->timeline->cut, "lossy", v->lossy));
 }
 
 static int summary(struct uc_sink *s, const struct uc_totals *t)
@@ -209,13 +248,14 @@ static int summary(struct uc_sink *s, const struct uc_totals *t)
 	json_object_set_new(lost, "bad_record", json_integer(t->bad_records));
 	json_object_set_new(lost, "join_evicted", json_integer(t->evicted));
 	uc_text_rfc3339(t->end_wall_ns, when, sizeof(when));
-	return print_line(s, json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:I, s:o}",
+	return print_line(s, json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:o}",
 				       "schema", 1, "kind", "summary", "time", when, "duration_ms",
 				       milliseconds(t->duration_ns), "connections",
 				       (json_int_t)t->connections, "exchanges",
 				       (json_int_t)t->exchanges, "flagged", (json_int_t)t->flagged,
 				       "by_verdict", by_verdict, "lost",
-				       (json_int_t)uc_totals_lost(t), "lost_by_reason", lost));
+				       (json_int_t)uc_totals_lost(t), "lost_by_reason", lost,
+				       "upstreams", upstreams_array(t->upstreams)));
 }
 
 const struct uc_sink uc_sink_json = { .connection = connection, .summary = summary };

@@ -223,6 +223,24 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 	return done(s);
 }
 
+/* One line for each upstream whose idle timeout is known. */
+static void idle_lines(const struct uc_sink *s, const struct uc_upstreams *t)
+{
+	char where[UC_ADDR_LEN];
+
+	for (size_t i = 0; t && i < uc_upstreams_count(t); i++) {
+		struct uc_upstream u = uc_upstreams_at(t, i);
+
+		if (!u.idle_known)
+			continue;
+		uc_text_endpoint(u.addr.addr, 0, u.addr.port, where);
+		fprintf(s->out,
+			"%s closes idle connections after %.2f s (%.2f to %.2f, %u closes).\n",
+			where, u.idle.ns / 1e9, u.idle.min_ns / 1e9, u.idle.max_ns / 1e9,
+			u.idle.count);
+	}
+}
+
 int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 {
 	uint64_t lost = uc_totals_lost(t);
@@ -240,6 +258,7 @@ int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 		separator = ", ";
 	}
 	fputs(".\n", s->out);
+	idle_lines(s, t->upstreams);
 	if (lost) {
 		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,
 			paint(s, RESET));

@@ -259,3 +259,22 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	if (c->activity_ns && f->end_ns > c->activity_ns)
 		f->stalled_ns = f->end_ns - c->activity_ns;
 }
+
+uint64_t uc_facts_upstream_idle(const struct uc_facts *f)
+{
+	const struct uc_conn *c = f->nginx, *u = f->upstream;
+	uint64_t closed = f->end_ns, used = c->activity_ns;
+
+	if (f->closed_by != UC_CLOSED_BY_UPSTREAM || f->close != UC_CLOSE_FIN)
+		return 0;
+	if (u && (!f->upstream_closed || u->closer.flags & (UC_TASK_EXITING | UC_TASK_KTHREAD)))
+		return 0;
+	if (u) {
+		closed = u->end.ts_ns;
+		used = u->activity_ns;
+	} else if (f->response_state == UC_RESPONSE_NONE) {
+		/* raced: nginx's own request does not count as use */
+		used = c->x.idle_ns ? c->x.out_first_ns - c->x.idle_ns : 0;
+	}
+	return used && closed > used ? closed - used : 0;
+}

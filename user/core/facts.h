@@ -86,4 +86,11 @@ struct uc_facts {
 /* heads must be those of pair->nginx; *ret points into pair. */
 void uc_facts(const struct uc_pair *pair, struct uc_facts *ret);
 
+/*
+ * For a connection that the upstream closed while idle, or raced: how long it
+ * had been idle then, by the upstream's own end where that is known. 0 where
+ * that cannot be told, or where the process was ending and no timeout fired.
+ */
+uint64_t uc_facts_upstream_idle(const struct uc_facts *f);
+
 #endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "known_idle.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+static const char table_text[] =
+#include "idle-timeouts.inc"
+	;
+
+static json_t *table(void)
+{
+	static json_t *rows;
+
+	if (!rows)
+		rows = json_loads(table_text, 0, NULL);
+	return rows;
+}
+
+/* "python3.11" is a python, "node" is not a "nodejs". */
+static bool program_is(const char *base, const char *known)
+{
+	size_t n = strlen(known);
+
+	if (strncmp(base, known, n))
+		return false;
+	return !base[n + strspn(base + n, "0123456789.-")];
+}
+
+static bool runs_as(json_t *row, const char *exe)
+{
+	const char *slash = strrchr(exe, '/'), *base = slash ? slash + 1 : exe;
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "exe"), i, name)
+		if (program_is(base, json_string_value(name)))
+			return true;
+	return false;
+}
+
+static bool exe_is_known(const char *exe)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(table(), i, row)
+		if (runs_as(row, exe))
+			return true;
+	return false;
+}
+
+/* Distance in seconds, negative where it does not fit. */
+static double distance(json_t *row, double idle_s)
+{
+	static const char *const keys[] = { "observed_s", "idle_s" };
+	double best = -1;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		json_t *value = json_object_get(row, keys[i]);
+		double d;
+
+		if (!json_is_number(value) || json_number_value(value) <= 0)
+			continue;
+		d = idle_s - json_number_value(value);
+		if (d >= -0.1 && d <= 0.3 && (best < 0 || fabs(d) < best))
+			best = fabs(d);
+	}
+	return best;
+}
+
+size_t uc_known_idle(uint64_t idle_ns, const char *exe, struct uc_known_idle ret[UC_KNOWN_IDLE_MAX])
+{
+	bool by_exe = exe && exe_is_known(exe);
+	double far[UC_KNOWN_IDLE_MAX];
+	size_t count = 0, i;
+	json_t *row;
+
+	json_array_foreach(table(), i, row) {
+		double d = distance(row, idle_ns / 1e9);
+		size_t at = count;
+
+		if (d < 0 || (by_exe && !runs_as(row, exe)))
+			continue;
+		while (at && far[at - 1] > d)
+			at--;
+		if (at == UC_KNOWN_IDLE_MAX)
+			continue;
+		if (count < UC_KNOWN_IDLE_MAX)
+			count++;
+		memmove(&far[at + 1], &far[at], (count - at - 1) * sizeof(far[0]));
+		memmove(&ret[at + 1], &ret[at], (count - at - 1) * sizeof(ret[0]));
+		far[at] = d;
+		ret[at].name = json_string_value(json_object_get(row, "name"));
+		ret[at].setting = json_string_value(json_object_get(row, "setting"));
+	}
+	return count;
+}

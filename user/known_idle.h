@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Servers that are known to close idle connections at a certain age (include/idle-timeouts.json). */
+#ifndef UPCLOSE_KNOWN_IDLE_H
+#define UPCLOSE_KNOWN_IDLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define UC_KNOWN_IDLE_MAX 4
+
+struct uc_known_idle {
+	const char *name;    /* "Node.js http 16.x, 18.x" */
+	const char *setting; /* "server.keepAliveTimeout (ms)" */
+};
+
+/*
+ * Candidates, never a culprit: those whose timeout is within -0.1 to +0.3 s of
+ * idle_ns. Where exe (may be NULL) is a program that the table knows, only its
+ * rows; nearest first. Returns how many of ret are filled; the strings live on.
+ */
+size_t uc_known_idle(uint64_t idle_ns, const char *exe,
+		     struct uc_known_idle ret[UC_KNOWN_IDLE_MAX]);
+
+#endif
