@@ -11,6 +11,9 @@
 #include "core/http.h"
 #include "recording_format.h"
 
+/* 36 years; what is reckoned from it stays far from an overflow. */
+#define MAX_DURATION_NS (1ULL << 60)
+
 struct uc_recorder {
 	FILE *out;
 	bool unredacted;
@@ -263,6 +266,8 @@ static int feed_end(struct reader *rd, uint32_t len)
 	if (len != sizeof(f))
 		return damage(rd, "the end frame has the wrong size");
 	memcpy(&f, rd->payload, sizeof(f));
+	if (f.duration_ns > MAX_DURATION_NS)
+		return damage(rd, "the end frame has an impossible duration");
 	rd->end->clean = true;
 	rd->end->duration_ns = f.duration_ns;
 	rd->end->end_wall_ns = f.end_wall_ns;
