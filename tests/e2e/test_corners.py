@@ -2,11 +2,12 @@
 """Corners where a verdict could go wrong with confidence, or where a connection could be missed."""
 import os
 import signal
+import time
 
 import pytest
 from harness import faults
 from harness.nginx import Route
-from harness.proc import eventually
+from harness.proc import Stopped, eventually, tcp_sockets
 from harness.stage import path, target
 from harness.upclose import values
 
@@ -109,12 +110,37 @@ def test_timeout_while_other_clients_leave(stage, trace):
         gone.append(target("never"))
         with nginx.client() as c:
             c.send("GET", gone[-1])
+            c.sock.settimeout(len(gone) % 4 / 1000 or None)  # they leave at every moment of a request's life
+            if len(gone) % 4:
+                with pytest.raises(TimeoutError):
+                    c.sock.recv(1)
     assert [c.response().status for c in waiting] == [504] * len(slow)
     for t in slow:
         obj = tr.wait(target=path(t))
         assert obj["verdict"] == "nginx_timeout" or obj["confidence"] != "proven", obj
         assert obj["flagged"], obj
     assert not {o["exchange"]["target"] for o in tr.all(verdict="nginx_timeout")} & set(map(path, gone))
+
+
+def test_timeout_of_a_busy_worker_as_another_client_leaves(stage, trace):
+    """nginx's timer fires before nginx has looked at the client that left, which had nothing to do with it."""
+    up = stage.node()
+    nginx = stage.nginx(app=Route(up.addr, extra="proxy_read_timeout 300ms;"))
+    tr = trace("--all", ports=[up.port])
+    waiting, idle = stage.client(nginx), stage.client(nginx)
+    assert idle.request("GET", target("ok")).status == 200
+    t = target("never")
+    sent = time.monotonic()
+    waiting.send("GET", t)
+    up.event("request", path=path(t))
+    with Stopped(nginx.workers()):
+        eventually(lambda: time.monotonic() > sent + 0.4, "the timer is due")
+        idle.close()
+        eventually(lambda: any(s[1] == idle.port and s[2] == "CLOSE_WAIT" for s in tcp_sockets()), "the idle client's FIN is there")
+    assert waiting.response().status == 504
+    nginx.wait_error(faults.TIMED_OUT, path(t))
+    obj = tr.wait(target=path(t))
+    assert obj["flagged"] and (obj["verdict"] == "nginx_timeout" or obj["confidence"] != "proven"), obj
 
 
 def test_client_leaves_at_once(stage, trace):
