@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "explain.h"
+#include "tales.h"
+
+static struct tale tale;
+static struct uc_report report;
+static struct uc_explanation said;
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&tale, 0, sizeof(tale));
+	return 0;
+}
+
+static void explain(void)
+{
+	memset(&report, 0, sizeof(report));
+	report.pair = &tale.pair;
+	report.facts = &tale.facts;
+	report.timeline = &tale.timeline;
+	report.verdict = tale_judge(&tale);
+	report.upstream = !tale.pair.has_upstream     ? tale.pair.nginx.far :
+			  up_conn(&tale)->closer.tgid ? up_conn(&tale)->closer :
+							up_conn(&tale)->owner;
+	memset(&said, '#', sizeof(said));
+	uc_explain(&report, &said);
+}
+
+/* Digits in a row beyond what any time, size or pid of a tale has. */
+static bool has_huge_number(const char *text)
+{
+	for (size_t digits = 0; *text; text++) {
+		digits = *text >= '0' && *text <= '9' ? digits + 1 : 0;
+		if (digits > 10)
+			return true;
+	}
+	return false;
+}
+
+/* A sentence for people: nothing left over of a format, whole, and of one line. */
+static void expect_sentence(const char *name, const char *text)
+{
+	static const char *const leftovers[] = { "%",    "nan",  "inf ", "(null)", "  ", "\n",
+						 "\x1b", "-nan", " ,",   " .",     "()" };
+
+	assert_non_null(memchr(text, '\0', UC_EXPLAIN_LEN));
+	if (strlen(text) < 10 || strlen(text) >= UC_EXPLAIN_LEN - 1)
+		fail_msg("%s: empty or cut: '%s'", name, text);
+	for (size_t i = 0; i < COUNT(leftovers); i++)
+		if (strstr(text, leftovers[i]))
+			fail_msg("%s: '%s' in '%s'", name, leftovers[i], text);
+	if (has_huge_number(text))
+		fail_msg("%s: a huge number in '%s'", name, text);
+	for (const char *p = text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			fail_msg("%s: not printable: '%s'", name, text);
+}
+
+static void expect_lines(const char *name, const struct uc_lines *lines)
+{
+	assert_true(lines->count <= UC_EXPLAIN_LINES);
+	for (size_t i = 0; i < lines->count; i++) {
+		expect_sentence(name, lines->line[i]);
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(lines->line[i], lines->line[k]))
+				fail_msg("%s says twice: %s", name, lines->line[i]);
+	}
+}
+
+static void expect_explained(const char *name)
+{
+	expect_sentence(name, said.summary);
+	if (said.summary[strlen(said.summary) - 1] != '.')
+		fail_msg("%s: no full stop: '%s'", name, said.summary);
+	expect_lines(name, &said.advice);
+	expect_lines(name, &said.evidence);
+}
+
+static void test_every_tale(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		tales[i].tell(&tale);
+		explain();
+		expect_explained(tales[i].name);
+		/* who looks at a flagged connection is told what to look for */
+		if (report.verdict.flagged && report.verdict.id != UC_VERDICT_UNKNOWN)
+			assert_true(said.advice.count > 0);
+		if (!report.verdict.flagged)
+			assert_int_equal(said.advice.count, 0);
+	}
+}
+
+/* The same fact said of a connection that is not on this host, was adopted, was reused. */
+static void test_every_tale_otherwise(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		tales[i].tell(&tale);
+		tale_remote(&tale);
+		explain();
+		expect_explained(tales[i].name);
+		tales[i].tell(&tale);
+		tale_lose_far(&tale);
+		explain();
+		expect_explained(tales[i].name);
+		tales[i].tell(&tale);
+		ngx_conn(&tale)->flags |= UC_CONN_ADOPTED | UC_CONN_REUSED;
+		ngx_conn(&tale)->x.number = 7;
+		explain();
+		expect_explained(tales[i].name);
+	}
+}
+
+/* Each verdict with each proof, whether or not a rule brings them together. */
+static void test_every_verdict_and_proof(void **state)
+{
+	(void)state;
+	destroyed(&tale);
+	explain();
+	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
+		for (unsigned p = 0; p < UC_PROOF_MAX; p++) {
+			char name[80];
+
+			report.verdict.id = v;
+			report.verdict.proof = p;
+			uc_explain(&report, &said);
+			snprintf(name, sizeof(name), "%s by %s", uc_verdict_name(v),
+				 uc_proof_name(p));
+			expect_sentence(name, said.summary);
+			expect_lines(name, &said.advice);
+			expect_lines(name, &said.evidence);
+		}
+	report.verdict.id = UC_VERDICT_MAX;
+	uc_explain(&report, &said);
+	expect_explained("no verdict");
+}
+
+static bool says(const char *word)
+{
+	bool found = strstr(said.summary, word);
+
+	for (size_t i = 0; i < said.advice.count; i++)
+		found |= strstr(said.advice.line[i], word) != NULL;
+	for (size_t i = 0; i < said.evidence.count; i++)
+		found |= strstr(said.evidence.line[i], word) != NULL;
+	return found;
+}
+
+static void test_what_is_said(void **state)
+{
+	(void)state;
+	race_crossed(&tale);
+	explain();
+	assert_true(says("node[18853]"));
+	assert_true(says("keepalive_timeout"));
+	assert_true(says("none of the request"));
+	killed(&tale);
+	explain();
+	assert_true(says("SIGKILL"));
+	uncaught(&tale);
+	explain();
+	assert_true(says("status 1"));
+	killed_for_memory(&tale);
+	explain();
+	assert_true(says("OOM"));
+	body_cut(&tale);
+	explain();
+	assert_true(says("96 of 100"));
+	refused_by_error(&tale);
+	explain();
+	assert_true(says("refused"));
+	race_crossed_far_lost(&tale);
+	explain();
+	assert_true(says("did not come"));
+}
+
+/* nginx repeats everything but POST, LOCK and PATCH: to say otherwise would be wrong advice. */
+static void test_advice_on_retry(void **state)
+{
+	static const struct {
+		const char *method;
+		bool repeated;
+	} methods[] = { { "GET", true },   { "PUT", true },   { "DELETE", true },
+			{ "POST", false }, { "LOCK", false }, { "PATCH", false },
+			{ "POSTS", true }, { "POS", true },   { "OPTIONS", true } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(methods); i++) {
+		char request[80];
+
+		snprintf(request, sizeof(request), "%s / HTTP/1.1\r\nHost: u\r\n\r\n",
+			 methods[i].method);
+		begin_reused(&tale);
+		tale_write(&tale, request);
+		tale_arrive(&tale);
+		tale_read_all(&tale);
+		tale_far_close(&tale, 0, 0);
+		end_by_fin(&tale);
+		explain();
+		assert_int_equal(says("proxy_next_upstream"), methods[i].repeated);
+		assert_int_equal(says("does not repeat"), !methods[i].repeated);
+	}
+}
+
+/* Names come from others: nothing of them reaches a terminal as it is. */
+static void test_hostile_name(void **state)
+{
+	(void)state;
+	destroyed(&tale);
+	memcpy(up_conn(&tale)->closer.comm, "\x1b[2J%s%n\r\n\xff", 12);
+	explain();
+	for (const char *p = said.summary; *p; p++)
+		assert_in_range(*p, 0x20, 0x7e);
+	assert_true(says("\\x1b[2J%s%n\\x0d\\x0a\\xff[18853]"));
+}
+
+static void test_long_name(void **state)
+{
+	(void)state;
+	destroyed(&tale);
+	memset(up_conn(&tale)->closer.comm, '\x80', UC_COMM_LEN - 1);
+	up_conn(&tale)->closer.tgid = UINT32_MAX;
+	explain();
+	expect_sentence("long name", said.summary);
+}
+
+/* The longest method that fits a head, in a sentence that does not. */
+static void test_long_method(void **state)
+{
+	char request[UC_REQUEST_HEAD];
+
+	(void)state;
+	memset(request, 'M', sizeof(request));
+	memcpy(request + 400, " / HTTP/1.1\r\n\r\n", 15);
+	begin_reused(&tale);
+	tale_write_bytes(&tale, request, 415, 415);
+	tale_arrive(&tale);
+	tale_read_all(&tale);
+	tale_far_close(&tale, 0, 0);
+	end_by_fin(&tale);
+	explain();
+	for (size_t i = 0; i < said.advice.count; i++)
+		assert_non_null(memchr(said.advice.line[i], '\0', UC_EXPLAIN_LEN));
+}
+
+static void test_signal_names(void **state)
+{
+	char name[32];
+
+	(void)state;
+	uc_signal_name(9, name, sizeof(name));
+	assert_string_equal(name, "SIGKILL");
+	uc_signal_name(15, name, sizeof(name));
+	assert_string_equal(name, "SIGTERM");
+	for (int sig = -1; sig < 200; sig++) {
+		uc_signal_name(sig, name, sizeof(name));
+		assert_true(strlen(name) > 4);
+	}
+	uc_signal_name(127, name, sizeof(name));
+	assert_string_equal(name, "signal 127");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, set_up)
+	static const struct CMUnitTest tests[] = {
+		TEST(test_every_tale),
+		TEST(test_every_tale_otherwise),
+		TEST(test_every_verdict_and_proof),
+		TEST(test_what_is_said),
+		TEST(test_advice_on_retry),
+		TEST(test_hostile_name),
+		TEST(test_long_name),
+		TEST(test_long_method),
+		TEST(test_signal_names),
+	};
+
+	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
+}
