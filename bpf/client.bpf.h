@@ -22,45 +22,40 @@ static __always_inline void client_new(const void *sk)
 
 static __always_inline void client_received(struct client *cl, u64 now)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct uc_clients *w = bpf_map_lookup_elem(&uc_workers, &tgid);
+	struct worker *w;
 
-	cl->worker = tgid;
-	if (!w) {
-		struct uc_clients new = { .known = 1 };
-
-		bpf_map_update_elem(&uc_workers, &tgid, &new, BPF_NOEXIST);
-		w = bpf_map_lookup_elem(&uc_workers, &tgid);
-		if (!w)
-			return;
-	}
-	w->last_recv_ns = now;
+	cl->worker = bpf_get_current_pid_tgid() >> 32;
+	w = worker_new(cl->worker);
+	if (!w)
+		return;
+	w->clients.known = 1;
+	w->clients.last_recv_ns = now;
 }
 
 /* The client's FIN or reset arrived. */
 static __always_inline void client_left(struct client *cl, u64 now)
 {
-	struct uc_clients *w;
+	struct worker *w;
 
 	if (cl->gone || !cl->worker)
 		return;
-	w = bpf_map_lookup_elem(&uc_workers, &cl->worker);
+	w = worker_of(cl->worker);
 	if (!w)
 		return;
 	cl->gone = 1;
-	w->last_gone_ns = now;
-	__sync_fetch_and_add(&w->gone, 1);
+	w->clients.last_gone_ns = now;
+	__sync_fetch_and_add(&w->clients.gone, 1);
 }
 
 /* nginx closed the client's socket. */
 static __always_inline void client_closed(struct client *cl)
 {
-	struct uc_clients *w;
+	struct worker *w;
 
 	if (cl->gone == 1) {
-		w = bpf_map_lookup_elem(&uc_workers, &cl->worker);
+		w = worker_of(cl->worker);
 		if (w)
-			__sync_fetch_and_add(&w->gone, -1);
+			__sync_fetch_and_add(&w->clients.gone, -1);
 	}
 	cl->gone = 2;
 }

@@ -15,6 +15,7 @@
 
 #include "maps.bpf.h"
 #include "payload.bpf.h"
+#include "sequel.bpf.h"
 #include "task.bpf.h"
 
 #define AF_INET  2
@@ -152,10 +153,11 @@ static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 	struct uc_heads *heads = bpf_sk_storage_get(&uc_heads, (void *)sk, 0, 0);
 	u32 worker = c->closer.tgid ? c->closer.tgid : c->owner.tgid;
 	struct uc_rec_nginx *rec;
-	struct uc_clients *cl;
+	struct worker *w;
 	struct join *j;
 
 	c->flags |= UC_CONN_SHIPPED;
+	sequel_expect(c, worker);
 	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
 	if (!rec) {
 		count_lost(UC_LOST_RING_FULL);
@@ -169,9 +171,9 @@ static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 	} else {
 		__builtin_memset(&rec->far, 0, sizeof(rec->far));
 	}
-	cl = bpf_map_lookup_elem(&uc_workers, &worker);
-	if (cl)
-		rec->clients = *cl;
+	w = worker_of(worker);
+	if (w)
+		rec->clients = w->clients;
 	else
 		__builtin_memset(&rec->clients, 0, sizeof(rec->clients));
 	rec->hdr.version = UC_WIRE_VERSION;
@@ -220,7 +222,9 @@ static __always_inline struct uc_conn *conn_new(const void *sk)
 	struct uc_conn *c = bpf_sk_storage_get(&uc_conns, (void *)sk, 0,
 					       BPF_SK_STORAGE_GET_F_CREATE);
 
-	if (!c)
+	if (c)
+		c->id = bpf_ktime_get_ns();
+	else
 		count_lost(UC_LOST_NO_STORAGE);
 	return c;
 }
@@ -242,10 +246,16 @@ static __always_inline struct uc_conn *conn_new_nginx(const void *sk)
 
 static __always_inline void exchange_begin(struct uc_conn *c, u64 now)
 {
-	u32 number = c->x.number + 1;
+	/* a connection opened for a repeated attempt carries it to its first exchange */
+	u32 number = c->x.number + 1, attempt = c->x.number ? 0 : c->x.attempt;
+	u64 after_id = c->x.after_id;
 
 	__builtin_memset(&c->x, 0, sizeof(c->x));
 	c->x.number = number;
+	if (attempt) {
+		c->x.attempt = attempt;
+		c->x.after_id = after_id;
+	}
 	c->x.idle_ns = c->activity_ns ? now - c->activity_ns : 0;
 }
 
@@ -309,8 +319,10 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 	if (c->x.number && !c->x.in_bytes)
 		goto count;
 	readable = !user_buf_get(&b);
-	if (request_begins(c, h, readable ? &b : 0))
+	if (request_begins(c, h, readable ? &b : 0)) {
 		exchange_begin(c, now);
+		sequel_retry(c);
+	}
 	if (!c->x.out_bytes) {
 		c->x.out_seq = tp->write_seq - n;
 		c->x.out_first_ns = now;
@@ -337,8 +349,11 @@ static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, s
 		c->x.in_seq = tp->copied_seq - n;
 		c->x.in_first_ns = now;
 	}
-	if (h)
+	if (h) {
 		response_head_read(h, n);
+		if (c->x.attempt && !c->x.in_bytes)
+			sequel_answer(c, h);
+	}
 	c->x.in_bytes += n;
 	c->x.in_last_ns = now;
 }

@@ -30,6 +30,14 @@ struct client {
 	u32 gone;   /* 1: the client left and nginx still holds the socket; 2: closed */
 };
 
+/* A worker of nginx: its clients, and the failed attempt that it has just left behind. */
+struct worker {
+	struct uc_clients clients;
+	u64 failed_id; /* 0: none */
+	u32 failed_attempt;
+	u32 reserved;
+};
+
 struct port_key {
 	u32 netns;
 	u32 port;
@@ -73,7 +81,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, u32); /* tgid */
-	__type(value, struct uc_clients);
+	__type(value, struct worker);
 } uc_workers SEC(".maps");
 
 /* Processes that userspace has been told of: tgid to start time. */
@@ -99,6 +107,21 @@ struct {
 	__type(key, struct uc_tuple);
 	__type(value, u64);
 } uc_adopted SEC(".maps");
+
+static __always_inline struct worker *worker_of(u32 tgid)
+{
+	return bpf_map_lookup_elem(&uc_workers, &tgid);
+}
+
+static __always_inline struct worker *worker_new(u32 tgid)
+{
+	struct worker *w = worker_of(tgid), new = {};
+
+	if (w)
+		return w;
+	bpf_map_update_elem(&uc_workers, &tgid, &new, BPF_NOEXIST);
+	return worker_of(tgid);
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

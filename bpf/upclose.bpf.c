@@ -20,9 +20,12 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	struct uc_conn *c;
 	u64 now;
 
-	if (!task_is_nginx(bpf_get_current_task_btf()) ||
-	    !port_followed(bpf_ntohs(sk->__sk_common.skc_dport)))
+	if (!task_is_nginx(bpf_get_current_task_btf()))
 		return;
+	if (!port_followed(bpf_ntohs(sk->__sk_common.skc_dport))) {
+		sequel_unseen();
+		return;
+	}
 	c = conn_new_nginx(sk);
 	if (!c)
 		return;
@@ -30,6 +33,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	c->open_ns = now;
 	task_fill_current(&c->owner);
 	tuple_fill(&c->tuple, sk, tp);
+	sequel_retry(c);
 	event_add(c, tp, UC_EV_CONNECT, TCP_SYN_SENT, 0, 0, now);
 }
 
@@ -97,9 +101,10 @@ static __always_inline void client_leave(const struct sock *sk, int newstate, bo
 
 	if (!cl)
 		return;
-	if (closed_here)
+	if (closed_here) {
+		sequel_client(cl->worker, false);
 		client_closed(cl);
-	else if (newstate == TCP_CLOSE_WAIT || newstate == TCP_CLOSE)
+	} else if (newstate == TCP_CLOSE_WAIT || newstate == TCP_CLOSE)
 		client_left(cl, bpf_ktime_get_ns());
 }
 
@@ -190,8 +195,10 @@ int BPF_PROG(uc_destroy, struct sock *sk)
 	struct uc_conn *c = conn_of(sk);
 	struct tcp_sock *tp;
 
-	if (cl)
+	if (cl) {
+		sequel_client(cl->worker, false);
 		client_closed(cl);
+	}
 	if (!c || c->flags & UC_CONN_SHIPPED)
 		return 0;
 	if (!c->end.ts_ns) {
@@ -225,10 +232,17 @@ int BPF_PROG(uc_retransmit, const struct sock *sk)
 static __always_inline int on_send(struct sock *sk, int ret)
 {
 	struct uc_conn *c = conn_of(sk);
+	struct client *cl;
 	struct tcp_sock *tp;
 	u64 now;
 
-	if (!c || c->flags & UC_CONN_SHIPPED || !ret || ret == -EAGAIN)
+	if (!c) {
+		cl = client_of(sk);
+		if (cl && ret > 0)
+			sequel_client(cl->worker, true);
+		return 0;
+	}
+	if (c->flags & UC_CONN_SHIPPED || !ret || ret == -EAGAIN)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
@@ -244,6 +258,9 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	} else {
 		upstream_owner(c);
 		upstream_sent(c, tp, ret, now);
+		cl = client_of(sk); /* nginx behind nginx is both */
+		if (cl)
+			sequel_client(cl->worker, true);
 	}
 	c->activity_ns = now;
 	event_add(c, tp, UC_EV_SEND, sk->__sk_common.skc_state, ret, 0, now);
@@ -271,9 +288,10 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	now = bpf_ktime_get_ns();
 	if (flags & MSG_PEEK) {
 		/* ngx_http_upstream_keepalive_close_handler() is the only one that peeks here */
-		if (c->flags & UC_CONN_NGINX)
-			event_add(c, tp, UC_EV_PEEK, sk->__sk_common.skc_state, 0,
-				  ret < 0 ? -ret : 0, now);
+		if (!(c->flags & UC_CONN_NGINX))
+			return 0;
+		c->flags |= UC_CONN_PEEKED;
+		event_add(c, tp, UC_EV_PEEK, sk->__sk_common.skc_state, 0, ret < 0 ? -ret : 0, now);
 		return 0;
 	}
 	if (ret <= 0) {
@@ -288,7 +306,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	} else {
 		upstream_owner(c);
 		upstream_received(c, tp, ret, now);
-		cl = client_of(sk); /* nginx behind nginx is both */
+		cl = client_of(sk);
 		if (cl)
 			client_received(cl, now);
 	}

@@ -36,6 +36,7 @@ enum uc_rec_kind {
 	UC_REC_NGINX_END = 1,    /* struct uc_rec_nginx */
 	UC_REC_UPSTREAM_END = 2, /* struct uc_rec_upstream */
 	UC_REC_PROC = 3,         /* struct uc_rec_proc */
+	UC_REC_SEQUEL = 4,       /* struct uc_rec_sequel */
 	UC_REC_KIND_MAX
 };
 
@@ -127,7 +128,7 @@ struct uc_exchange {
 	__u32 number;  /* 1 for the connection's first that was seen, 0 for none */
 	__u32 out_seq; /* sequence number of the first byte sent in it */
 	__u32 in_seq;  /* sequence number of the first byte received in it */
-	__u32 reserved;
+	__u32 attempt; /* nginx's end: n-th attempt at the same client request; 0: not a repetition */
 	__u64 idle_ns; /* from the last activity to its first byte; 0 for the first */
 	__u64 out_first_ns;
 	__u64 out_last_ns;
@@ -135,6 +136,7 @@ struct uc_exchange {
 	__u64 in_last_ns;
 	__u64 out_bytes;
 	__u64 in_bytes;
+	__u64 after_id; /* attempt > 1: id of the connection whose failure it follows */
 };
 
 #define UC_CONN_ADOPTED      0x01 /* existed when upclose started; its past is unseen */
@@ -142,10 +144,13 @@ struct uc_exchange {
 #define UC_CONN_REUSED       0x04 /* adopted: had carried data both ways before */
 #define UC_CONN_PEER_TRACKED 0x08 /* the other end is on this host and tracked */
 #define UC_CONN_TLS          0x40 /* nginx began with a TLS handshake; exchange 0 is the handshake */
-#define UC_CONN_NGINX        0x10 /* nginx's end, not the upstream's */
-#define UC_CONN_SHIPPED      0x20 /* its record was sent; set in every record */
+#define UC_CONN_NGINX        0x10  /* nginx's end, not the upstream's */
+#define UC_CONN_SHIPPED      0x20  /* its record was sent; set in every record */
+#define UC_CONN_PEEKED       0x80  /* nginx looked at it in its idle pool */
+#define UC_CONN_SEQUEL       0x100 /* what its worker did next is told by a UC_REC_SEQUEL */
 
 struct uc_conn {
+	__u64 id;  /* when its log began; no two of a worker have the same */
 	__u64 key; /* the client's snd_una << 32 | rcv_nxt when established; joins both ends */
 	__u64 open_ns;
 	__u64 established_ns;
@@ -205,6 +210,36 @@ struct uc_rec_proc {
 	struct uc_task task;
 };
 
+enum uc_sequel {
+	UC_SEQUEL_RETRIED =
+		1,          /* it began another attempt, on a connection of its own or a new one */
+	UC_SEQUEL_ANSWERED, /* that attempt got its first response bytes: head */
+	UC_SEQUEL_CLIENT_SENT,   /* it wrote to a client: head */
+	UC_SEQUEL_CLIENT_CLOSED, /* it closed a client's connection */
+	UC_SEQUEL_MAX
+};
+
+#define UC_SEQUEL_HEAD 16
+
+/*
+ * What nginx's worker did next after a failed attempt. nginx handles a failure
+ * to its end before it turns to anything else, so the worker's next act on a
+ * socket belongs to the same client request.
+ */
+struct uc_rec_sequel {
+	struct uc_rec_hdr hdr;
+	__u64 of_id;   /* the failed attempt's connection */
+	__u64 next_id; /* RETRIED, ANSWERED: the next attempt's connection */
+	__u32 worker;  /* tgid */
+	__u16 what;    /* enum uc_sequel */
+	__u16 remote_port;
+	__u8 remote_addr[16]; /* RETRIED, ANSWERED */
+	__u16 family;
+	__u16 head_len;
+	__u32 reserved;
+	__u8 head[UC_SEQUEL_HEAD]; /* the first bytes, where they could be read */
+};
+
 /* Why the kernel side could not keep something; index of the per-CPU counters. */
 enum uc_lost {
 	UC_LOST_RING_FULL,    /* a connection end had no room in the ring */
@@ -221,8 +256,8 @@ static_assert(sizeof(struct uc_event) == 48, "wire layout");
 static_assert(sizeof(struct uc_tuple) == 48, "wire layout");
 static_assert(sizeof(struct uc_task) == 48, "wire layout");
 static_assert(sizeof(struct uc_snap) == 32, "wire layout");
-static_assert(sizeof(struct uc_exchange) == 72, "wire layout");
-static_assert(sizeof(struct uc_conn) == 32 + 48 + 96 + 64 + 72 + 24 + 48 * UC_EVENTS,
+static_assert(sizeof(struct uc_exchange) == 80, "wire layout");
+static_assert(sizeof(struct uc_conn) == 40 + 48 + 96 + 64 + 80 + 24 + 48 * UC_EVENTS,
 	      "wire layout");
 static_assert((UC_EVENTS & (UC_EVENTS - 1)) == 0, "index is masked");
 #endif

@@ -10,6 +10,8 @@
 
 /* Ends held at once; each is at most a record's size. */
 #define JOIN_CAPACITY 4096
+/* Failed connections that wait for what nginx did next. */
+#define HOLDS 1024
 /* Upstream addresses remembered. */
 #define UPSTREAMS 256
 /* Newest processes known; a power of two. */
@@ -18,6 +20,7 @@
 struct uc_engine {
 	struct uc_engine_config cfg;
 	struct uc_join *join;
+	struct uc_holds *holds;
 	struct uc_upstreams *upstreams;
 	struct uc_totals totals;
 	uint64_t printed;
@@ -28,6 +31,7 @@ struct uc_engine {
 	/* too large for a stack */
 	struct uc_record record;
 	struct uc_pair pair;
+	struct uc_held held;
 	struct uc_facts facts;
 	struct uc_timeline timeline;
 };
@@ -38,7 +42,8 @@ int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret)
 
 	if (!e)
 		return -ENOMEM;
-	if (uc_join_new(JOIN_CAPACITY, &e->join) || uc_upstreams_new(UPSTREAMS, &e->upstreams)) {
+	if (uc_join_new(JOIN_CAPACITY, &e->join) || uc_holds_new(HOLDS, &e->holds) ||
+	    uc_upstreams_new(UPSTREAMS, &e->upstreams)) {
 		uc_engine_free(e);
 		return -ENOMEM;
 	}
@@ -53,6 +58,7 @@ void uc_engine_free(struct uc_engine *e)
 	if (!e)
 		return;
 	uc_join_free(e->join);
+	uc_holds_free(e->holds);
 	uc_upstreams_free(e->upstreams);
 	free(e);
 }
@@ -94,9 +100,10 @@ static bool wanted(const struct uc_engine *e, const struct uc_conn *c)
 }
 
 static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
-		     const struct uc_verdict *v)
+		     const struct uc_report *r)
 {
-	const struct uc_facts *f = &e->facts;
+	const struct uc_facts *f = r->facts;
+	const struct uc_verdict *v = &r->verdict;
 	uint64_t idle_ns = 0;
 
 	if (v->id == UC_VERDICT_IDLE_CLOSE || v->id == UC_VERDICT_KEEPALIVE_RACE)
@@ -104,29 +111,37 @@ static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
 	uc_upstreams_note(e->upstreams, addr, f->nginx->x.number, v->flagged, idle_ns);
 	e->totals.connections++;
 	e->totals.exchanges += f->nginx->x.number;
-	e->totals.flagged += v->flagged;
+	e->totals.repeated += f->nginx->x.attempt > 1;
 	e->totals.by_verdict[v->id]++;
+	if (!v->flagged)
+		return;
+	e->totals.flagged++;
+	e->totals.by_outcome[r->outcome.id]++;
 }
 
-static void judge(struct uc_engine *e)
+static void report(struct uc_engine *e, const struct uc_pair *pair,
+		   const struct uc_outcome *outcome)
 {
-	struct uc_upstream_addr addr = { .port = e->pair.nginx.conn.tuple.remote_port };
+	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
 	struct uc_idle_learned idle;
-	struct uc_report r = { .pair = &e->pair,
+	struct uc_report r = { .pair = pair,
 			       .facts = &e->facts,
 			       .timeline = &e->timeline,
 			       .wall_offset_ns = e->wall_offset_ns,
 			       .show_query = e->cfg.show_query };
 
-	if (uc_engine_done(e) || !wanted(e, &e->pair.nginx.conn))
+	if (uc_engine_done(e))
 		return;
-	uc_facts(&e->pair, &e->facts);
+	uc_facts(pair, &e->facts);
 	uc_timeline(e->facts.nginx, e->facts.upstream, &e->timeline);
 	r.verdict = uc_verdict(&e->facts);
-	r.upstream = upstream_of(&e->pair);
+	if (outcome)
+		r.outcome = *outcome;
+	uc_outcome_settle(&e->facts, &r.verdict, &r.outcome);
+	r.upstream = upstream_of(pair);
 	r.upstream_exe = exe_of(e, &r.upstream);
-	memcpy(addr.addr, e->pair.nginx.conn.tuple.remote_addr, sizeof(addr.addr));
-	remember(e, &addr, &r.verdict);
+	memcpy(addr.addr, pair->nginx.conn.tuple.remote_addr, sizeof(addr.addr));
+	remember(e, &addr, &r);
 	if (!r.verdict.flagged && !e->cfg.all)
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
@@ -134,22 +149,43 @@ static void judge(struct uc_engine *e)
 	e->printed++;
 }
 
+/* A failure waits for what nginx does next; everything else is said at once. */
+static void judge(struct uc_engine *e, uint64_t now_ns)
+{
+	const struct uc_conn *c = &e->pair.nginx.conn;
+
+	if (!wanted(e, c))
+		return;
+	if (c->flags & UC_CONN_SEQUEL) {
+		uc_facts(&e->pair, &e->facts);
+		if (uc_verdict(&e->facts).flagged && uc_holds_put(e->holds, &e->pair, now_ns))
+			return;
+	}
+	report(e, &e->pair, NULL);
+}
+
 static void on_record(void *ctx, const void *bytes, size_t len)
 {
 	struct uc_engine *e = ctx;
 	struct uc_record *rec = &e->record;
+	uint64_t now_ns;
 	bool ready = false;
 
 	if (uc_decode(bytes, len, rec)) {
 		e->totals.bad_records++;
 		return;
 	}
+	now_ns = rec->hdr.ts_ns;
+	uc_engine_tick(e, now_ns);
 	if (rec->hdr.kind == UC_REC_NGINX_END)
-		ready = uc_join_nginx(e->join, &rec->nginx, rec->hdr.ts_ns, &e->pair);
+		ready = uc_join_nginx(e->join, &rec->nginx, now_ns, &e->pair);
 	else if (rec->hdr.kind == UC_REC_UPSTREAM_END)
-		ready = uc_join_upstream(e->join, &rec->upstream, rec->hdr.ts_ns, &e->pair);
+		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
+	else if (rec->hdr.kind == UC_REC_SEQUEL &&
+		 uc_holds_sequel(e->holds, &rec->sequel, &e->held))
+		report(e, &e->held.pair, &e->held.outcome);
 	if (ready)
-		judge(e);
+		judge(e, now_ns);
 }
 
 static void on_proc(void *ctx, const struct uc_proc *proc)
@@ -186,13 +222,17 @@ struct uc_frames uc_engine_frames(struct uc_engine *e)
 void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)
 {
 	while (uc_join_expire(e->join, mono_ns, &e->pair))
-		judge(e);
+		judge(e, mono_ns);
+	while (uc_holds_expire(e->holds, mono_ns, &e->held))
+		report(e, &e->held.pair, &e->held.outcome);
 	e->totals.evicted = uc_join_stats(e->join).evicted;
 }
 
 uint64_t uc_engine_deadline(const struct uc_engine *e)
 {
-	return uc_join_deadline(e->join);
+	uint64_t join = uc_join_deadline(e->join), hold = uc_holds_deadline(e->holds);
+
+	return join < hold ? join : hold;
 }
 
 bool uc_engine_done(const struct uc_engine *e)

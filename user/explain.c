@@ -88,17 +88,43 @@ static bool repeats(const struct uc_request_head *req)
 /* nginx src/http/ngx_http_upstream.c, ngx_http_upstream_next(): NON_IDEMPOTENT once sent. */
 static void advise_on_retry(const struct uc_report *r, struct uc_explanation *e)
 {
-	if (!r->facts->request.method)
+	if (!r->facts->request.method || r->outcome.id == UC_OUTCOME_RETRIED)
 		return;
-	if (repeats(&r->facts->request))
+	if (!repeats(&r->facts->request))
+		add(&e->advice,
+		    "nginx does not repeat a %.*s once it was sent; allow non_idempotent "
+		    "(proxy_next_upstream) only where repeating is harmless.",
+		    (int)r->facts->request.method_len, r->facts->request.method);
+	else if (r->outcome.id == UC_OUTCOME_UNKNOWN)
 		add(&e->advice,
 		    "nginx may have repeated this request by itself (proxy_next_upstream); "
 		    "its access log shows it as two statuses in $upstream_status.");
-	else
-		add(&e->advice,
-		    "nginx does not repeat a %.*s once it was sent, so the client got the "
-		    "error; allow non_idempotent only where repeating is harmless.",
-		    (int)r->facts->request.method_len, r->facts->request.method);
+}
+
+static void explain_outcome(const struct uc_report *r, struct uc_explanation *e)
+{
+	const struct uc_outcome *o = &r->outcome;
+	char where[UC_ADDR_LEN], nth[32] = "";
+
+	if (r->facts->nginx->x.attempt > 1)
+		snprintf(nth, sizeof(nth), " (attempt %u)", r->facts->nginx->x.attempt);
+	if (o->id == UC_OUTCOME_RETRIED) {
+		uc_text_endpoint(o->retry_addr, o->retry_family, o->retry_port, where);
+		if (o->retry_status)
+			snprintf(e->outcome, sizeof(e->outcome),
+				 "nginx sent it again to %s, which answered %u%s.", where,
+				 o->retry_status, nth);
+		else
+			snprintf(e->outcome, sizeof(e->outcome), "nginx sent it again to %s%s.",
+				 where, nth);
+	} else if (o->client_status) {
+		snprintf(e->outcome, sizeof(e->outcome), "The client got %u%s%s.", o->client_status,
+			 r->facts->phase == UC_PHASE_RESPONSE_BODY ? ", and a body cut short" : "",
+			 nth);
+	} else if (o->id == UC_OUTCOME_CLIENT_ERROR) {
+		snprintf(e->outcome, sizeof(e->outcome),
+			 "nginx did not repeat it; the client got an error%s.", nth);
+	}
 }
 
 /* What is known to close at that age, as a hint and no more. */
@@ -358,6 +384,11 @@ static void explain_unknown(const struct uc_report *r, struct uc_explanation *e)
 		    "nginx closed the connection in the middle of an exchange; its client was active at "
 		    "that moment, so whether the client cancelled or a timer fired cannot be told.");
 		return;
+	case UC_PROOF_LOSSY:
+		say(e,
+		    "The response's header was too long to be kept, so whether all of the response "
+		    "came cannot be told.");
+		return;
 	case UC_PROOF_UNSEEN_START:
 		say(e,
 		    "The connection was older than this trace, and what was seen of it does not tell.");
@@ -544,8 +575,11 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 void uc_explain(const struct uc_report *r, struct uc_explanation *e)
 {
 	e->summary[0] = '\0';
+	e->outcome[0] = '\0';
 	e->advice.count = 0;
 	e->evidence.count = 0;
 	explain_summary(r, e);
+	if (r->verdict.flagged)
+		explain_outcome(r, e);
 	evidence(r, &e->evidence);
 }

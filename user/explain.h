@@ -17,6 +17,7 @@ struct uc_lines {
 
 struct uc_explanation {
 	char summary[UC_EXPLAIN_LEN];
+	char outcome[UC_EXPLAIN_LEN]; /* what nginx did about it; "" where that is not known */
 	struct uc_lines advice;
 	struct uc_lines evidence;
 };

@@ -83,21 +83,10 @@ static void redact_tail(__u8 *tail, size_t len)
 			tail[i] = 'x';
 }
 
-static void on_record(void *ctx, const void *bytes, size_t len)
+static void put_nginx(struct uc_recorder *r, const void *bytes)
 {
-	struct uc_recorder *r = ctx;
 	struct uc_rec_nginx *n = &r->scratch;
-	struct uc_rec_hdr hdr;
 
-	if (len < sizeof(hdr))
-		return;
-	memcpy(&hdr, bytes, sizeof(hdr));
-	if (hdr.kind != UC_REC_NGINX_END || r->unredacted) {
-		put_frame(r, UC_FRAME_RECORD, bytes, len);
-		return;
-	}
-	if (len != sizeof(*n))
-		return; /* nothing that may hold secrets is stored unread; the engine counts it */
 	memcpy(n, bytes, sizeof(*n));
 	if (n->heads.request_len > UC_REQUEST_HEAD || n->heads.response_len > UC_RESPONSE_HEAD)
 		return;
@@ -109,6 +98,38 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 	       UC_RESPONSE_HEAD - n->heads.response_len);
 	redact_tail(n->heads.tail, UC_RESPONSE_TAIL);
 	put_frame(r, UC_FRAME_RECORD, n, sizeof(*n));
+}
+
+/* A status line is kept; a worker's bytes of another kind are a client's business. */
+static void put_sequel(struct uc_recorder *r, const void *bytes)
+{
+	struct uc_rec_sequel s;
+
+	memcpy(&s, bytes, sizeof(s));
+	if (memcmp(s.head, "HTTP/1.", 7)) {
+		memset(s.head, 0, sizeof(s.head));
+		s.head_len = 0;
+	}
+	put_frame(r, UC_FRAME_RECORD, &s, sizeof(s));
+}
+
+/* Of a size that is not the kind's nothing is stored, as it cannot be redacted; the engine counts it. */
+static void on_record(void *ctx, const void *bytes, size_t len)
+{
+	struct uc_recorder *r = ctx;
+	struct uc_rec_hdr hdr;
+
+	if (len < sizeof(hdr))
+		return;
+	memcpy(&hdr, bytes, sizeof(hdr));
+	if (r->unredacted)
+		put_frame(r, UC_FRAME_RECORD, bytes, len);
+	else if (hdr.kind == UC_REC_NGINX_END && len == sizeof(struct uc_rec_nginx))
+		put_nginx(r, bytes);
+	else if (hdr.kind == UC_REC_SEQUEL && len == sizeof(struct uc_rec_sequel))
+		put_sequel(r, bytes);
+	else if (hdr.kind == UC_REC_UPSTREAM_END || hdr.kind == UC_REC_PROC)
+		put_frame(r, UC_FRAME_RECORD, bytes, len);
 }
 
 static void on_proc(void *ctx, const struct uc_proc *proc)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/facts.h"
+#include "core/outcome.h"
 #include "core/timeline.h"
 #include "core/upstreams.h"
 #include "core/verdict.h"
@@ -17,6 +18,7 @@ struct uc_report {
 	const struct uc_facts *facts;
 	const struct uc_timeline *timeline;
 	struct uc_verdict verdict;
+	struct uc_outcome outcome;
 	/* the process at the upstream's end; tgid 0 when it is not on this host or not known */
 	struct uc_task upstream;
 	const char *upstream_exe; /* NULL: not known */
@@ -31,6 +33,8 @@ struct uc_totals {
 	uint64_t exchanges;
 	uint64_t flagged;
 	uint64_t by_verdict[UC_VERDICT_MAX];
+	uint64_t by_outcome[UC_OUTCOME_MAX]; /* of the flagged */
+	uint64_t repeated;                   /* exchanges that were a second or later attempt */
 	struct uc_losses losses;
 	uint64_t bad_records; /* refused by the decoder */
 	uint64_t evicted;     /* ends dropped by a full join table */

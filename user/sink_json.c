@@ -161,6 +161,14 @@ static json_t *upstreams_array(const struct uc_upstreams *t)
 	return a;
 }
 
+static json_t *retry_object(const struct uc_outcome *o)
+{
+	if (!o->retry_known)
+		return json_null();
+	return json_pack("{s:o, s:i, s:o}", "addr", address(o->retry_addr, o->retry_family), "port",
+			 o->retry_port, "status", integer_if(o->retry_status, o->retry_status));
+}
+
 static json_t *lines_array(const struct uc_lines *l)
 {
 	json_t *a = json_array();
@@ -220,7 +228,7 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 	uc_text_rfc3339(uc_report_wall(r, f->end_ns), when, sizeof(when));
 	return print_line(
 		s, json_pack("{s:i, s:s, s:s, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, "
-			     "s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:b}",
+			     "s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b}",
 			     "schema", 1, "kind", "connection", "time", when, "flagged", v->flagged,
 			     "verdict", uc_verdict_name(v->id), "proof",
 			     v->proof ? json_string(uc_proof_name(v->proof)) : json_null(),
@@ -229,14 +237,20 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 			     "close", uc_close_name(f->close), "nginx", nginx_object(r), "upstream",
 			     upstream_object(r), "exchange", exchange_object(r), "summary",
 			     e.summary, "advice", lines_array(&e.advice), "evidence",
-			     lines_array(&e.evidence), "timeline", timeline_array(r),
+			     lines_array(&e.evidence), "timeline", timeline_array(r), "outcome",
+			     uc_outcome_name(r->outcome.id), "outcome_confidence",
+			     uc_confidence_name(r->outcome.confidence), "attempt",
+			     integer_if(f->exchange || !f->established,
+					f->nginx->x.attempt ? f->nginx->x.attempt : 1),
+			     "retry", retry_object(&r->outcome), "client_status",
+			     integer_if(r->outcome.client_status, r->outcome.client_status),
 			     "upstream_idle", idle_object(r->idle, r->upstream_exe), "timeline_cut",
 			     r->timeline->cut, "lossy", v->lossy));
 }
 
 static int summary(struct uc_sink *s, const struct uc_totals *t)
 {
-	json_t *by_verdict = json_object(), *lost = json_object();
+	json_t *by_verdict = json_object(), *lost = json_object(), *by_outcome = json_object();
 	char when[48];
 
 	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
@@ -245,17 +259,20 @@ static int summary(struct uc_sink *s, const struct uc_totals *t)
 					    json_integer(t->by_verdict[v]));
 	for (unsigned i = 0; i < UC_LOST_MAX; i++)
 		json_object_set_new(lost, uc_lost_name(i), json_integer(t->losses.by_reason[i]));
+	for (unsigned i = 0; i < UC_OUTCOME_MAX; i++)
+		json_object_set_new(by_outcome, uc_outcome_name(i), json_integer(t->by_outcome[i]));
 	json_object_set_new(lost, "bad_record", json_integer(t->bad_records));
 	json_object_set_new(lost, "join_evicted", json_integer(t->evicted));
 	uc_text_rfc3339(t->end_wall_ns, when, sizeof(when));
-	return print_line(s, json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:o}",
-				       "schema", 1, "kind", "summary", "time", when, "duration_ms",
-				       milliseconds(t->duration_ns), "connections",
-				       (json_int_t)t->connections, "exchanges",
-				       (json_int_t)t->exchanges, "flagged", (json_int_t)t->flagged,
-				       "by_verdict", by_verdict, "lost",
-				       (json_int_t)uc_totals_lost(t), "lost_by_reason", lost,
-				       "upstreams", upstreams_array(t->upstreams)));
+	return print_line(
+		s,
+		json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o}",
+			  "schema", 1, "kind", "summary", "time", when, "duration_ms",
+			  milliseconds(t->duration_ns), "connections", (json_int_t)t->connections,
+			  "exchanges", (json_int_t)t->exchanges, "flagged", (json_int_t)t->flagged,
+			  "by_verdict", by_verdict, "by_outcome", by_outcome, "repeated_attempts",
+			  (json_int_t)t->repeated, "lost", (json_int_t)uc_totals_lost(t),
+			  "lost_by_reason", lost, "upstreams", upstreams_array(t->upstreams)));
 }
 
 const struct uc_sink uc_sink_json = { .connection = connection, .summary = summary };

@@ -214,6 +214,8 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 	if (r->verdict.flagged)
 		timeline(s, r);
 	fprintf(s->out, "  %s%s%s\n", paint(s, BOLD), e.summary, paint(s, RESET));
+	if (*e.outcome)
+		fprintf(s->out, "  %s\n", e.outcome);
 	if (r->verdict.flagged && r->verdict.confidence != UC_CONFIDENCE_PROVEN)
 		for (size_t i = 0; i < e.evidence.count; i++)
 			fprintf(s->out, "  Known: %s.\n", e.evidence.line[i]);
@@ -258,6 +260,10 @@ int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 		separator = ", ";
 	}
 	fputs(".\n", s->out);
+	if (t->flagged)
+		fprintf(s->out, "Of the flagged, nginx repeated %llu, and %llu reached a client.\n",
+			(unsigned long long)t->by_outcome[UC_OUTCOME_RETRIED],
+			(unsigned long long)t->by_outcome[UC_OUTCOME_CLIENT_ERROR]);
 	idle_lines(s, t->upstreams);
 	if (lost) {
 		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,

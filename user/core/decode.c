@@ -78,6 +78,13 @@ static bool proc_valid(const struct uc_record *r)
 	return task_valid(&r->proc.task);
 }
 
+static bool sequel_valid(const struct uc_record *r)
+{
+	const struct uc_rec_sequel *s = &r->sequel;
+
+	return s->what && s->what < UC_SEQUEL_MAX && s->head_len <= UC_SEQUEL_HEAD;
+}
+
 static const struct {
 	size_t size;
 	bool (*valid)(const struct uc_record *r);
@@ -85,6 +92,7 @@ static const struct {
 	[UC_REC_NGINX_END] = { sizeof(struct uc_rec_nginx), nginx_valid },
 	[UC_REC_UPSTREAM_END] = { sizeof(struct uc_rec_upstream), upstream_valid },
 	[UC_REC_PROC] = { sizeof(struct uc_rec_proc), proc_valid },
+	[UC_REC_SEQUEL] = { sizeof(struct uc_rec_sequel), sequel_valid },
 };
 
 int uc_decode(const void *buf, size_t len, struct uc_record *ret)

@@ -13,6 +13,7 @@ struct uc_record {
 		struct uc_rec_nginx nginx;
 		struct uc_rec_upstream upstream;
 		struct uc_rec_proc proc;
+		struct uc_rec_sequel sequel;
 	};
 };
 

@@ -23,6 +23,7 @@ struct entry {
 struct uc_join {
 	size_t capacity, held;
 	uint64_t evicted;
+	uint64_t earliest_ns; /* no deadline is earlier */
 	struct entry *oldest, *newest;
 	size_t bucket_mask;
 	struct entry *bucket[];
@@ -45,6 +46,7 @@ int uc_join_new(size_t capacity, struct uc_join **ret)
 		return -ENOMEM;
 	j->capacity = capacity;
 	j->bucket_mask = buckets - 1;
+	j->earliest_ns = NEVER;
 	*ret = j;
 	return 0;
 }
@@ -96,6 +98,8 @@ static struct entry *put_in(struct uc_join *j, uint64_t key, bool nginx, uint64_
 	e->key = key;
 	e->nginx = nginx;
 	e->deadline_ns = deadline_ns;
+	if (deadline_ns < j->earliest_ns)
+		j->earliest_ns = deadline_ns;
 	e->next_in_bucket = *at;
 	*at = e;
 	e->older = j->newest;
@@ -191,10 +195,23 @@ bool uc_join_upstream(struct uc_join *j, const struct uc_rec_upstream *rec, uint
 	return false;
 }
 
+static uint64_t earliest_of(const struct uc_join *j)
+{
+	uint64_t first = NEVER;
+
+	for (const struct entry *e = j->oldest; e; e = e->newer)
+		if (e->deadline_ns < first)
+			first = e->deadline_ns;
+	return first;
+}
+
 bool uc_join_expire(struct uc_join *j, uint64_t now_ns, struct uc_pair *ret)
 {
 	struct entry *e = j->oldest, *newer;
 
+	/* asked for every record, so the list is walked only when something is due */
+	if (now_ns < j->earliest_ns)
+		return false;
 	for (; e; e = newer) {
 		bool nginx = e->nginx;
 
@@ -210,17 +227,13 @@ bool uc_join_expire(struct uc_join *j, uint64_t now_ns, struct uc_pair *ret)
 		if (nginx)
 			return true;
 	}
+	j->earliest_ns = earliest_of(j);
 	return false;
 }
 
 uint64_t uc_join_deadline(const struct uc_join *j)
 {
-	uint64_t first = NEVER;
-
-	for (const struct entry *e = j->oldest; e; e = e->newer)
-		if (e->deadline_ns < first)
-			first = e->deadline_ns;
-	return first;
+	return earliest_of(j);
 }
 
 struct uc_join_stats uc_join_stats(const struct uc_join *j)

@@ -95,6 +95,13 @@ static const char *const phases[] = {
 };
 static_assert(COUNT(phases) == UC_PHASE_MAX, "a name for each phase");
 
+static const char *const outcomes[] = {
+	[UC_OUTCOME_UNKNOWN] = "unknown",
+	[UC_OUTCOME_RETRIED] = "retried",
+	[UC_OUTCOME_CLIENT_ERROR] = "client_error",
+};
+static_assert(COUNT(outcomes) == UC_OUTCOME_MAX, "a name for each outcome");
+
 static const char *const events[] = {
 	[0] = "none",
 	[UC_EV_CONNECT] = "connect",
@@ -156,6 +163,11 @@ const char *uc_close_name(enum uc_close c)
 const char *uc_phase_name(enum uc_phase p)
 {
 	return NAME_OF(phases, p);
+}
+
+const char *uc_outcome_name(enum uc_outcome_id o)
+{
+	return NAME_OF(outcomes, o);
 }
 
 const char *uc_event_name(unsigned kind)

@@ -95,6 +95,14 @@ enum uc_phase {
 	UC_PHASE_MAX
 };
 
+/* What a failed attempt came to for nginx's client. */
+enum uc_outcome_id {
+	UC_OUTCOME_UNKNOWN,
+	UC_OUTCOME_RETRIED,
+	UC_OUTCOME_CLIENT_ERROR,
+	UC_OUTCOME_MAX
+};
+
 /* All return a static string, "invalid" for a number out of range. */
 const char *uc_verdict_name(enum uc_verdict_id v);
 const char *uc_proof_name(enum uc_proof p);
@@ -102,6 +110,7 @@ const char *uc_confidence_name(enum uc_confidence c);
 const char *uc_closed_by_name(enum uc_closed_by c);
 const char *uc_close_name(enum uc_close c);
 const char *uc_phase_name(enum uc_phase p);
+const char *uc_outcome_name(enum uc_outcome_id o);
 const char *uc_event_name(unsigned kind);  /* enum uc_event_kind of wire.h */
 const char *uc_lost_name(unsigned reason); /* enum uc_lost of wire.h */
 

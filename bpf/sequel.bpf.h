@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What nginx does after an attempt failed: another attempt, or an answer to its
+ * client. nginx closes the failed connection and goes on within the same turn of
+ * its event loop, so the worker's next act on a socket is the sequel.
+ */
+#ifndef UPCLOSE_SEQUEL_BPF_H
+#define UPCLOSE_SEQUEL_BPF_H
+
+#include "maps.bpf.h"
+#include "payload.bpf.h"
+
+/* A response this short is rarely whole, and a whole one costs no more than a record. */
+#define SEQUEL_SHORT_RESPONSE 128
+
+/* Could nginx have to try again, or to answer with an error? */
+static __always_inline bool sequel_due(const struct uc_conn *c)
+{
+	if (c->flags & UC_CONN_PEEKED)
+		return false;
+	if (!c->established_ns && !(c->flags & UC_CONN_ADOPTED))
+		return true;
+	if (!c->x.out_bytes)
+		return false;
+	return !c->x.in_bytes || (c->peer_closed && c->x.in_bytes < SEQUEL_SHORT_RESPONSE);
+}
+
+static __always_inline void sequel_expect(struct uc_conn *c, u32 tgid)
+{
+	struct worker *w;
+
+	if (!sequel_due(c))
+		return;
+	w = worker_new(tgid);
+	if (!w)
+		return;
+	w->failed_id = c->id;
+	w->failed_attempt = c->x.attempt ? c->x.attempt : 1;
+	c->flags |= UC_CONN_SEQUEL;
+}
+
+static __always_inline struct uc_rec_sequel *sequel_begin(u64 of_id, u32 tgid, u16 what)
+{
+	struct uc_rec_sequel *rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
+
+	if (!rec) {
+		count_lost(UC_LOST_RING_FULL);
+		return 0;
+	}
+	__builtin_memset(rec, 0, sizeof(*rec));
+	rec->hdr.version = UC_WIRE_VERSION;
+	rec->hdr.kind = UC_REC_SEQUEL;
+	rec->hdr.size = sizeof(*rec);
+	rec->hdr.ts_ns = bpf_ktime_get_ns();
+	rec->of_id = of_id;
+	rec->worker = tgid;
+	rec->what = what;
+	return rec;
+}
+
+static __always_inline void sequel_next(struct uc_rec_sequel *rec, const struct uc_conn *c)
+{
+	rec->next_id = c->id;
+	rec->family = c->tuple.family;
+	rec->remote_port = c->tuple.remote_port;
+	__builtin_memcpy(rec->remote_addr, c->tuple.remote_addr, sizeof(rec->remote_addr));
+}
+
+/* This connection is what the worker turned to: by connect(), or by a request on an idle one. */
+static __always_inline void sequel_retry(struct uc_conn *c)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct worker *w = worker_of(tgid);
+	struct uc_rec_sequel *rec;
+
+	if (!w || !w->failed_id)
+		return;
+	c->x.attempt = w->failed_attempt + 1;
+	c->x.after_id = w->failed_id;
+	rec = sequel_begin(w->failed_id, tgid, UC_SEQUEL_RETRIED);
+	w->failed_id = 0;
+	if (!rec)
+		return;
+	sequel_next(rec, c);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+/* It went on with a connection that is not followed. */
+static __always_inline void sequel_unseen(void)
+{
+	struct worker *w = worker_of(bpf_get_current_pid_tgid() >> 32);
+
+	if (w)
+		w->failed_id = 0;
+}
+
+/* The first response bytes of a repeated attempt are in h. */
+static __always_inline void sequel_answer(const struct uc_conn *c, const struct uc_heads *h)
+{
+	struct uc_rec_sequel *rec = sequel_begin(c->x.after_id, c->owner.tgid, UC_SEQUEL_ANSWERED);
+
+	if (!rec)
+		return;
+	sequel_next(rec, c);
+	__builtin_memcpy(rec->head, h->response, sizeof(rec->head));
+	rec->head_len = h->response_len < sizeof(rec->head) ? h->response_len : sizeof(rec->head);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+static __always_inline void sequel_client(u32 tgid, bool sent)
+{
+	struct worker *w = worker_of(tgid);
+	struct uc_rec_sequel *rec;
+	struct user_buf b = {};
+
+	if (!w || !w->failed_id)
+		return;
+	rec = sequel_begin(w->failed_id, tgid,
+			   sent ? UC_SEQUEL_CLIENT_SENT : UC_SEQUEL_CLIENT_CLOSED);
+	w->failed_id = 0;
+	if (!rec)
+		return;
+	if (sent && !user_buf_get(&b) && b.len >= sizeof(rec->head) &&
+	    !bpf_probe_read_user(rec->head, sizeof(rec->head), (void *)b.base))
+		rec->head_len = sizeof(rec->head);
+	bpf_ringbuf_submit(rec, 0);
+}
+
+#endif
