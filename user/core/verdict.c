@@ -365,7 +365,10 @@ static bool always(const struct uc_facts *f)
 	return true;
 }
 
-/* FAR: without the upstream's record, where one should exist, the row is no more than likely. */
+/*
+ * FAR: the upstream's record may change the answer, so where one should exist
+ * and is not there, the row is no more than likely.
+ */
 enum { FAR = 1 };
 
 #define PROVEN UC_CONFIDENCE_PROVEN
@@ -412,14 +415,14 @@ static const struct rule {
 	{ read_timeout_likely, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, LIKELY, 0 },
 	{ nginx_closed, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
 
-	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, 0 },
-	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, 0 },
-	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, 0 },
-	{ short_somewhere, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, LIKELY, 0 },
-	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, 0 },
-	{ not_http, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, 0 },
+	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, FAR },
+	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, FAR },
+	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, FAR },
+	{ short_somewhere, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, LIKELY, FAR },
+	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, FAR },
+	{ not_http, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, FAR },
 
-	{ unanswered_unseen, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_UNSEEN_START, LIKELY, 0 },
+	{ unanswered_unseen, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_UNSEEN_START, LIKELY, FAR },
 	{ race_sent_after_fin, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_SENT_AFTER_FIN, PROVEN, FAR },
 	{ race_unacked, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNACKED, PROVEN, FAR },
 	{ race_unread, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNREAD, PROVEN, 0 },
@@ -428,11 +431,11 @@ static const struct rule {
 	{ fresh_unacked, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNACKED, PROVEN, FAR },
 	{ fresh_unread, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNREAD, PROVEN, 0 },
 	{ closed_by_living_task, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, PROVEN, 0 },
-	{ body_unacked, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNACKED, LIKELY, 0 },
+	{ body_unacked, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNACKED, LIKELY, FAR },
 	/* from nginx's side alone a death looks the same */
-	{ had_it_all, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_ACKED, LIKELY, 0 },
+	{ had_it_all, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_ACKED, LIKELY, FAR },
 	{ reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, FAR },
-	{ before_any_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NONE, LIKELY, 0 },
+	{ before_any_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NONE, LIKELY, FAR },
 
 	{ unseen_start, UC_VERDICT_UNKNOWN, UC_PROOF_UNSEEN_START, 0, 0 },
 	{ always, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
@@ -449,8 +452,8 @@ struct uc_verdict uc_verdict(const struct uc_facts *f)
 	v.proof = r->proof;
 	v.confidence = r->id == UC_VERDICT_UNKNOWN ? UC_CONFIDENCE_UNKNOWN : r->confidence;
 	v.flagged = uc_verdict_flagged(r->id);
-	v.lossy = f->upstream_missing;
-	if (v.confidence == UC_CONFIDENCE_PROVEN && r->needs & FAR && f->upstream_missing)
+	v.lossy = f->upstream_missing && r->needs & FAR;
+	if (v.confidence == UC_CONFIDENCE_PROVEN && v.lossy)
 		v.confidence = UC_CONFIDENCE_LIKELY;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && f->exchange_unseen)
 		v.confidence = UC_CONFIDENCE_LIKELY;
