@@ -73,7 +73,7 @@ struct inet_connection_sock {
 	} icsk_ack;
 };
 
-/* conn.bpf.h: struct uc_snap and struct uc_event; adopt.bpf.h: the last three */
+/* conn.bpf.h: struct uc_snap and struct uc_event; adopt.bpf.h: the last four */
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 write_seq;
@@ -84,6 +84,7 @@ struct tcp_sock {
 	u32 lsndtime;
 	u64 tcp_mstamp;
 	u64 bytes_received;
+	u64 bytes_sent;
 };
 
 /* adopt.bpf.h: from an open file to its socket */

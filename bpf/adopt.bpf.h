@@ -34,7 +34,9 @@ static __always_inline void adopt_common(struct uc_conn *c, const struct sock *s
 	c->flags |= UC_CONN_ADOPTED;
 	if (tp->bytes_received)
 		c->flags |= UC_CONN_REUSED;
-	if ((s32)(tp->lsndtime - tp->inet_conn.icsk_ack.lrcvtime) > 0)
+	/* these times are jiffies, and both begin with the connection */
+	if (tp->bytes_received ? (s32)(tp->lsndtime - tp->inet_conn.icsk_ack.lrcvtime) > 0 :
+				 tp->bytes_sent > 0)
 		c->flags |= UC_CONN_WAITING;
 	event_add(c, tp, UC_EV_ADOPTED, sk->__sk_common.skc_state, 0, 0, now);
 	if (sk->__sk_common.skc_state != TCP_ESTABLISHED) {

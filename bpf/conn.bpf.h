@@ -250,6 +250,9 @@ static __always_inline void exchange_begin(struct uc_conn *c, u64 now)
 	u32 number = c->x.number + 1, attempt = c->x.number ? 0 : c->x.attempt;
 	u64 after_id = c->x.after_id;
 
+	/* adopted within an exchange, and its response has come */
+	if (!c->x.number && c->x.in_bytes && c->flags & UC_CONN_ADOPTED)
+		c->flags |= UC_CONN_REUSED;
 	__builtin_memset(&c->x, 0, sizeof(c->x));
 	c->x.number = number;
 	if (attempt) {
