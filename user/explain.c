@@ -93,7 +93,7 @@ static void advise_on_retry(const struct uc_report *r, struct uc_explanation *e)
 	if (!repeats(&r->facts->request))
 		add(&e->advice,
 		    "nginx does not repeat a %.*s once it was sent; allow non_idempotent "
-		    "(proxy_next_upstream) only where repeating is harmless.",
+		    "only where repeating is harmless.",
 		    (int)r->facts->request.method_len, r->facts->request.method);
 	else if (r->outcome.id == UC_OUTCOME_UNKNOWN)
 		add(&e->advice,

@@ -24,6 +24,12 @@ static json_t *bytes_or_null(const char *bytes, size_t len)
 	return json_string(text);
 }
 
+/* A path is bytes, and need not be UTF-8. */
+static json_t *path_or_null(const char *path)
+{
+	return path ? bytes_or_null(path, strlen(path)) : json_null();
+}
+
 static json_t *comm_or_null(const struct uc_task *t)
 {
 	return t->tgid ? bytes_or_null(t->comm, strnlen(t->comm, UC_COMM_LEN)) : json_null();
@@ -77,7 +83,7 @@ static json_t *upstream_object(const struct uc_report *r)
 	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "addr",
 			 address(c->tuple.remote_addr, c->tuple.family), "port",
 			 c->tuple.remote_port, "pid", integer_if(t->tgid, t->tgid), "comm",
-			 comm_or_null(t), "exe", string_or_null(r->upstream_exe), "exiting",
+			 comm_or_null(t), "exe", path_or_null(r->upstream_exe), "exiting",
 			 closed ? json_boolean(t->flags & UC_TASK_EXITING) : json_null(),
 			 "exit_code", integer_if(closed && status >= 0, status), "signal",
 			 string_or_null(closed ? name : NULL), "oom",

@@ -7,6 +7,7 @@
 static struct tale tale;
 static struct uc_record decoded;
 static struct uc_rec_proc proc;
+static struct uc_rec_sequel sequel;
 
 static int set_up(void **state)
 {
@@ -18,6 +19,12 @@ static int set_up(void **state)
 	end_by_fin(&tale);
 	proc = (struct uc_rec_proc){ .hdr = { UC_WIRE_VERSION, UC_REC_PROC, sizeof(proc), 1 },
 				     .task = { .tgid = 1, .comm = "node" } };
+	sequel = (struct uc_rec_sequel){ .hdr = { UC_WIRE_VERSION, UC_REC_SEQUEL, sizeof(sequel),
+						  1 },
+					 .of_id = 1,
+					 .what = UC_SEQUEL_CLIENT_SENT,
+					 .head = "HTTP/1.1 502 Bad",
+					 .head_len = UC_SEQUEL_HEAD };
 	return 0;
 }
 
@@ -30,6 +37,9 @@ static const void *record_of(enum uc_rec_kind kind, size_t *ret_len)
 	case UC_REC_UPSTREAM_END:
 		*ret_len = sizeof(tale.pair.upstream);
 		return &tale.pair.upstream;
+	case UC_REC_SEQUEL:
+		*ret_len = sizeof(sequel);
+		return &sequel;
 	default:
 		*ret_len = sizeof(proc);
 		return &proc;
@@ -266,6 +276,19 @@ static void test_times(void **state)
 	}
 }
 
+static void test_sequel(void **state)
+{
+	(void)state;
+	sequel.what = 0;
+	assert_int_equal(decode_kind(UC_REC_SEQUEL), -EINVAL);
+	sequel.what = UC_SEQUEL_MAX;
+	assert_int_equal(decode_kind(UC_REC_SEQUEL), -EINVAL);
+	sequel.what = UC_SEQUEL_RETRIED;
+	assert_int_equal(decode_kind(UC_REC_SEQUEL), 0);
+	sequel.head_len = UC_SEQUEL_HEAD + 1;
+	assert_int_equal(decode_kind(UC_REC_SEQUEL), -EINVAL);
+}
+
 static void test_unaligned(void **state)
 {
 	unsigned char *buf = malloc(sizeof(struct uc_record) + 8);
@@ -344,6 +367,7 @@ int main(void)
 		cmocka_unit_test_setup(test_events_wrapped, set_up),
 		cmocka_unit_test_setup(test_heads, set_up),
 		cmocka_unit_test_setup(test_times, set_up),
+		cmocka_unit_test_setup(test_sequel, set_up),
 		cmocka_unit_test_setup(test_unaligned, set_up),
 		cmocka_unit_test_setup(test_guard_page, set_up),
 		cmocka_unit_test_setup(test_random, set_up),
