@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bytes as one record after the other, through every stage of the core and its sentences. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/decode.h"
+#include "core/facts.h"
+#include "core/join.h"
+#include "core/timeline.h"
+#include "core/verdict.h"
+#include "explain.h"
+
+#define CAPACITY 4
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct uc_pair pair;
+static struct uc_facts facts;
+static struct uc_timeline line;
+
+static void require(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "fuzz_decode: %s\n", what);
+	abort();
+}
+
+static void check_timeline(void)
+{
+	require(line.count <= 2 * UC_EVENTS, "timeline: too long");
+	for (size_t i = 1; i < line.count; i++)
+		require(line.at[i - 1].ts_ns <= line.at[i].ts_ns, "timeline: not in order");
+}
+
+static void check_verdict(const struct uc_verdict *v)
+{
+	require((unsigned)v->id < UC_VERDICT_MAX, "verdict: out of range");
+	require((unsigned)v->proof < UC_PROOF_MAX, "verdict: proof out of range");
+	require((unsigned)v->confidence < UC_CONFIDENCE_MAX, "verdict: confidence out of range");
+	require(v->flagged == uc_verdict_flagged(v->id), "verdict: flag");
+	require((v->id == UC_VERDICT_UNKNOWN) == (v->confidence == UC_CONFIDENCE_UNKNOWN),
+		"verdict: unknown with a confidence");
+	require(v->id != UC_VERDICT_KEEPALIVE_RACE || facts.reused, "verdict: a race on a new one");
+}
+
+static void check_sentence(const char *text)
+{
+	require(memchr(text, '\0', UC_EXPLAIN_LEN), "explain: no end");
+	require(*text, "explain: nothing said");
+	for (; *text; text++)
+		require(*text >= 0x20 && *text < 0x7f, "explain: not printable");
+}
+
+static void check_explained(struct uc_verdict v)
+{
+	struct uc_report r = { .pair = &pair, .facts = &facts, .timeline = &line, .verdict = v };
+	static struct uc_explanation e;
+
+	r.upstream = pair.has_upstream ? pair.upstream.conn.closer : pair.nginx.far;
+	uc_explain(&r, &e);
+	check_sentence(e.summary);
+	require(e.advice.count <= UC_EXPLAIN_LINES && e.evidence.count <= UC_EXPLAIN_LINES,
+		"explain: too many lines");
+	for (size_t i = 0; i < e.advice.count; i++)
+		check_sentence(e.advice.line[i]);
+	for (size_t i = 0; i < e.evidence.count; i++)
+		check_sentence(e.evidence.line[i]);
+}
+
+static void judge(void)
+{
+	struct uc_verdict v;
+
+	uc_facts(&pair, &facts);
+	uc_timeline(facts.nginx, facts.upstream, &line);
+	v = uc_verdict(&facts);
+	check_timeline();
+	check_verdict(&v);
+	check_explained(v);
+}
+
+static void mend_conn(struct uc_conn *c, bool nginx)
+{
+	static const uint8_t closes[] = { 0, UC_EV_FIN, UC_EV_RST };
+
+	c->tuple.family = c->tuple.family & 1 ? AF_INET6 : AF_INET;
+	c->peer_closed = closes[c->peer_closed % 3];
+	c->flags = nginx ? c->flags | UC_CONN_NGINX : c->flags & ~UC_CONN_NGINX;
+	c->owner.comm[UC_COMM_LEN - 1] = c->closer.comm[UC_COMM_LEN - 1] = '\0';
+	for (size_t i = 0; i < UC_EVENTS; i++) {
+		c->ev[i].kind = 1 + c->ev[i].kind % (UC_EV_MAX - 1);
+		c->ev[i].count |= 1;
+	}
+}
+
+/* So that what the decoder refuses at once is not the end of the search. */
+static void mend(struct uc_record *r)
+{
+	if (r->hdr.kind == UC_REC_PROC)
+		r->proc.task.comm[UC_COMM_LEN - 1] = '\0';
+	if (r->hdr.kind == UC_REC_UPSTREAM_END)
+		mend_conn(&r->upstream.conn, false);
+	if (r->hdr.kind != UC_REC_NGINX_END)
+		return;
+	mend_conn(&r->nginx.conn, true);
+	r->nginx.far.comm[UC_COMM_LEN - 1] = '\0';
+	r->nginx.heads.request_len %= UC_REQUEST_HEAD + 1;
+	r->nginx.heads.response_len %= UC_RESPONSE_HEAD + 1;
+	r->nginx.heads.tail_len %= UC_RESPONSE_TAIL + 1;
+	r->nginx.heads.response_gap &= 1;
+}
+
+/* A copy as long as it is, so that ASan sees every step outside it. */
+static int decode(const void *bytes, size_t len, struct uc_record *ret)
+{
+	void *copy = malloc(len ? len : 1);
+	int err;
+
+	require(copy, "no memory");
+	memcpy(copy, bytes, len);
+	err = uc_decode(copy, len, ret);
+	require(err || ret->hdr.size == len, "decode: another size");
+	free(copy);
+	return err;
+}
+
+static void feed(struct uc_join *join, const struct uc_record *r)
+{
+	bool ready = false;
+
+	if (r->hdr.kind == UC_REC_NGINX_END)
+		ready = uc_join_nginx(join, &r->nginx, r->hdr.ts_ns, &pair);
+	else if (r->hdr.kind == UC_REC_UPSTREAM_END)
+		ready = uc_join_upstream(join, &r->upstream, r->hdr.ts_ns, &pair);
+	if (ready)
+		judge();
+	require(uc_join_stats(join).held <= CAPACITY, "join: too many held");
+}
+
+static size_t size_of(unsigned kind)
+{
+	switch (kind) {
+	case UC_REC_NGINX_END:
+		return sizeof(struct uc_rec_nginx);
+	case UC_REC_UPSTREAM_END:
+		return sizeof(struct uc_rec_upstream);
+	case UC_REC_PROC:
+		return sizeof(struct uc_rec_proc);
+	case UC_REC_SEQUEL:
+		return sizeof(struct uc_rec_sequel);
+	default:
+		return sizeof(struct uc_rec_hdr);
+	}
+}
+
+/* Takes one record off the front; its kind says how long it is, a cut one is filled with zeros. */
+static size_t take(struct uc_join *join, const uint8_t *data, size_t size)
+{
+	static struct uc_record given, decoded;
+	size_t len, had;
+
+	memset(&given, 0, sizeof(given));
+	memcpy(&given, data, size < sizeof(given.hdr) ? size : sizeof(given.hdr));
+	len = size_of(given.hdr.kind);
+	had = size < len ? size : len;
+	memcpy(&given, data, had);
+	if (decode(data, had, &decoded)) {
+		given.hdr.version = UC_WIRE_VERSION;
+		given.hdr.size = len;
+		mend(&given);
+		if (decode(&given, len, &decoded))
+			return had;
+	}
+	feed(join, &decoded);
+	return had;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct uc_join *join;
+
+	require(!uc_join_new(CAPACITY, &join), "no memory");
+	while (size) {
+		size_t taken = take(join, data, size);
+
+		data += taken;
+		size -= taken;
+	}
+	while (uc_join_expire(join, UINT64_MAX, &pair))
+		judge();
+	require(!uc_join_stats(join).held, "join: somebody waits for ever");
+	uc_join_free(join);
+	return 0;
+}
