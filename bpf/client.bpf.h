@@ -20,16 +20,27 @@ static __always_inline void client_new(const void *sk)
 		count_lost(UC_LOST_NO_STORAGE);
 }
 
+static __always_inline void client_gone(struct worker *w, u64 now)
+{
+	w->clients.last_gone_ns = now;
+	__sync_fetch_and_add(&w->clients.gone, 1);
+}
+
 static __always_inline void client_received(struct client *cl, u64 now)
 {
+	bool first = !cl->worker;
 	struct worker *w;
 
 	cl->worker = bpf_get_current_pid_tgid() >> 32;
 	w = worker_new(cl->worker);
 	if (!w)
 		return;
+	w->failed_id = 0;
 	w->clients.known = 1;
 	w->clients.last_recv_ns = now;
+	/* it had left before a worker read its request */
+	if (first && cl->gone == 1)
+		client_gone(w, now);
 }
 
 /* The client's FIN or reset arrived. */
@@ -37,14 +48,12 @@ static __always_inline void client_left(struct client *cl, u64 now)
 {
 	struct worker *w;
 
-	if (cl->gone || !cl->worker)
-		return;
-	w = worker_of(cl->worker);
-	if (!w)
+	if (cl->gone)
 		return;
 	cl->gone = 1;
-	w->clients.last_gone_ns = now;
-	__sync_fetch_and_add(&w->clients.gone, 1);
+	w = cl->worker ? worker_of(cl->worker) : 0;
+	if (w)
+		client_gone(w, now);
 }
 
 /* nginx closed the client's socket. */
@@ -52,7 +61,7 @@ static __always_inline void client_closed(struct client *cl)
 {
 	struct worker *w;
 
-	if (cl->gone == 1) {
+	if (cl->gone == 1 && cl->worker) {
 		w = worker_of(cl->worker);
 		if (w)
 			__sync_fetch_and_add(&w->clients.gone, -1);

@@ -352,6 +352,7 @@ static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, s
 		c->x.in_seq = tp->copied_seq - n;
 		c->x.in_first_ns = now;
 	}
+	sequel_over(c->owner.tgid);
 	if (h) {
 		response_head_read(h, n);
 		if (c->x.attempt && !c->x.in_bytes)

@@ -13,12 +13,17 @@
 /* A response this short is rarely whole, and a whole one costs no more than a record. */
 #define SEQUEL_SHORT_RESPONSE 128
 
-/* Could nginx have to try again, or to answer with an error? */
+/*
+ * Could nginx have to try again, or to answer with an error? Where nginx closed
+ * first, what it does to its client next also tells why it closed.
+ */
 static __always_inline bool sequel_due(const struct uc_conn *c)
 {
 	if (c->flags & UC_CONN_PEEKED)
 		return false;
 	if (!c->established_ns && !(c->flags & UC_CONN_ADOPTED))
+		return true;
+	if (c->end_state && !c->peer_closed)
 		return true;
 	if (!c->x.out_bytes)
 		return false;
@@ -85,10 +90,10 @@ static __always_inline void sequel_retry(struct uc_conn *c)
 	bpf_ringbuf_submit(rec, 0);
 }
 
-/* It went on with a connection that is not followed. */
-static __always_inline void sequel_unseen(void)
+/* The worker turned to something else, or to a connection that is not followed. */
+static __always_inline void sequel_over(u32 tgid)
 {
-	struct worker *w = worker_of(bpf_get_current_pid_tgid() >> 32);
+	struct worker *w = worker_of(tgid);
 
 	if (w)
 		w->failed_id = 0;
@@ -107,19 +112,20 @@ static __always_inline void sequel_answer(const struct uc_conn *c, const struct 
 	bpf_ringbuf_submit(rec, 0);
 }
 
-static __always_inline void sequel_client(u32 tgid, bool sent)
+static __always_inline void sequel_client(const struct client *cl, bool sent)
 {
-	struct worker *w = worker_of(tgid);
+	struct worker *w = worker_of(cl->worker);
 	struct uc_rec_sequel *rec;
 	struct user_buf b = {};
 
 	if (!w || !w->failed_id)
 		return;
-	rec = sequel_begin(w->failed_id, tgid,
+	rec = sequel_begin(w->failed_id, cl->worker,
 			   sent ? UC_SEQUEL_CLIENT_SENT : UC_SEQUEL_CLIENT_CLOSED);
 	w->failed_id = 0;
 	if (!rec)
 		return;
+	rec->client_gone = cl->gone == 1;
 	if (sent && !user_buf_get(&b) && b.len >= sizeof(rec->head) &&
 	    !bpf_probe_read_user(rec->head, sizeof(rec->head), (void *)b.base))
 		rec->head_len = sizeof(rec->head);

@@ -23,7 +23,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	if (!task_is_nginx(bpf_get_current_task_btf()))
 		return;
 	if (!port_followed(bpf_ntohs(sk->__sk_common.skc_dport))) {
-		sequel_unseen();
+		sequel_over(bpf_get_current_pid_tgid() >> 32);
 		return;
 	}
 	c = conn_new_nginx(sk);
@@ -102,7 +102,7 @@ static __always_inline void client_leave(const struct sock *sk, int newstate, bo
 	if (!cl)
 		return;
 	if (closed_here) {
-		sequel_client(cl->worker, false);
+		sequel_client(cl, false);
 		client_closed(cl);
 	} else if (newstate == TCP_CLOSE_WAIT || newstate == TCP_CLOSE)
 		client_left(cl, bpf_ktime_get_ns());
@@ -133,6 +133,8 @@ static __always_inline void conn_leave(const struct sock *sk, const struct tcp_s
 	}
 	now = bpf_ktime_get_ns();
 	snap_fill(&c->end, sk, tp, now);
+	/* connect() chooses the local port after the state is SYN_SENT */
+	c->tuple.local_port = local_port(tp);
 	if (closed_here) {
 		c->end_state = oldstate;
 		task_fill_current(&c->closer);
@@ -196,7 +198,7 @@ int BPF_PROG(uc_destroy, struct sock *sk)
 	struct tcp_sock *tp;
 
 	if (cl) {
-		sequel_client(cl->worker, false);
+		sequel_client(cl, false);
 		client_closed(cl);
 	}
 	if (!c || c->flags & UC_CONN_SHIPPED)
@@ -239,7 +241,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	if (!c) {
 		cl = client_of(sk);
 		if (cl && ret > 0)
-			sequel_client(cl->worker, true);
+			sequel_client(cl, true);
 		return 0;
 	}
 	if (c->flags & UC_CONN_SHIPPED || !ret || ret == -EAGAIN)
@@ -260,7 +262,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		upstream_sent(c, tp, ret, now);
 		cl = client_of(sk); /* nginx behind nginx is both */
 		if (cl)
-			sequel_client(cl->worker, true);
+			sequel_client(cl, true);
 	}
 	c->activity_ns = now;
 	event_add(c, tp, UC_EV_SEND, sk->__sk_common.skc_state, ret, 0, now);

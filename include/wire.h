@@ -236,7 +236,7 @@ struct uc_rec_sequel {
 	__u8 remote_addr[16]; /* RETRIED, ANSWERED */
 	__u16 family;
 	__u16 head_len;
-	__u32 reserved;
+	__u32 client_gone;         /* CLIENT_*: 1: that client had left before */
 	__u8 head[UC_SEQUEL_HEAD]; /* the first bytes, where they could be read */
 };
 

@@ -33,7 +33,8 @@ static int replay(FILE *in, const char *name, const struct uc_output_options *o)
 	}
 	frames = uc_engine_frames(engine);
 	err = uc_replay(in, &frames, enough, engine, &end, why);
-	uc_engine_finish(engine, end.duration_ns, end.end_wall_ns);
+	if (end.begun)
+		uc_engine_finish(engine, end.duration_ns, end.end_wall_ns);
 	if (uc_engine_error(engine))
 		uc_error("cannot write to standard output: %s", strerror(-uc_engine_error(engine)));
 	if (err)

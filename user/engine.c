@@ -31,7 +31,7 @@ struct uc_engine {
 	/* too large for a stack */
 	struct uc_record record;
 	struct uc_pair pair;
-	struct uc_held held;
+	struct uc_pair held;
 	struct uc_facts facts;
 	struct uc_timeline timeline;
 };
@@ -119,8 +119,7 @@ static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
 	e->totals.by_outcome[r->outcome.id]++;
 }
 
-static void report(struct uc_engine *e, const struct uc_pair *pair,
-		   const struct uc_outcome *outcome)
+static void report(struct uc_engine *e, const struct uc_pair *pair)
 {
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
 	struct uc_idle_learned idle;
@@ -135,8 +134,7 @@ static void report(struct uc_engine *e, const struct uc_pair *pair,
 	uc_facts(pair, &e->facts);
 	uc_timeline(e->facts.nginx, e->facts.upstream, &e->timeline);
 	r.verdict = uc_verdict(&e->facts);
-	if (outcome)
-		r.outcome = *outcome;
+	r.outcome = pair->outcome;
 	uc_outcome_settle(&e->facts, &r.verdict, &r.outcome);
 	r.upstream = upstream_of(pair);
 	r.upstream_exe = exe_of(e, &r.upstream);
@@ -149,19 +147,22 @@ static void report(struct uc_engine *e, const struct uc_pair *pair,
 	e->printed++;
 }
 
-/* A failure waits for what nginx does next; everything else is said at once. */
+/* What is not plainly healthy waits for what nginx does next; everything else is said at once. */
 static void judge(struct uc_engine *e, uint64_t now_ns)
 {
 	const struct uc_conn *c = &e->pair.nginx.conn;
+	struct uc_verdict v;
 
 	if (!wanted(e, c))
 		return;
 	if (c->flags & UC_CONN_SEQUEL) {
 		uc_facts(&e->pair, &e->facts);
-		if (uc_verdict(&e->facts).flagged && uc_holds_put(e->holds, &e->pair, now_ns))
+		v = uc_verdict(&e->facts);
+		if (v.id != UC_VERDICT_COMPLETE && v.id != UC_VERDICT_IDLE_CLOSE &&
+		    uc_holds_put(e->holds, &e->pair, now_ns))
 			return;
 	}
-	report(e, &e->pair, NULL);
+	report(e, &e->pair);
 }
 
 static void on_record(void *ctx, const void *bytes, size_t len)
@@ -183,7 +184,7 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
 	else if (rec->hdr.kind == UC_REC_SEQUEL &&
 		 uc_holds_sequel(e->holds, &rec->sequel, &e->held))
-		report(e, &e->held.pair, &e->held.outcome);
+		report(e, &e->held);
 	if (ready)
 		judge(e, now_ns);
 }
@@ -224,7 +225,7 @@ void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)
 	while (uc_join_expire(e->join, mono_ns, &e->pair))
 		judge(e, mono_ns);
 	while (uc_holds_expire(e->holds, mono_ns, &e->held))
-		report(e, &e->held.pair, &e->held.outcome);
+		report(e, &e->held);
 	e->totals.evicted = uc_join_stats(e->join).evicted;
 }
 

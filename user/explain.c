@@ -296,7 +296,10 @@ static void explain_connect(const struct uc_report *r, struct uc_explanation *e)
 		break;
 	case UC_PROOF_TIMEOUT:
 		say(e, "No answer to the connection request within %s (%u repeated).",
-		    span(r->facts->nginx->end.ts_ns - r->facts->nginx->open_ns).text,
+		    span(r->facts->end_ns > r->facts->nginx->open_ns ?
+				 r->facts->end_ns - r->facts->nginx->open_ns :
+				 0)
+			    .text,
 		    r->facts->nginx->retransmits);
 		add(&e->advice,
 		    "Packets are dropped on the way (firewall, wrong address), or the upstream's "
@@ -473,7 +476,8 @@ static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 		say(e, "The client left, so nginx closed the upstream connection (its 499).");
 		break;
 	case UC_VERDICT_IDLE_CLOSE:
-		say(e, "An idle connection was closed cleanly.");
+		say(e, "An idle connection was closed%s.",
+		    f->close == UC_CLOSE_RST ? " by a reset" : " cleanly");
 		break;
 	case UC_VERDICT_COMPLETE:
 		say(e, "The connection ended after a complete response.");
@@ -482,6 +486,22 @@ static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 	default:
 		explain_unknown(r, e);
 	}
+}
+
+static void evidence_of_response(const struct uc_report *r, struct uc_lines *l)
+{
+	static const char *const known_by[] = {
+		[UC_FRAMING_NONE] = "it has no body",
+		[UC_FRAMING_LENGTH] = "by its Content-Length",
+		[UC_FRAMING_CHUNKED] = "by its last chunk",
+		[UC_FRAMING_CLOSE] = "by the upstream's close",
+		[UC_FRAMING_UPGRADE] = "it left HTTP",
+	};
+
+	if (r->facts->response_state == UC_RESPONSE_COMPLETE)
+		add(l, "the last response was complete: %s", known_by[r->facts->response.framing]);
+	if (r->facts->pooled)
+		add(l, "nginx held the connection in its idle pool when it ended");
 }
 
 static void evidence_of_order(const struct uc_report *r, struct uc_lines *l)
@@ -541,11 +561,21 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 {
 	const struct uc_facts *f = r->facts;
 
+	evidence_of_response(r, l);
 	evidence_of_order(r, l);
 	evidence_of_closer(r, l);
-	if (f->closed_by == UC_CLOSED_BY_NGINX && f->exchange &&
-	    f->response_state != UC_RESPONSE_COMPLETE) {
+	if (f->closed_by == UC_CLOSED_BY_NGINX && f->response_state != UC_RESPONSE_COMPLETE &&
+	    !f->pooled) {
 		if (f->client_gone)
+			add(l,
+			    "the next that nginx did was to close the connection of a client that had "
+			    "left");
+		else if (f->gave_up && f->gave_up_status)
+			add(l, "the next that nginx did was to send its client a %u",
+			    f->gave_up_status);
+		else if (f->gave_up)
+			add(l, "nginx went on with the request by itself: its client had not left");
+		else if (f->client_gone_likely)
 			add(l, "a client of this nginx worker had just closed its connection");
 		else if (f->client_quiet)
 			add(l,
@@ -554,6 +584,9 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 			add(l,
 			    "what the clients of this nginx worker did just before does not tell");
 	}
+	if (!f->established && f->close == UC_CLOSE_TIMEOUT)
+		add(l, "no answer to the SYN came before %s",
+		    f->err ? "the kernel gave up" : "nginx gave up");
 	if (f->err)
 		add(l, "the kernel's error on nginx's socket: %s", strerror(f->err));
 	if (f->nginx->retransmits)
@@ -562,13 +595,13 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 		add(l,
 		    f->tls ? "the connection is encrypted: requests and responses cannot be read" :
 			     "the request could not be read as HTTP/1");
-	if (f->response_state == UC_RESPONSE_UNKNOWN && !f->opaque)
+	if (f->response_state == UC_RESPONSE_UNKNOWN && f->exchange && !f->opaque)
 		add(l, "the response's header is longer than the part of it that was kept");
 	if (f->adopted)
 		add(l, "the connection existed before this trace; its past is unseen");
 	if (f->upstream_missing)
 		add(l, "the upstream's end is on this host, but its record did not come");
-	if (!f->upstream && !f->upstream_missing && f->established)
+	if (!f->upstream && !f->upstream_missing && f->established && !r->upstream.tgid)
 		add(l, "the upstream's end was not seen on this host");
 }
 

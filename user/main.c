@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,10 +37,18 @@ static void help(FILE *out)
 	      out);
 }
 
-int main(int argc, char **argv)
+/* What was printed is there, or the status says that it is not. */
+static int printed(int status)
 {
-	/* a closed pipe is an error of a write, which is reported */
-	signal(SIGPIPE, SIG_IGN);
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (status == UC_EXIT_DONE)
+		uc_error("cannot write to standard output: %s", strerror(errno));
+	return status == UC_EXIT_DONE ? UC_EXIT_FAILED : status;
+}
+
+static int run(int argc, char **argv)
+{
 	if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") ||
 	    !strcmp(argv[1], "help")) {
 		help(stdout);
@@ -54,4 +63,11 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	uc_error("'%s' is not a command; 'upclose --help' lists them", argv[1]);
 	return UC_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	/* a closed pipe is an error of a write, which is reported */
+	signal(SIGPIPE, SIG_IGN);
+	return printed(run(argc, argv));
 }

@@ -209,7 +209,11 @@ static int read_header(struct reader *rd)
 	struct uc_recording_header h;
 	uint32_t crc;
 
-	if (!get(rd, &h, sizeof(h)) || memcmp(h.magic, UC_RECORDING_MAGIC, sizeof(h.magic))) {
+	if (!get(rd, &h, sizeof(h)) && ferror(rd->in)) {
+		snprintf(rd->why, UC_REPLAY_WHY, "cannot be read: %s", strerror(errno));
+		return -EBADMSG;
+	}
+	if (rd->at != sizeof(h) || memcmp(h.magic, UC_RECORDING_MAGIC, sizeof(h.magic))) {
 		snprintf(rd->why, UC_REPLAY_WHY, "not a recording of upclose");
 		return -EBADMSG;
 	}
@@ -343,6 +347,7 @@ int uc_replay(FILE *in, const struct uc_frames *frames, bool (*stop)(void *ctx),
 	rd->frames = frames;
 	rd->end = ret_end;
 	err = read_header(rd);
+	ret_end->begun = !err;
 	while (!err && !ret_end->clean && !(stop && stop(stop_ctx)))
 		err = read_frame(rd);
 	free(rd);

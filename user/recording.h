@@ -20,6 +20,7 @@ int uc_recorder_error(const struct uc_recorder *r);
 int uc_recorder_finish(struct uc_recorder *r, uint64_t duration_ns, uint64_t end_wall_ns);
 
 struct uc_replay_end {
+	bool begun; /* the file header was good */
 	bool clean; /* there was an END frame */
 	uint64_t last_mono_ns;
 	uint64_t duration_ns; /* 0 unless clean */

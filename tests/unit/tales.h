@@ -83,12 +83,30 @@ static inline void nginx_ends_connecting(struct tale *t)
 	ngx_conn(t)->closer.flags = UC_TASK_EXITING;
 }
 
+/* What nginx's worker did next. */
+static inline void tale_sequel(struct tale *t, enum uc_sequel what, bool client_gone,
+			       unsigned status)
+{
+	t->pair.outcome.sequel = what;
+	t->pair.outcome.client_gone = client_gone;
+	t->pair.outcome.client_status = status;
+}
+
 static inline void client_leaves_connecting(struct tale *t)
 {
 	tale_connect(t);
 	tale_wait(t, 300 * MS);
 	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, true, 0);
+}
+
+static inline void connecting_answered_504(struct tale *t)
+{
+	tale_connect(t);
+	tale_wait(t, 300 * MS);
+	tale_close(t);
 	tale_client_left(t, MS);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
 }
 
 static inline void syn_repeated(struct tale *t)
@@ -438,11 +456,60 @@ static inline void nginx_ends(struct tale *t)
 	tale_client_left(t, MS);
 }
 
-static inline void client_leaves(struct tale *t)
+static inline void some_client_leaves(struct tale *t)
 {
 	request_in_hand(t);
 	tale_close(t);
 	tale_client_left(t, 5 * MS);
+}
+
+static inline void client_leaves(struct tale *t)
+{
+	some_client_leaves(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, true, 0);
+}
+
+/* The worker's other clients come and go; this request's own got a 504. */
+static inline void timeout_as_another_leaves(struct tale *t)
+{
+	request_in_hand(t);
+	tale_wait(t, 300 * MS);
+	tale_close(t);
+	tale_client_left(t, 5 * MS);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+}
+
+static inline void timeout_tried_again(struct tale *t)
+{
+	request_in_hand(t);
+	tale_wait(t, 300 * MS);
+	tale_close(t);
+	tale_client_left(t, 5 * MS);
+	tale_sequel(t, UC_SEQUEL_RETRIED, false, 0);
+}
+
+static inline void header_answered_502(struct tale *t)
+{
+	request_in_hand(t);
+	tale_answer(t, "HTTP/1.1 200 OK\r\nX-Long: ");
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+}
+
+static inline void whole_response_answered_502(struct tale *t)
+{
+	request_in_hand(t);
+	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+}
+
+static inline void upstreams_own_502(struct tale *t)
+{
+	request_in_hand(t);
+	tale_answer(t, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno");
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
 }
 
 static inline void client_leaves_within_body(struct tale *t)
@@ -450,7 +517,7 @@ static inline void client_leaves_within_body(struct tale *t)
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
 	tale_close(t);
-	tale_client_left(t, 0);
+	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, true, 0);
 }
 
 static inline void client_left_long_ago(struct tale *t)
@@ -976,7 +1043,8 @@ static const struct told {
 	ROW(firewall_refuses, CONNECT_FAILED, UNREACHABLE, PROVEN),
 	ROW(nginx_ends_connecting, UNKNOWN, NGINX_EXITED, UNKNOWN),
 	ROW(client_leaves_connecting, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
-	ROW(syn_repeated, CONNECT_FAILED, TIMEOUT, PROVEN),
+	ROW(syn_repeated, CONNECT_FAILED, TIMEOUT, LIKELY),
+	ROW(connecting_answered_504, CONNECT_FAILED, TIMEOUT, PROVEN),
 	ROW(kernel_gives_up_connecting, CONNECT_FAILED, TIMEOUT, PROVEN),
 	ROW(connecting_in_quiet, CONNECT_FAILED, TIMEOUT, PROVEN),
 	ROW(connecting_clients_unseen, CONNECT_FAILED, TIMEOUT, LIKELY),
@@ -1019,6 +1087,12 @@ static const struct told {
 	ROW(nginx_ends, UNKNOWN, NGINX_EXITED, UNKNOWN),
 	ROW(client_leaves, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
 	ROW(client_leaves_within_body, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
+	ROW(some_client_leaves, CLIENT_GONE, CLIENT_CLOSED, LIKELY),
+	ROW(timeout_as_another_leaves, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
+	ROW(timeout_tried_again, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
+	ROW(header_answered_502, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, PROVEN),
+	ROW(whole_response_answered_502, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
+	ROW(upstreams_own_502, IDLE_CLOSE, IDLE, PROVEN),
 	ROW(client_left_long_ago, NGINX_TIMEOUT, READ_TIMEOUT, LIKELY),
 	ROW(client_left_afterwards, UNKNOWN, NGINX_CLOSED, UNKNOWN),
 	ROW(opened_for_nothing, UNKNOWN, NONE, UNKNOWN),

@@ -66,14 +66,24 @@ static void facts_end(struct uc_facts *f)
 	}
 }
 
+/* The sequel is of this very request; what the worker's other clients did is only a hint. */
+static void facts_sequel(struct uc_facts *f, const struct uc_outcome *o)
+{
+	f->client_gone = o->sequel == UC_SEQUEL_CLIENT_CLOSED && o->client_gone;
+	f->gave_up = o->sequel && !f->client_gone;
+	f->gave_up_status = o->client_status;
+	if (o->sequel)
+		f->client_gone_likely = false;
+}
+
 static void facts_clients(struct uc_facts *f, const struct uc_clients *cl)
 {
 	uint64_t closed = f->nginx->end.ts_ns;
 
 	if (!cl->known || !closed)
 		return;
-	f->client_gone = cl->gone > 0 && cl->last_gone_ns <= closed &&
-			 closed - cl->last_gone_ns < CLIENT_RECENT_NS;
+	f->client_gone_likely = cl->gone > 0 && cl->last_gone_ns <= closed &&
+				closed - cl->last_gone_ns < CLIENT_RECENT_NS;
 	f->client_quiet = cl->gone <= 0 && (cl->last_recv_ns > closed ||
 					    closed - cl->last_recv_ns > CLIENT_QUIET_NS);
 }
@@ -84,7 +94,8 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 
 	f->request_bytes = x->out_bytes;
 	f->number = f->adopted ? 0 : x->number;
-	f->reused = x->number > 1 || (f->adopted && f->nginx->flags & UC_CONN_REUSED);
+	f->reused = x->number > 1 || (f->adopted && f->nginx->flags & UC_CONN_REUSED) ||
+		    (f->nginx->flags & UC_CONN_WAITING && x->number);
 	/* two of the end's threads at once can make the difference of their times negative */
 	f->idle_known = f->reused && x->idle_ns && !(x->idle_ns >> 60);
 	f->idle_ns = f->idle_known ? x->idle_ns : 0;
@@ -241,6 +252,7 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	f->unread_by_nginx = unread_at(&c->end, c->peer_closed == UC_EV_FIN);
 	facts_end(f);
 	facts_clients(f, &pair->nginx.clients);
+	facts_sequel(f, &pair->outcome);
 	f->exchange = c->x.number || (c->flags & UC_CONN_TLS && c->x.out_bytes);
 	f->pooled = peeked(c);
 	if (f->adopted && (!c->x.number || !c->x.out_bytes) && c->flags & UC_CONN_WAITING) {

@@ -51,8 +51,11 @@ struct uc_facts {
 	int err;         /* errno that the kernel ended nginx's socket with, or 0 */
 	uint64_t end_ns; /* when the first of both ends was closed, as nginx's host saw it */
 	bool nginx_exiting;
-	bool client_gone;  /* a client of this worker had just left, its socket was still open */
-	bool client_quiet; /* no client of this worker did anything just before */
+	bool client_gone; /* the client of this request had left: nginx closed its socket next */
+	bool client_gone_likely; /* some client of this worker had just left, its socket was still open */
+	bool client_quiet;       /* no client of this worker did anything just before */
+	bool gave_up; /* nginx went on by itself: it tried again, or answered its client */
+	unsigned gave_up_status; /* what it answered; 0: not known */
 
 	/* the newest exchange */
 	uint32_t number; /* 0: not known */

@@ -113,6 +113,7 @@ static struct entry *put_in(struct uc_join *j, uint64_t key, bool nginx, uint64_
 static void pair_fill(struct uc_pair *p, const struct uc_rec_nginx *n,
 		      const struct uc_rec_upstream *u)
 {
+	p->outcome = (struct uc_outcome){ 0 };
 	p->nginx = *n;
 	p->has_upstream = u;
 	p->upstream_missing = false;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/vocabulary.h"
 #include "wire.h"
 
 /* How long nginx's end waits for the other one. */
@@ -21,7 +22,22 @@
 
 struct uc_join;
 
+/* What nginx did next (core/outcome.h); all zero while that is not known. */
+struct uc_outcome {
+	enum uc_outcome_id id;
+	enum uc_confidence confidence;
+	enum uc_sequel sequel; /* 0: none came */
+	bool client_gone;      /* CLIENT_*: that client had left before */
+	bool retry_known;      /* RETRIED: where the next attempt went */
+	uint8_t retry_addr[16];
+	uint16_t retry_port;
+	uint16_t retry_family;
+	unsigned retry_status;  /* of its answer; 0: not seen in time, or not readable */
+	unsigned client_status; /* what the client was sent; 0: not known, or not readable */
+};
+
 struct uc_pair {
+	struct uc_outcome outcome;
 	struct uc_rec_nginx nginx;
 	struct uc_rec_upstream upstream;
 	bool has_upstream;

@@ -9,7 +9,7 @@
 struct hold {
 	struct hold *next;
 	uint64_t deadline_ns;
-	struct uc_held held;
+	struct uc_pair pair;
 };
 
 /* Sequels without a held connection, the newest ones. */
@@ -35,12 +35,12 @@ int uc_holds_new(size_t capacity, struct uc_holds **ret)
 }
 
 /* Unlinks and frees the hold at *at. */
-static void take_out(struct uc_holds *h, struct hold **at, struct uc_held *ret)
+static void take_out(struct uc_holds *h, struct hold **at, struct uc_pair *ret)
 {
 	struct hold *hold = *at;
 
 	if (ret)
-		*ret = hold->held;
+		*ret = hold->pair;
 	*at = hold->next;
 	if (!hold->next)
 		h->end = at;
@@ -75,6 +75,8 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 {
 	unsigned status = status_of(s);
 
+	o->sequel = s->what;
+	o->client_gone = s->client_gone;
 	switch (s->what) {
 	case UC_SEQUEL_RETRIED:
 	case UC_SEQUEL_ANSWERED:
@@ -95,6 +97,9 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 		o->confidence = status ? UC_CONFIDENCE_PROVEN : UC_CONFIDENCE_LIKELY;
 		return true;
 	case UC_SEQUEL_CLIENT_CLOSED:
+		/* one that had left wants no answer */
+		if (s->client_gone)
+			return true;
 		o->id = UC_OUTCOME_CLIENT_ERROR;
 		o->confidence = UC_CONFIDENCE_LIKELY;
 		return true;
@@ -110,10 +115,10 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, uint64_t now_n
 	if (!hold)
 		return false;
 	hold->deadline_ns = now_ns + UC_OUTCOME_HOLD_NS;
-	hold->held.pair = *pair;
+	hold->pair = *pair;
 	for (size_t i = 0; i < EARLY; i++)
 		if (h->early[i].of_id && h->early[i].of_id == pair->nginx.conn.id &&
-		    apply(&hold->held.outcome, &h->early[i]))
+		    apply(&hold->pair.outcome, &h->early[i]))
 			hold->deadline_ns = now_ns;
 	*h->end = hold;
 	h->end = &hold->next;
@@ -121,14 +126,14 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, uint64_t now_n
 	return true;
 }
 
-bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct uc_held *ret)
+bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct uc_pair *ret)
 {
 	for (struct hold **at = &h->first; *at; at = &(*at)->next) {
-		const struct uc_conn *c = &(*at)->held.pair.nginx.conn;
+		const struct uc_conn *c = &(*at)->pair.nginx.conn;
 
 		if (c->id != s->of_id)
 			continue;
-		if (!apply(&(*at)->held.outcome, s))
+		if (!apply(&(*at)->pair.outcome, s))
 			return false;
 		take_out(h, at, ret);
 		return true;
@@ -137,7 +142,7 @@ bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct u
 	return false;
 }
 
-bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_held *ret)
+bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_pair *ret)
 {
 	if (!h->first || h->first->deadline_ns > now_ns)
 		return false;

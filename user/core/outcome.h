@@ -19,22 +19,6 @@
 /* The sequel follows within the same turn of nginx's event loop; the answer to a retry may take longer. */
 #define UC_OUTCOME_HOLD_NS 25000000ULL
 
-struct uc_outcome {
-	enum uc_outcome_id id;
-	enum uc_confidence confidence;
-	bool retry_known; /* RETRIED: where the next attempt went */
-	uint8_t retry_addr[16];
-	uint16_t retry_port;
-	uint16_t retry_family;
-	unsigned retry_status;  /* of its answer; 0: not seen in time, or not readable */
-	unsigned client_status; /* what the client was sent; 0: not known, or not readable */
-};
-
-struct uc_held {
-	struct uc_pair pair;
-	struct uc_outcome outcome;
-};
-
 struct uc_holds;
 
 /* -ENOMEM. capacity: connections held at once. */
@@ -48,10 +32,10 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, uint64_t now_n
  * True: *ret is complete, and no longer held. A sequel that comes before its
  * connection (which waited for its other end) is remembered for a while.
  */
-bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct uc_held *ret);
+bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct uc_pair *ret);
 
 /* To be called until it returns false: gives up those whose time has come. */
-bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_held *ret);
+bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_pair *ret);
 
 /* When uc_holds_expire has something to do; UINT64_MAX: never. */
 uint64_t uc_holds_deadline(const struct uc_holds *h);

@@ -33,11 +33,11 @@ static bool connect_client_gone(const struct uc_facts *f)
 	return !f->established && f->closed_by == UC_CLOSED_BY_NGINX && f->client_gone;
 }
 
-/* The SYN was repeated, or nothing but nginx's own timer can have ended the wait. */
+/* nginx's kernel gave up, or nothing but nginx's own timer can have ended the wait. */
 static bool connect_timeout(const struct uc_facts *f)
 {
 	return !f->established && f->close == UC_CLOSE_TIMEOUT &&
-	       (f->err == ETIMEDOUT || f->nginx->retransmits || f->client_quiet);
+	       (f->err == ETIMEDOUT || f->gave_up || f->client_quiet);
 }
 
 static bool connect_timeout_likely(const struct uc_facts *f)
@@ -75,19 +75,25 @@ static bool open_exchange(const struct uc_facts *f)
 	       f->response_state != UC_RESPONSE_UNKNOWN;
 }
 
+/* An opaque response was going on as far as anybody can tell, unless nginx had pooled the connection. */
+static bool open_or_opaque(const struct uc_facts *f)
+{
+	return open_exchange(f) || (f->exchange && f->response_state == UC_RESPONSE_UNKNOWN);
+}
+
 static bool died_oom(const struct uc_facts *f)
 {
-	return open_exchange(f) && upstream_exited(f) && f->upstream->closer.flags & UC_TASK_OOM;
+	return open_or_opaque(f) && upstream_exited(f) && f->upstream->closer.flags & UC_TASK_OOM;
 }
 
 static bool died_signal(const struct uc_facts *f)
 {
-	return open_exchange(f) && upstream_exited(f) && (f->upstream->closer.exit_code & 0x7f);
+	return open_or_opaque(f) && upstream_exited(f) && (f->upstream->closer.exit_code & 0x7f);
 }
 
 static bool died_exit(const struct uc_facts *f)
 {
-	return open_exchange(f) && upstream_exited(f);
+	return open_or_opaque(f) && upstream_exited(f);
 }
 
 /* ---- nothing was going on ---- */
@@ -136,6 +142,19 @@ static bool opaque_answered(const struct uc_facts *f)
 	return f->opaque && f->response_bytes && f->phase != UC_PHASE_TLS;
 }
 
+static bool opaque_reset(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_UNKNOWN &&
+	       f->closed_by == UC_CLOSED_BY_UPSTREAM && f->close == UC_CLOSE_RST;
+}
+
+/* nginx answered 502 to a whole header that was no 502: it was whole, and not acceptable. */
+static bool rejected_as_502(const struct uc_facts *f)
+{
+	return f->closed_by == UC_CLOSED_BY_NGINX && f->response_state != UC_RESPONSE_HEADER &&
+	       f->gave_up_status == 502 && f->response.status && f->response.status != 502;
+}
+
 /* A header longer than what is kept of it, and no framing in the kept part that says otherwise. */
 /* A complete response would have put the connection into nginx's idle pool. */
 static bool long_header_unpooled(const struct uc_facts *f)
@@ -167,18 +186,32 @@ static bool client_gone(const struct uc_facts *f)
 	return by_nginx(f) && f->client_gone;
 }
 
-/* nginx closed as soon as bytes had come that are no acceptable header: no timer, no client. */
+static bool client_gone_unused(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->client_gone_likely && !f->nginx->x.out_bytes;
+}
+
+/* nginx closed as soon as bytes had come that are no acceptable answer: no timer, no client. */
+static bool response_rejected_likely(const struct uc_facts *f)
+{
+	if (!by_nginx(f) || f->stalled_ns >= 50 * MS)
+		return false;
+	if (f->phase == UC_PHASE_TLS)
+		return f->response_bytes;
+	return f->response_state == UC_RESPONSE_HEADER ||
+	       f->response_state == UC_RESPONSE_NOT_HTTP ||
+	       (f->response_state == UC_RESPONSE_BODY && f->gave_up);
+}
+
 static bool response_rejected(const struct uc_facts *f)
 {
-	return by_nginx(f) &&
-	       (f->response_state == UC_RESPONSE_HEADER ||
-		f->response_state == UC_RESPONSE_NOT_HTTP) &&
-	       f->stalled_ns < 50 * MS;
+	return response_rejected_likely(f) && f->gave_up && f->gave_up_status == 502;
 }
 
 static bool body_rejected(const struct uc_facts *f)
 {
-	return by_nginx(f) && f->response_state == UC_RESPONSE_BODY && f->stalled_ns < 50 * MS;
+	return by_nginx(f) && f->response_state == UC_RESPONSE_BODY && f->stalled_ns < 50 * MS &&
+	       !f->gave_up && !f->client_gone_likely;
 }
 
 static bool stuck_sending(const struct uc_facts *f)
@@ -187,9 +220,15 @@ static bool stuck_sending(const struct uc_facts *f)
 	       f->request_cut;
 }
 
+/*
+ * Closing a connection in the middle of an exchange, nginx obeys a client or a
+ * timer: its 504, its next attempt, or quiet clients leave the timer alone.
+ */
 static bool timer_alone(const struct uc_facts *f)
 {
-	return f->client_quiet && f->stalled_ns >= 50 * MS;
+	if (f->gave_up_status)
+		return f->gave_up_status == 504 || f->stalled_ns >= 50 * MS;
+	return (f->gave_up || f->client_quiet) && f->stalled_ns >= 50 * MS;
 }
 
 static bool send_timeout(const struct uc_facts *f)
@@ -216,6 +255,11 @@ static bool read_timeout(const struct uc_facts *f)
 static bool read_timeout_likely(const struct uc_facts *f)
 {
 	return by_nginx(f) && !f->request_cut && in_whole_seconds(f);
+}
+
+static bool client_gone_likely(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->client_gone_likely;
 }
 
 static bool nginx_closed(const struct uc_facts *f)
@@ -393,26 +437,31 @@ static const struct rule {
 	{ pooled, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ unseen_and_idle, UC_VERDICT_IDLE_CLOSE, UC_PROOF_UNSEEN_START, LIKELY, 0 },
 	{ upgraded, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
+	{ rejected_as_502, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
 	{ complete_and_kept, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ complete, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
 	{ tls_against_plain, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, PROVEN, 0 },
+	{ died_oom, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_OOM, PROVEN, 0 },
+	{ died_signal, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_SIGNAL, PROVEN, 0 },
+	{ died_exit, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
+	{ opaque_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, LIKELY, 0 },
 	{ opaque_answered, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
 	{ long_header_unpooled, UC_VERDICT_UNKNOWN, UC_PROOF_LOSSY, 0, 0 },
 	{ long_header, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, LIKELY, 0 },
 
-	{ died_oom, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_OOM, PROVEN, 0 },
-	{ died_signal, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_SIGNAL, PROVEN, 0 },
-	{ died_exit, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
-
 	{ nginx_exited, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_EXITED, 0, 0 },
 	{ client_gone, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, PROVEN, 0 },
+	{ client_gone_unused, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, LIKELY, 0 },
 	{ never_used, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
-	{ response_rejected, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
+	{ response_rejected, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, PROVEN, 0 },
+	{ response_rejected_likely, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED,
+	  LIKELY, 0 },
 	{ body_rejected, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
 	{ send_timeout, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_SEND_TIMEOUT, PROVEN, 0 },
 	{ send_timeout_likely, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_SEND_TIMEOUT, LIKELY, 0 },
 	{ read_timeout, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, PROVEN, 0 },
 	{ read_timeout_likely, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, LIKELY, 0 },
+	{ client_gone_likely, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, LIKELY, 0 },
 	{ nginx_closed, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
 
 	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, FAR },
@@ -454,6 +503,9 @@ struct uc_verdict uc_verdict(const struct uc_facts *f)
 	v.flagged = uc_verdict_flagged(r->id);
 	v.lossy = f->upstream_missing && r->needs & FAR;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && v.lossy)
+		v.confidence = UC_CONFIDENCE_LIKELY;
+	if (v.confidence == UC_CONFIDENCE_PROVEN && v.id == UC_VERDICT_UPSTREAM_DIED &&
+	    f->response_state == UC_RESPONSE_UNKNOWN && f->phase != UC_PHASE_TLS)
 		v.confidence = UC_CONFIDENCE_LIKELY;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && f->exchange_unseen)
 		v.confidence = UC_CONFIDENCE_LIKELY;
