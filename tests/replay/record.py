@@ -229,7 +229,7 @@ SCENARIOS = {
     "nginx_timeout-read_timeout": provoke("never", faults.TIMED_OUT, node={"extra": "proxy_read_timeout 500ms;"}),
     "nginx_timeout-send_timeout": send_timeout,
     "nginx_rejected_response-nginx_closed": too_big_header,
-    "unknown-nginx_closed": invalid_header,
+    "nginx_rejected_response-nginx_closed-whole": invalid_header,
     "client_gone-client_closed": client_gone,
     "idle_close-idle": idle_close,
     "complete-response_complete": complete,
