@@ -82,7 +82,8 @@ int uc_cmd_replay(int argc, char **argv)
 		uc_error("%s: %s", argv[optind], strerror(errno));
 		return UC_EXIT_FAILED;
 	}
-	status = replay(in, argv[optind], &o);
+	status = uc_output_open(&o, true) ? UC_EXIT_FAILED : replay(in, argv[optind], &o);
+	uc_output_close(&o);
 	fclose(in);
 	return status;
 }

@@ -169,6 +169,8 @@ static int start(struct trace *t)
 	memcpy(cfg.comms, t->out.engine.comms, sizeof(cfg.comms));
 	cfg.port_count = t->out.engine.port_count;
 	memcpy(cfg.ports, t->out.engine.ports, sizeof(cfg.ports));
+	if (uc_output_open(&t->out, false))
+		return -EINVAL;
 	if (uc_engine_new(&t->out.engine, &t->engine)) {
 		uc_error("out of memory");
 		return -ENOMEM;
@@ -225,6 +227,7 @@ static int trace(struct trace *t)
 	uc_recorder_finish(t->recorder, 0, 0);
 	uc_tracer_free(t->tracer);
 	uc_engine_free(t->engine);
+	uc_output_close(&t->out);
 	close(signals);
 	if (err)
 		return UC_EXIT_FAILED;

@@ -119,6 +119,17 @@ static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
 	e->totals.by_outcome[r->outcome.id]++;
 }
 
+/* nginx logs failures and clients that left, and nothing of its own worker's end. */
+static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct uc_report *r)
+{
+	const struct uc_verdict *v = &r->verdict;
+
+	if (!e->cfg.error_log || (!v->flagged && v->id != UC_VERDICT_CLIENT_GONE))
+		return NULL;
+	return uc_errorlog_match(e->cfg.error_log, r->facts, uc_report_wall(r, r->facts->end_ns),
+				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
+}
+
 static void report(struct uc_engine *e, const struct uc_pair *pair)
 {
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
@@ -140,6 +151,7 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	r.upstream_exe = exe_of(e, &r.upstream);
 	memcpy(addr.addr, pair->nginx.conn.tuple.remote_addr, sizeof(addr.addr));
 	remember(e, &addr, &r);
+	r.line = nginx_line(e, &r);
 	if (!r.verdict.flagged && !e->cfg.all)
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
@@ -251,6 +263,11 @@ int uc_engine_finish(struct uc_engine *e, uint64_t duration_ns, uint64_t end_wal
 	uc_engine_tick(e, UINT64_MAX);
 	e->totals.duration_ns = duration_ns;
 	e->totals.end_wall_ns = end_wall_ns;
+	e->totals.error_log = e->cfg.error_log;
+	if (e->cfg.error_log) {
+		uc_errorlog_poll(e->cfg.error_log);
+		e->totals.log = uc_errorlog_stats(e->cfg.error_log, UINT64_MAX);
+	}
 	if (!e->error)
 		e->error = e->cfg.sink->summary(e->cfg.sink, &e->totals);
 	return e->error;

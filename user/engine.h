@@ -19,8 +19,9 @@ struct uc_engine_config {
 	struct uc_sink *sink;
 	bool all; /* print every end, not only the flagged ones */
 	bool show_query;
-	uint64_t max_count; /* stop after so many printed; 0: no limit */
-	uint16_t ports[16]; /* upstream ports to show; none: all */
+	struct uc_errorlog *error_log; /* NULL: none; lives longer than the engine */
+	uint64_t max_count;            /* stop after so many printed; 0: no limit */
+	uint16_t ports[16];            /* upstream ports to show; none: all */
 	size_t port_count;
 	const char *comms[8]; /* nginx's names to show; none: all */
 	size_t comm_count;

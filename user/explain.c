@@ -564,8 +564,11 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 	evidence_of_response(r, l);
 	evidence_of_order(r, l);
 	evidence_of_closer(r, l);
-	if (f->closed_by == UC_CLOSED_BY_NGINX && f->response_state != UC_RESPONSE_COMPLETE &&
-	    !f->pooled) {
+	if (f->nginx_exiting)
+		add(l, "nginx's socket was closed by the exit of pid %u (wait status 0x%x)",
+		    f->nginx->closer.tgid, (unsigned)f->nginx->closer.exit_code);
+	else if (f->closed_by == UC_CLOSED_BY_NGINX && f->response_state != UC_RESPONSE_COMPLETE &&
+		 !f->pooled) {
 		if (f->client_gone)
 			add(l,
 			    "the next that nginx did was to close the connection of a client that had "

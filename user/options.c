@@ -13,6 +13,8 @@ const char uc_output_help[] =
 	"  -p, --port PORT       only upstreams on this port; may be given up to 16 times\n"
 	"      --comm NAME       nginx's process name (default nginx); up to 8 times\n"
 	"      --all             print every connection that ends, healthy ones too\n"
+	"      --error-log PATH  follow nginx's error log, and put its line beside each\n"
+	"                        connection (replay: read it)\n"
 	"      --exit-code       exit with status 3 when something was flagged\n"
 	"      --unredacted      print queries, and let a recording hold header values and\n"
 	"                        the first bytes of bodies; they may be secret\n"
@@ -112,10 +114,32 @@ int uc_output_option(struct uc_output_options *o, int option, const char *value)
 	case 'U':
 		o->unredacted = o->engine.show_query = true;
 		return 1;
+	case 'E':
+		o->error_log = value;
+		return 1;
 	case 'v':
 		uc_log_verbosity++;
 		return 1;
 	default:
 		return 0;
 	}
+}
+
+int uc_output_open(struct uc_output_options *o, bool from_start)
+{
+	int err;
+
+	if (!o->error_log)
+		return 0;
+	err = uc_errorlog_new(o->error_log, from_start, &o->engine.error_log);
+	if (err)
+		uc_error("cannot read nginx's error log %s: %s", o->error_log,
+			 err == -EINVAL ? "not a file" : strerror(-err));
+	return err;
+}
+
+void uc_output_close(struct uc_output_options *o)
+{
+	uc_errorlog_free(o->engine.error_log);
+	o->engine.error_log = NULL;
 }

@@ -18,6 +18,7 @@ struct uc_output_options {
 	struct uc_engine_config engine;
 	bool exit_code; /* status 3 when something was flagged */
 	bool unredacted;
+	const char *error_log; /* path, or NULL */
 };
 
 /* For the short options string and the table of long ones. */
@@ -27,6 +28,7 @@ struct uc_output_options {
 		{ "port", required_argument, NULL, 'p' },                                          \
 		{ "comm", required_argument, NULL, 'C' }, { "all", no_argument, NULL, 'a' },       \
 		{ "exit-code", no_argument, NULL, 'x' }, { "unredacted", no_argument, NULL, 'U' }, \
+		{ "error-log", required_argument, NULL, 'E' },                                     \
 	{                                                                                          \
 		"verbose", no_argument, NULL, 'v'                                                  \
 	}
@@ -35,6 +37,10 @@ extern const char uc_output_help[];
 void uc_output_init(struct uc_output_options *o);
 /* 1: it was one of them; 0: it was not; -1: its value is bad, which was said. */
 int uc_output_option(struct uc_output_options *o, int option, const char *value);
+
+/* Opens the error log that was named, if any, for the engine; says why it cannot. */
+int uc_output_open(struct uc_output_options *o, bool from_start);
+void uc_output_close(struct uc_output_options *o);
 
 /* A whole number within [min, max] and nothing behind it. */
 bool uc_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);

@@ -11,6 +11,7 @@
 #include "core/timeline.h"
 #include "core/upstreams.h"
 #include "core/verdict.h"
+#include "errorlog.h"
 #include "source.h"
 
 struct uc_report {
@@ -23,9 +24,10 @@ struct uc_report {
 	struct uc_task upstream;
 	const char *upstream_exe; /* NULL: not known */
 	const struct uc_idle_learned
-		*idle;          /* the upstream's idle timeout as learned so far, or NULL */
-	int64_t wall_offset_ns; /* to be added to a record's time */
-	bool show_query;        /* asked for: the request's query is printed */
+		*idle; /* the upstream's idle timeout as learned so far, or NULL */
+	const struct uc_error_line *line; /* nginx's own, or NULL */
+	int64_t wall_offset_ns;           /* to be added to a record's time */
+	bool show_query;                  /* asked for: the request's query is printed */
 };
 
 struct uc_totals {
@@ -39,6 +41,8 @@ struct uc_totals {
 	uint64_t bad_records; /* refused by the decoder */
 	uint64_t evicted;     /* ends dropped by a full join table */
 	const struct uc_upstreams *upstreams;
+	bool error_log; /* one was given, and these are its counts */
+	struct uc_errorlog_stats log;
 	uint64_t duration_ns;
 	uint64_t end_wall_ns;
 };

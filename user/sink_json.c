@@ -16,7 +16,7 @@ static json_t *string_or_null(const char *s)
 
 static json_t *bytes_or_null(const char *bytes, size_t len)
 {
-	char text[4 * UC_REQUEST_HEAD + 1];
+	char text[4 * UC_ERROR_LINE_MAX + 1];
 
 	if (!bytes)
 		return json_null();
@@ -175,6 +175,37 @@ static json_t *retry_object(const struct uc_outcome *o)
 			 o->retry_port, "status", integer_if(o->retry_status, o->retry_status));
 }
 
+static json_t *slice_or_null(struct uc_slice s)
+{
+	return bytes_or_null(s.p, s.len);
+}
+
+/* nginx's own line, with queries left out like everywhere. */
+static json_t *log_object(const struct uc_report *r)
+{
+	const struct uc_error_line *l = r->line;
+	struct uc_slice request;
+
+	if (!l)
+		return json_null();
+	request = r->show_query ? l->request : uc_error_line_without_query(l->request);
+	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "level", slice_or_null(l->level),
+			 "message", slice_or_null(l->message), "connection",
+			 (json_int_t)l->connection, "client", slice_or_null(l->client), "server",
+			 slice_or_null(l->server), "request", slice_or_null(request), "host",
+			 slice_or_null(l->host));
+}
+
+static json_t *log_counts(const struct uc_totals *t)
+{
+	if (!t->error_log)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I}", "lines", (json_int_t)t->log.lines, "matched",
+			 (json_int_t)t->log.matched, "lines_without_connection",
+			 (json_int_t)t->log.without_connection, "flagged_without_line",
+			 (json_int_t)t->log.without_line);
+}
+
 static json_t *lines_array(const struct uc_lines *l)
 {
 	json_t *a = json_array();
@@ -233,25 +264,26 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 	uc_explain(r, &e);
 	uc_text_rfc3339(uc_report_wall(r, f->end_ns), when, sizeof(when));
 	return print_line(
-		s, json_pack("{s:i, s:s, s:s, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, "
-			     "s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b}",
-			     "schema", 1, "kind", "connection", "time", when, "flagged", v->flagged,
-			     "verdict", uc_verdict_name(v->id), "proof",
-			     v->proof ? json_string(uc_proof_name(v->proof)) : json_null(),
-			     "confidence", uc_confidence_name(v->confidence), "phase",
-			     uc_phase_name(f->phase), "closed_by", uc_closed_by_name(f->closed_by),
-			     "close", uc_close_name(f->close), "nginx", nginx_object(r), "upstream",
-			     upstream_object(r), "exchange", exchange_object(r), "summary",
-			     e.summary, "advice", lines_array(&e.advice), "evidence",
-			     lines_array(&e.evidence), "timeline", timeline_array(r), "outcome",
-			     uc_outcome_name(r->outcome.id), "outcome_confidence",
-			     uc_confidence_name(r->outcome.confidence), "attempt",
-			     integer_if(f->exchange || !f->established,
-					f->nginx->x.attempt ? f->nginx->x.attempt : 1),
-			     "retry", retry_object(&r->outcome), "client_status",
-			     integer_if(r->outcome.client_status, r->outcome.client_status),
-			     "upstream_idle", idle_object(r->idle, r->upstream_exe), "timeline_cut",
-			     r->timeline->cut, "lossy", v->lossy));
+		s,
+		json_pack("{s:i, s:s, s:s, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, "
+			  "s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+			  "schema", 1, "kind", "connection", "time", when, "flagged", v->flagged,
+			  "verdict", uc_verdict_name(v->id), "proof",
+			  v->proof ? json_string(uc_proof_name(v->proof)) : json_null(),
+			  "confidence", uc_confidence_name(v->confidence), "phase",
+			  uc_phase_name(f->phase), "closed_by", uc_closed_by_name(f->closed_by),
+			  "close", uc_close_name(f->close), "nginx", nginx_object(r), "upstream",
+			  upstream_object(r), "exchange", exchange_object(r), "summary", e.summary,
+			  "advice", lines_array(&e.advice), "evidence", lines_array(&e.evidence),
+			  "timeline", timeline_array(r), "outcome", uc_outcome_name(r->outcome.id),
+			  "outcome_confidence", uc_confidence_name(r->outcome.confidence),
+			  "attempt",
+			  integer_if(f->exchange || !f->established,
+				     f->nginx->x.attempt ? f->nginx->x.attempt : 1),
+			  "retry", retry_object(&r->outcome), "client_status",
+			  integer_if(r->outcome.client_status, r->outcome.client_status),
+			  "upstream_idle", idle_object(r->idle, r->upstream_exe), "nginx_log",
+			  log_object(r), "timeline_cut", r->timeline->cut, "lossy", v->lossy));
 }
 
 static int summary(struct uc_sink *s, const struct uc_totals *t)
@@ -272,13 +304,14 @@ static int summary(struct uc_sink *s, const struct uc_totals *t)
 	uc_text_rfc3339(t->end_wall_ns, when, sizeof(when));
 	return print_line(
 		s,
-		json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o}",
+		json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
 			  "schema", 1, "kind", "summary", "time", when, "duration_ms",
 			  milliseconds(t->duration_ns), "connections", (json_int_t)t->connections,
 			  "exchanges", (json_int_t)t->exchanges, "flagged", (json_int_t)t->flagged,
 			  "by_verdict", by_verdict, "by_outcome", by_outcome, "repeated_attempts",
 			  (json_int_t)t->repeated, "lost", (json_int_t)uc_totals_lost(t),
-			  "lost_by_reason", lost, "upstreams", upstreams_array(t->upstreams)));
+			  "lost_by_reason", lost, "upstreams", upstreams_array(t->upstreams),
+			  "error_log", log_counts(t)));
 }
 
 const struct uc_sink uc_sink_json = { .connection = connection, .summary = summary };

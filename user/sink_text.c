@@ -199,6 +199,29 @@ static void timeline(const struct uc_sink *s, const struct uc_report *r)
 	}
 }
 
+/* What nginx knew of it: its client, and its words. */
+static void nginx_line(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_error_line *l = r->line;
+	struct uc_slice request;
+	char text[512];
+
+	if (!l)
+		return;
+	request = r->show_query ? l->request : uc_error_line_without_query(l->request);
+	uc_text_escape(l->message.p, l->message.len, text, sizeof(text));
+	fprintf(s->out, "  nginx's log: *%llu %s", (unsigned long long)l->connection, text);
+	uc_text_escape(l->client.p, l->client.len, text, sizeof(text));
+	fprintf(s->out, ", client %s", text);
+	uc_text_escape(request.p, request.len, text, sizeof(text));
+	fprintf(s->out, ", request %s", text);
+	if (l->host.p) {
+		uc_text_escape(l->host.p, l->host.len, text, sizeof(text));
+		fprintf(s->out, ", host %s", text);
+	}
+	fputc('\n', s->out);
+}
+
 static int done(const struct uc_sink *s)
 {
 	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
@@ -214,6 +237,7 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 	if (r->verdict.flagged)
 		timeline(s, r);
 	fprintf(s->out, "  %s%s%s\n", paint(s, BOLD), e.summary, paint(s, RESET));
+	nginx_line(s, r);
 	if (*e.outcome)
 		fprintf(s->out, "  %s\n", e.outcome);
 	if (r->verdict.flagged && r->verdict.confidence != UC_CONFIDENCE_PROVEN)
@@ -264,6 +288,12 @@ int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 		fprintf(s->out, "Of the flagged, nginx repeated %llu, and %llu reached a client.\n",
 			(unsigned long long)t->by_outcome[UC_OUTCOME_RETRIED],
 			(unsigned long long)t->by_outcome[UC_OUTCOME_CLIENT_ERROR]);
+	if (t->error_log)
+		fprintf(s->out,
+			"nginx logged %llu lines about upstreams, %llu found their connection; "
+			"%llu flagged connections have none.\n",
+			(unsigned long long)t->log.lines, (unsigned long long)t->log.matched,
+			(unsigned long long)t->log.without_line);
 	idle_lines(s, t->upstreams);
 	if (lost) {
 		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,
