@@ -116,10 +116,13 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, uint64_t now_n
 		return false;
 	hold->deadline_ns = now_ns + UC_OUTCOME_HOLD_NS;
 	hold->pair = *pair;
-	for (size_t i = 0; i < EARLY; i++)
-		if (h->early[i].of_id && h->early[i].of_id == pair->nginx.conn.id &&
-		    apply(&hold->pair.outcome, &h->early[i]))
+	/* from the oldest on: a retry comes before its answer */
+	for (size_t i = 0; i < EARLY; i++) {
+		const struct uc_rec_sequel *s = &h->early[(h->early_count + i) % EARLY];
+
+		if (s->of_id && s->of_id == pair->nginx.conn.id && apply(&hold->pair.outcome, s))
 			hold->deadline_ns = now_ns;
+	}
 	*h->end = hold;
 	h->end = &hold->next;
 	h->count++;
