@@ -157,7 +157,7 @@ $(SKEL_SRCS:%.c=$(O)/host/%.o): $(O)/upclose.skel.h
 # The table of known idle timeouts as one C string.
 $(O)/idle-timeouts.inc: include/idle-timeouts.json | $(O)/.deps
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
-$(foreach v,host san fuzz,$(O)/$(v)/user/known_idle.o): $(O)/idle-timeouts.inc
+$(foreach v,host san fuzz,$(O)/$(v)/user/known_idle.o) $(O)/san/tests/unit/test_known_idle.o: $(O)/idle-timeouts.inc
 $(VERSION_SRCS:%.c=$(O)/host/%.o): $(O)/.version
 $(VERSION_SRCS:%.c=$(O)/host/%.o) $(VERSION_SRCS:%.c=$(O)/san/%.o): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
 

@@ -6,6 +6,8 @@ SINKS := $(EXPLAIN) user/sink.c user/sink_json.c user/sink_table.c user/sink_tex
 
 test_explain_EXTRA := $(EXPLAIN)
 test_explain_LIBS := -ljansson
+test_known_idle_EXTRA := user/known_idle.c
+test_known_idle_LIBS := -ljansson -lm
 test_options_EXTRA := user/options.c $(SINKS)
 test_options_LIBS := -ljansson
 test_recording_EXTRA := user/recording.c user/engine.c $(SINKS)
