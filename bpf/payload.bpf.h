@@ -212,8 +212,8 @@ static __always_inline u32 response_room(u32 off)
 static __always_inline void response_head_read(struct uc_heads *h, u32 n)
 {
 	struct user_buf b = {};
-	u32 off = h->response_len, room;
-	u64 len = n;
+	u64 off = h->response_len, len = n;
+	u32 room;
 
 	if (user_buf_get(&b)) {
 		count_lost(UC_LOST_RESPONSE_HEAD);
@@ -227,12 +227,14 @@ static __always_inline void response_head_read(struct uc_heads *h, u32 n)
 	barrier_var(len);
 	if (len > room)
 		len = room;
-	if (len && off <= 3072) {
+	/* always true, and said again: what was known of off is lost where clang spilled it */
+	barrier_var(off);
+	if (len && off <= UC_RESPONSE_HEAD - room) {
 		if (bpf_probe_read_user(&h->response[off], len, (void *)b.base)) {
 			count_lost(UC_LOST_RESPONSE_HEAD);
 			len = 0;
 		}
-		h->response_len = off + len;
+		h->response_len += len;
 	}
 	if (len < n) {
 		h->response_gap = 1;
