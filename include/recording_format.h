@@ -48,7 +48,8 @@ struct uc_frame_proc {
 	__u64 start_ns;
 	__u32 tgid;
 	__u32 reserved;
-	char exe[256]; /* terminated */
+	char exe[256];    /* terminated */
+	char cgroup[256]; /* terminated */
 };
 
 struct uc_frame_clock {

@@ -12,6 +12,8 @@
 #define JOIN_CAPACITY 4096
 /* Failed connections that wait for what nginx did next. */
 #define HOLDS 1024
+/* Processes whose end closed connections. */
+#define DEATHS 64
 /* Upstream addresses remembered. */
 #define UPSTREAMS 256
 /* Newest processes known; a power of two. */
@@ -21,6 +23,8 @@ struct uc_engine {
 	struct uc_engine_config cfg;
 	struct uc_join *join;
 	struct uc_holds *holds;
+	struct uc_death deaths[DEATHS];
+	size_t death_count; /* ever */
 	struct uc_upstreams *upstreams;
 	struct uc_totals totals;
 	uint64_t printed;
@@ -48,6 +52,7 @@ int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret)
 		return -ENOMEM;
 	}
 	e->totals.upstreams = e->upstreams;
+	e->totals.deaths = e->deaths;
 	e->cfg = *cfg;
 	*ret = e;
 	return 0;
@@ -63,7 +68,7 @@ void uc_engine_free(struct uc_engine *e)
 	free(e);
 }
 
-static const char *exe_of(const struct uc_engine *e, const struct uc_task *t)
+static const struct uc_proc *proc_of(const struct uc_engine *e, const struct uc_task *t)
 {
 	size_t kept = e->proc_count < PROCS ? e->proc_count : PROCS;
 
@@ -71,7 +76,7 @@ static const char *exe_of(const struct uc_engine *e, const struct uc_task *t)
 		const struct uc_proc *p = &e->procs[(e->proc_count - i) % PROCS];
 
 		if (p->tgid == t->tgid && p->start_ns == t->start_ns)
-			return p->exe[0] ? p->exe : NULL;
+			return p;
 	}
 	return NULL;
 }
@@ -111,12 +116,38 @@ static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
 	uc_upstreams_note(e->upstreams, addr, f->nginx->x.number, v->flagged, idle_ns);
 	e->totals.connections++;
 	e->totals.exchanges += f->nginx->x.number;
-	e->totals.repeated += f->nginx->x.attempt > 1;
 	e->totals.by_verdict[v->id]++;
 	if (!v->flagged)
 		return;
 	e->totals.flagged++;
 	e->totals.by_outcome[r->outcome.id]++;
+}
+
+/* The death that closed this connection, be it in use or idle; NULL: none did. */
+static const struct uc_death *death_of(struct uc_engine *e, const struct uc_report *r)
+{
+	const struct uc_conn *u = r->facts->upstream;
+	struct uc_death *d = NULL;
+
+	if (!u || !(u->closer.flags & UC_TASK_EXITING) || u->closer.flags & UC_TASK_KTHREAD ||
+	    !r->facts->upstream_closed)
+		return NULL;
+	for (size_t i = 0; i < DEATHS && i < e->death_count; i++)
+		if (e->deaths[i].task.tgid == u->closer.tgid &&
+		    e->deaths[i].task.start_ns == u->closer.start_ns)
+			d = &e->deaths[i];
+	if (!d) {
+		d = &e->deaths[e->death_count++ % DEATHS];
+		*d = (struct uc_death){ .task = u->closer, .first_ns = u->end.ts_ns };
+		e->totals.death_count = e->death_count < DEATHS ? e->death_count : DEATHS;
+	}
+	d->connections++;
+	d->in_use += r->verdict.flagged;
+	if (u->end.ts_ns < d->first_ns)
+		d->first_ns = u->end.ts_ns;
+	if (u->end.ts_ns > d->last_ns)
+		d->last_ns = u->end.ts_ns;
+	return d;
 }
 
 /* nginx logs failures and clients that left, and nothing of its own worker's end. */
@@ -133,6 +164,7 @@ static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct 
 static void report(struct uc_engine *e, const struct uc_pair *pair)
 {
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
+	const struct uc_proc *proc;
 	struct uc_idle_learned idle;
 	struct uc_report r = { .pair = pair,
 			       .facts = &e->facts,
@@ -148,10 +180,13 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	r.outcome = pair->outcome;
 	uc_outcome_settle(&e->facts, &r.verdict, &r.outcome);
 	r.upstream = upstream_of(pair);
-	r.upstream_exe = exe_of(e, &r.upstream);
+	proc = proc_of(e, &r.upstream);
+	r.upstream_exe = proc && proc->exe[0] ? proc->exe : NULL;
+	r.upstream_cgroup = proc && proc->cgroup[0] ? proc->cgroup : NULL;
 	memcpy(addr.addr, pair->nginx.conn.tuple.remote_addr, sizeof(addr.addr));
 	remember(e, &addr, &r);
 	r.line = nginx_line(e, &r);
+	r.death = death_of(e, &r);
 	if (!r.verdict.flagged && !e->cfg.all)
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
@@ -177,6 +212,25 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 	report(e, &e->pair);
 }
 
+/* Each is an attempt that the healthy traffic would not have needed. */
+static void count_repeated(struct uc_engine *e, const struct uc_rec_sequel *s)
+{
+	struct uc_upstream_addr addr = { .port = s->remote_port };
+
+	if (s->what != UC_SEQUEL_RETRIED)
+		return;
+	memcpy(addr.addr, s->remote_addr, sizeof(addr.addr));
+	uc_upstreams_repeated(e->upstreams, &addr);
+	e->totals.repeated++;
+}
+
+static void on_sequel(struct uc_engine *e, const struct uc_rec_sequel *s)
+{
+	count_repeated(e, s);
+	if (uc_holds_sequel(e->holds, s, &e->held))
+		report(e, &e->held);
+}
+
 static void on_record(void *ctx, const void *bytes, size_t len)
 {
 	struct uc_engine *e = ctx;
@@ -194,9 +248,8 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		ready = uc_join_nginx(e->join, &rec->nginx, now_ns, &e->pair);
 	else if (rec->hdr.kind == UC_REC_UPSTREAM_END)
 		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
-	else if (rec->hdr.kind == UC_REC_SEQUEL &&
-		 uc_holds_sequel(e->holds, &rec->sequel, &e->held))
-		report(e, &e->held);
+	else if (rec->hdr.kind == UC_REC_SEQUEL)
+		on_sequel(e, &rec->sequel);
 	if (ready)
 		judge(e, now_ns);
 }

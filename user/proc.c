@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void uc_proc_resolve(struct uc_proc *p)
+static void resolve_exe(struct uc_proc *p)
 {
 	static const char deleted[] = " (deleted)";
 	char path[32];
@@ -21,6 +21,36 @@ void uc_proc_resolve(struct uc_proc *p)
 	/* upgraded while it runs: still the same program to the reader */
 	if (n > (ssize_t)strlen(deleted) && !strcmp(p->exe + n - strlen(deleted), deleted))
 		memset(p->exe + n - strlen(deleted), 0, strlen(deleted));
+}
+
+/* Lines are "N:controllers:/path"; the unified one is "0::/path". */
+static void resolve_cgroup(struct uc_proc *p)
+{
+	char path[32], line[512];
+	FILE *f;
+
+	memset(p->cgroup, 0, sizeof(p->cgroup));
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", p->tgid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		bool unified = !strncmp(line, "0::", 3);
+		char *named = strstr(line, ":name=systemd:");
+		const char *at = unified ? line + 3 : named ? named + 14 : NULL;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (at && (unified || !p->cgroup[0]) && strlen(at) > 1)
+			snprintf(p->cgroup, sizeof(p->cgroup), "%.*s", (int)sizeof(p->cgroup) - 1,
+				 at);
+	}
+	fclose(f);
+}
+
+void uc_proc_resolve(struct uc_proc *p)
+{
+	resolve_exe(p);
+	resolve_cgroup(p);
 }
 
 static bool comm_is(const char *pid, const char *const *comms, size_t comm_count)

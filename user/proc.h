@@ -8,7 +8,11 @@
 
 #include "source.h"
 
-/* Fills exe from /proc/TGID/exe; "" when it has ended already or may not be read. */
+/*
+ * Fills exe from /proc/TGID/exe, and cgroup from /proc/TGID/cgroup: the unified
+ * hierarchy's path, else systemd's. "" when the process has ended already, or
+ * may not be read.
+ */
 void uc_proc_resolve(struct uc_proc *p);
 
 /* Processes whose name is one of comms. */

@@ -137,6 +137,7 @@ static void on_proc(void *ctx, const struct uc_proc *proc)
 	struct uc_frame_proc f = { .start_ns = proc->start_ns, .tgid = proc->tgid };
 
 	memcpy(f.exe, proc->exe, sizeof(f.exe));
+	memcpy(f.cgroup, proc->cgroup, sizeof(f.cgroup));
 	put_frame(ctx, UC_FRAME_PROC, &f, sizeof(f));
 }
 
@@ -259,6 +260,8 @@ static int feed_proc(struct reader *rd, uint32_t len)
 	p.start_ns = f.start_ns;
 	memcpy(p.exe, f.exe, sizeof(p.exe));
 	p.exe[sizeof(p.exe) - 1] = '\0';
+	memcpy(p.cgroup, f.cgroup, sizeof(p.cgroup));
+	p.cgroup[sizeof(p.cgroup) - 1] = '\0';
 	rd->frames->proc(rd->frames->ctx, &p);
 	return 0;
 }

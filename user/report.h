@@ -14,6 +14,14 @@
 #include "errorlog.h"
 #include "source.h"
 
+/* A process whose end closed connections: one event, however many there were. */
+struct uc_death {
+	struct uc_task task; /* how it ended */
+	uint64_t connections;
+	uint64_t in_use; /* of them, flagged */
+	uint64_t first_ns, last_ns;
+};
+
 struct uc_report {
 	const struct uc_pair *pair;
 	const struct uc_facts *facts;
@@ -24,7 +32,9 @@ struct uc_report {
 	struct uc_task upstream;
 	const char *upstream_exe; /* NULL: not known */
 	const struct uc_idle_learned
-		*idle; /* the upstream's idle timeout as learned so far, or NULL */
+		*idle;                /* the upstream's idle timeout as learned so far, or NULL */
+	const struct uc_death *death; /* that closed it, with those counted so far; or NULL */
+	const char *upstream_cgroup;  /* NULL: not known */
 	const struct uc_error_line *line; /* nginx's own, or NULL */
 	int64_t wall_offset_ns;           /* to be added to a record's time */
 	bool show_query;                  /* asked for: the request's query is printed */
@@ -41,6 +51,8 @@ struct uc_totals {
 	uint64_t bad_records; /* refused by the decoder */
 	uint64_t evicted;     /* ends dropped by a full join table */
 	const struct uc_upstreams *upstreams;
+	const struct uc_death *deaths;
+	size_t death_count;
 	bool error_log; /* one was given, and these are its counts */
 	struct uc_errorlog_stats log;
 	uint64_t duration_ns;

@@ -59,14 +59,41 @@ static json_t *address(const __u8 addr[16], unsigned family)
 	return json_string(text);
 }
 
+/* One line a field; value is taken over. */
+static void set(json_t *o, const char *name, json_t *value)
+{
+	json_object_set_new(o, name, value);
+}
+
+static void set_number(json_t *o, const char *name, uint64_t n)
+{
+	set(o, name, json_integer(n));
+}
+
 static json_t *nginx_object(const struct uc_report *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
+	json_t *o = json_object();
 
-	return json_pack("{s:o, s:o, s:o, s:i}", "pid", integer_if(c->owner.tgid, c->owner.tgid),
-			 "comm", comm_or_null(&c->owner), "addr",
-			 address(c->tuple.local_addr, c->tuple.family), "port",
-			 c->tuple.local_port);
+	set(o, "pid", integer_if(c->owner.tgid, c->owner.tgid));
+	set(o, "comm", comm_or_null(&c->owner));
+	set(o, "addr", address(c->tuple.local_addr, c->tuple.family));
+	set_number(o, "port", c->tuple.local_port);
+	return o;
+}
+
+/* How a process ended, if it did. */
+static void set_end(json_t *o, const struct uc_task *t, bool known)
+{
+	char name[32] = "";
+	int status, sig;
+
+	uc_exit_of(t, &status, &sig);
+	if (sig >= 0)
+		uc_signal_name(sig, name, sizeof(name));
+	set(o, "exit_code", integer_if(known && status >= 0, status));
+	set(o, "signal", string_or_null(known ? name : NULL));
+	set(o, "oom", known ? json_boolean(t->flags & UC_TASK_OOM) : json_null());
 }
 
 static json_t *upstream_object(const struct uc_report *r)
@@ -74,20 +101,17 @@ static json_t *upstream_object(const struct uc_report *r)
 	const struct uc_conn *c = r->facts->nginx;
 	const struct uc_task *t = &r->upstream;
 	bool closed = r->facts->upstream && r->facts->upstream_closed;
-	char name[32] = "";
-	int status, sig;
+	json_t *o = json_object();
 
-	uc_exit_of(t, &status, &sig);
-	if (sig >= 0)
-		uc_signal_name(sig, name, sizeof(name));
-	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "addr",
-			 address(c->tuple.remote_addr, c->tuple.family), "port",
-			 c->tuple.remote_port, "pid", integer_if(t->tgid, t->tgid), "comm",
-			 comm_or_null(t), "exe", path_or_null(r->upstream_exe), "exiting",
-			 closed ? json_boolean(t->flags & UC_TASK_EXITING) : json_null(),
-			 "exit_code", integer_if(closed && status >= 0, status), "signal",
-			 string_or_null(closed ? name : NULL), "oom",
-			 closed ? json_boolean(t->flags & UC_TASK_OOM) : json_null());
+	set(o, "addr", address(c->tuple.remote_addr, c->tuple.family));
+	set_number(o, "port", c->tuple.remote_port);
+	set(o, "pid", integer_if(t->tgid, t->tgid));
+	set(o, "comm", comm_or_null(t));
+	set(o, "exe", path_or_null(r->upstream_exe));
+	set(o, "cgroup", path_or_null(r->upstream_cgroup));
+	set(o, "exiting", closed ? json_boolean(t->flags & UC_TASK_EXITING) : json_null());
+	set_end(o, t, closed);
+	return o;
 }
 
 static json_t *headers_complete(const struct uc_facts *f)
@@ -113,21 +137,22 @@ static json_t *exchange_object(const struct uc_report *r)
 	const struct uc_facts *f = r->facts;
 	bool seen = f->exchange && !f->exchange_unseen;
 	size_t target_len = f->request.target_len + (r->show_query ? f->request.query_len : 0);
+	json_t *o = json_object();
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "number", integer_if(f->exchange && f->number, f->number), "reused",
-			 f->exchange ? json_boolean(f->reused) : json_null(), "idle_ms",
-			 milliseconds_if(f->idle_known, f->idle_ns), "method",
-			 bytes_or_null(f->request.method, f->request.method_len), "target",
-			 bytes_or_null(f->request.target, target_len), "query_bytes",
-			 integer_if(f->request.target, f->request.query_len), "request_bytes",
-			 integer_if(seen, f->request_bytes), "unacked_bytes",
-			 integer_if(f->unacked_known, f->unacked_bytes), "unread_bytes",
-			 integer_if(f->upstream, f->unread_bytes), "response_bytes",
-			 integer_if(f->exchange, f->response_bytes), "status",
-			 integer_if(f->response.status, f->response.status), "headers_complete",
-			 headers_complete(f), "waited_ms",
-			 milliseconds_if(seen && f->nginx->x.out_last_ns, f->waited_ns));
+	set(o, "number", integer_if(f->exchange && f->number, f->number));
+	set(o, "reused", f->exchange ? json_boolean(f->reused) : json_null());
+	set(o, "idle_ms", milliseconds_if(f->idle_known, f->idle_ns));
+	set(o, "method", bytes_or_null(f->request.method, f->request.method_len));
+	set(o, "target", bytes_or_null(f->request.target, target_len));
+	set(o, "query_bytes", integer_if(f->request.target, f->request.query_len));
+	set(o, "request_bytes", integer_if(seen, f->request_bytes));
+	set(o, "unacked_bytes", integer_if(f->unacked_known, f->unacked_bytes));
+	set(o, "unread_bytes", integer_if(f->upstream, f->unread_bytes));
+	set(o, "response_bytes", integer_if(f->exchange, f->response_bytes));
+	set(o, "status", integer_if(f->response.status, f->response.status));
+	set(o, "headers_complete", headers_complete(f));
+	set(o, "waited_ms", milliseconds_if(seen && f->nginx->x.out_last_ns, f->waited_ns));
+	return o;
 }
 
 static json_t *candidates_array(uint64_t idle_ns, const char *exe)
@@ -143,11 +168,17 @@ static json_t *candidates_array(uint64_t idle_ns, const char *exe)
 
 static json_t *idle_object(const struct uc_idle_learned *l, const char *exe)
 {
+	json_t *o;
+
 	if (!l)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:I, s:o}", "timeout_ms", milliseconds(l->ns), "min_ms",
-			 milliseconds(l->min_ns), "max_ms", milliseconds(l->max_ns), "count",
-			 (json_int_t)l->count, "candidates", candidates_array(l->ns, exe));
+	o = json_object();
+	set(o, "timeout_ms", milliseconds(l->ns));
+	set(o, "min_ms", milliseconds(l->min_ns));
+	set(o, "max_ms", milliseconds(l->max_ns));
+	set_number(o, "count", l->count);
+	set(o, "candidates", candidates_array(l->ns, exe));
+	return o;
 }
 
 static json_t *upstreams_array(const struct uc_upstreams *t)
@@ -156,23 +187,31 @@ static json_t *upstreams_array(const struct uc_upstreams *t)
 
 	for (size_t i = 0; t && i < uc_upstreams_count(t); i++) {
 		struct uc_upstream u = uc_upstreams_at(t, i);
+		json_t *o = json_object();
 
-		json_array_append_new(
-			a, json_pack("{s:o, s:i, s:I, s:I, s:I, s:o}", "addr",
-				     address(u.addr.addr, 0), "port", u.addr.port, "connections",
-				     (json_int_t)u.connections, "exchanges",
-				     (json_int_t)u.exchanges, "flagged", (json_int_t)u.flagged,
-				     "idle", idle_object(u.idle_known ? &u.idle : NULL, NULL)));
+		set(o, "addr", address(u.addr.addr, 0));
+		set_number(o, "port", u.addr.port);
+		set_number(o, "connections", u.connections);
+		set_number(o, "exchanges", u.exchanges);
+		set_number(o, "flagged", u.flagged);
+		set_number(o, "repeated_attempts", u.repeated);
+		set(o, "idle", idle_object(u.idle_known ? &u.idle : NULL, NULL));
+		json_array_append_new(a, o);
 	}
 	return a;
 }
 
-static json_t *retry_object(const struct uc_outcome *o)
+static json_t *retry_object(const struct uc_outcome *out)
 {
-	if (!o->retry_known)
+	json_t *o;
+
+	if (!out->retry_known)
 		return json_null();
-	return json_pack("{s:o, s:i, s:o}", "addr", address(o->retry_addr, o->retry_family), "port",
-			 o->retry_port, "status", integer_if(o->retry_status, o->retry_status));
+	o = json_object();
+	set(o, "addr", address(out->retry_addr, out->retry_family));
+	set_number(o, "port", out->retry_port);
+	set(o, "status", integer_if(out->retry_status, out->retry_status));
+	return o;
 }
 
 static json_t *slice_or_null(struct uc_slice s)
@@ -184,26 +223,59 @@ static json_t *slice_or_null(struct uc_slice s)
 static json_t *log_object(const struct uc_report *r)
 {
 	const struct uc_error_line *l = r->line;
-	struct uc_slice request;
+	json_t *o;
 
 	if (!l)
 		return json_null();
-	request = r->show_query ? l->request : uc_error_line_without_query(l->request);
-	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "level", slice_or_null(l->level),
-			 "message", slice_or_null(l->message), "connection",
-			 (json_int_t)l->connection, "client", slice_or_null(l->client), "server",
-			 slice_or_null(l->server), "request", slice_or_null(request), "host",
-			 slice_or_null(l->host));
+	o = json_object();
+	set(o, "level", slice_or_null(l->level));
+	set(o, "message", slice_or_null(l->message));
+	set_number(o, "connection", l->connection);
+	set(o, "client", slice_or_null(l->client));
+	set(o, "server", slice_or_null(l->server));
+	set(o, "request",
+	    slice_or_null(r->show_query ? l->request : uc_error_line_without_query(l->request)));
+	set(o, "host", slice_or_null(l->host));
+	return o;
 }
 
 static json_t *log_counts(const struct uc_totals *t)
 {
+	json_t *o;
+
 	if (!t->error_log)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I}", "lines", (json_int_t)t->log.lines, "matched",
-			 (json_int_t)t->log.matched, "lines_without_connection",
-			 (json_int_t)t->log.without_connection, "flagged_without_line",
-			 (json_int_t)t->log.without_line);
+	o = json_object();
+	set_number(o, "lines", t->log.lines);
+	set_number(o, "matched", t->log.matched);
+	set_number(o, "lines_without_connection", t->log.without_connection);
+	set_number(o, "flagged_without_line", t->log.without_line);
+	return o;
+}
+
+static json_t *death_object(const struct uc_death *d)
+{
+	json_t *o;
+
+	if (!d)
+		return json_null();
+	o = json_object();
+	set_number(o, "pid", d->task.tgid);
+	set(o, "comm", comm_or_null(&d->task));
+	set_end(o, &d->task, true);
+	set_number(o, "connections", d->connections);
+	set_number(o, "flagged", d->in_use);
+	set(o, "lasted_ms", milliseconds(d->last_ns - d->first_ns));
+	return o;
+}
+
+static json_t *deaths_array(const struct uc_totals *t)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < t->death_count; i++)
+		json_array_append_new(a, death_object(&t->deaths[i]));
+	return a;
 }
 
 static json_t *lines_array(const struct uc_lines *l)
@@ -215,29 +287,33 @@ static json_t *lines_array(const struct uc_lines *l)
 	return a;
 }
 
+static json_t *moment_object(const struct uc_moment *m, uint64_t zero_ns)
+{
+	const struct uc_event *e = m->event;
+	json_t *o = json_object();
+
+	set(o, "t_ms", milliseconds(m->ts_ns - zero_ns));
+	set(o, "side", json_string(m->upstream ? "upstream" : "nginx"));
+	set(o, "event", json_string(uc_event_name(e->kind)));
+	set_number(o, "exchange", e->exchange);
+	if (e->kind == UC_EV_SEND || e->kind == UC_EV_RECV)
+		set_number(o, "bytes", e->bytes);
+	if (e->count > 1) {
+		set_number(o, "count", e->count);
+		set(o, "lasted_ms", milliseconds(e->last_ns - e->ts_ns));
+	}
+	if (e->err)
+		set_number(o, "errno", e->err);
+	return o;
+}
+
 static json_t *timeline_array(const struct uc_report *r)
 {
 	const struct uc_timeline *t = r->timeline;
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < t->count; i++) {
-		const struct uc_moment *m = &t->at[i];
-		const struct uc_event *e = m->event;
-		json_t *o = json_pack("{s:o, s:s, s:s, s:i}", "t_ms",
-				      milliseconds(m->ts_ns - t->at[0].ts_ns), "side",
-				      m->upstream ? "upstream" : "nginx", "event",
-				      uc_event_name(e->kind), "exchange", e->exchange);
-
-		if (e->kind == UC_EV_SEND || e->kind == UC_EV_RECV)
-			json_object_set_new(o, "bytes", json_integer(e->bytes));
-		if (e->count > 1) {
-			json_object_set_new(o, "count", json_integer(e->count));
-			json_object_set_new(o, "lasted_ms", milliseconds(e->last_ns - e->ts_ns));
-		}
-		if (e->err)
-			json_object_set_new(o, "errno", json_integer(e->err));
-		json_array_append_new(a, o);
-	}
+	for (size_t i = 0; i < t->count; i++)
+		json_array_append_new(a, moment_object(&t->at[i], t->at[0].ts_ns));
 	return a;
 }
 
@@ -258,60 +334,95 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 {
 	const struct uc_facts *f = r->facts;
 	const struct uc_verdict *v = &r->verdict;
+	uint32_t attempt = f->nginx->x.attempt ? f->nginx->x.attempt : 1;
 	struct uc_explanation e;
+	json_t *o = json_object();
 	char when[48];
 
 	uc_explain(r, &e);
 	uc_text_rfc3339(uc_report_wall(r, f->end_ns), when, sizeof(when));
-	return print_line(
-		s,
-		json_pack("{s:i, s:s, s:s, s:b, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, "
-			  "s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
-			  "schema", 1, "kind", "connection", "time", when, "flagged", v->flagged,
-			  "verdict", uc_verdict_name(v->id), "proof",
-			  v->proof ? json_string(uc_proof_name(v->proof)) : json_null(),
-			  "confidence", uc_confidence_name(v->confidence), "phase",
-			  uc_phase_name(f->phase), "closed_by", uc_closed_by_name(f->closed_by),
-			  "close", uc_close_name(f->close), "nginx", nginx_object(r), "upstream",
-			  upstream_object(r), "exchange", exchange_object(r), "summary", e.summary,
-			  "advice", lines_array(&e.advice), "evidence", lines_array(&e.evidence),
-			  "timeline", timeline_array(r), "outcome", uc_outcome_name(r->outcome.id),
-			  "outcome_confidence", uc_confidence_name(r->outcome.confidence),
-			  "attempt",
-			  integer_if(f->exchange || !f->established,
-				     f->nginx->x.attempt ? f->nginx->x.attempt : 1),
-			  "retry", retry_object(&r->outcome), "client_status",
-			  integer_if(r->outcome.client_status, r->outcome.client_status),
-			  "upstream_idle", idle_object(r->idle, r->upstream_exe), "nginx_log",
-			  log_object(r), "timeline_cut", r->timeline->cut, "lossy", v->lossy));
+	set_number(o, "schema", 1);
+	set(o, "kind", json_string("connection"));
+	set(o, "time", json_string(when));
+	set(o, "flagged", json_boolean(v->flagged));
+	set(o, "verdict", json_string(uc_verdict_name(v->id)));
+	set(o, "proof", v->proof ? json_string(uc_proof_name(v->proof)) : json_null());
+	set(o, "confidence", json_string(uc_confidence_name(v->confidence)));
+	set(o, "phase", json_string(uc_phase_name(f->phase)));
+	set(o, "closed_by", json_string(uc_closed_by_name(f->closed_by)));
+	set(o, "close", json_string(uc_close_name(f->close)));
+	set(o, "nginx", nginx_object(r));
+	set(o, "upstream", upstream_object(r));
+	set(o, "exchange", exchange_object(r));
+	set(o, "summary", json_string(e.summary));
+	set(o, "advice", lines_array(&e.advice));
+	set(o, "evidence", lines_array(&e.evidence));
+	set(o, "timeline", timeline_array(r));
+	set(o, "timeline_cut", json_boolean(r->timeline->cut));
+	set(o, "outcome", json_string(uc_outcome_name(r->outcome.id)));
+	set(o, "outcome_confidence", json_string(uc_confidence_name(r->outcome.confidence)));
+	set(o, "attempt", integer_if(f->exchange || !f->established, attempt));
+	set(o, "retry", retry_object(&r->outcome));
+	set(o, "client_status", integer_if(r->outcome.client_status, r->outcome.client_status));
+	set(o, "upstream_idle", idle_object(r->idle, r->upstream_exe));
+	set(o, "death", death_object(r->death));
+	set(o, "nginx_log", log_object(r));
+	set(o, "lossy", json_boolean(v->lossy));
+	return print_line(s, o);
+}
+
+static json_t *verdict_counts(const struct uc_totals *t)
+{
+	json_t *o = json_object();
+
+	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
+		if (t->by_verdict[v])
+			set_number(o, uc_verdict_name(v), t->by_verdict[v]);
+	return o;
+}
+
+static json_t *outcome_counts(const struct uc_totals *t)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < UC_OUTCOME_MAX; i++)
+		set_number(o, uc_outcome_name(i), t->by_outcome[i]);
+	return o;
+}
+
+static json_t *loss_counts(const struct uc_totals *t)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < UC_LOST_MAX; i++)
+		set_number(o, uc_lost_name(i), t->losses.by_reason[i]);
+	set_number(o, "bad_record", t->bad_records);
+	set_number(o, "join_evicted", t->evicted);
+	return o;
 }
 
 static int summary(struct uc_sink *s, const struct uc_totals *t)
 {
-	json_t *by_verdict = json_object(), *lost = json_object(), *by_outcome = json_object();
+	json_t *o = json_object();
 	char when[48];
 
-	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
-		if (t->by_verdict[v])
-			json_object_set_new(by_verdict, uc_verdict_name(v),
-					    json_integer(t->by_verdict[v]));
-	for (unsigned i = 0; i < UC_LOST_MAX; i++)
-		json_object_set_new(lost, uc_lost_name(i), json_integer(t->losses.by_reason[i]));
-	for (unsigned i = 0; i < UC_OUTCOME_MAX; i++)
-		json_object_set_new(by_outcome, uc_outcome_name(i), json_integer(t->by_outcome[i]));
-	json_object_set_new(lost, "bad_record", json_integer(t->bad_records));
-	json_object_set_new(lost, "join_evicted", json_integer(t->evicted));
 	uc_text_rfc3339(t->end_wall_ns, when, sizeof(when));
-	return print_line(
-		s,
-		json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
-			  "schema", 1, "kind", "summary", "time", when, "duration_ms",
-			  milliseconds(t->duration_ns), "connections", (json_int_t)t->connections,
-			  "exchanges", (json_int_t)t->exchanges, "flagged", (json_int_t)t->flagged,
-			  "by_verdict", by_verdict, "by_outcome", by_outcome, "repeated_attempts",
-			  (json_int_t)t->repeated, "lost", (json_int_t)uc_totals_lost(t),
-			  "lost_by_reason", lost, "upstreams", upstreams_array(t->upstreams),
-			  "error_log", log_counts(t)));
+	set_number(o, "schema", 1);
+	set(o, "kind", json_string("summary"));
+	set(o, "time", json_string(when));
+	set(o, "duration_ms", milliseconds(t->duration_ns));
+	set_number(o, "connections", t->connections);
+	set_number(o, "exchanges", t->exchanges);
+	set_number(o, "flagged", t->flagged);
+	set(o, "by_verdict", verdict_counts(t));
+	set(o, "by_outcome", outcome_counts(t));
+	set_number(o, "repeated_attempts", t->repeated);
+	set_number(o, "lost", uc_totals_lost(t));
+	set(o, "lost_by_reason", loss_counts(t));
+	set(o, "upstreams", upstreams_array(t->upstreams));
+	set(o, "deaths", deaths_array(t));
+	set(o, "error_log", log_counts(t));
+	return print_line(s, o);
 }
 
 const struct uc_sink uc_sink_json = { .connection = connection, .summary = summary };

@@ -14,6 +14,9 @@
 #define DIM    "\033[2m"
 #define RESET  "\033[0m"
 
+/* Of the connections in use that one death closed, this many are told in full. */
+#define DEATH_SHOWN 3
+
 static const char *paint(const struct uc_sink *s, const char *code)
 {
 	return s->colour ? code : "";
@@ -231,8 +234,14 @@ static int connection(struct uc_sink *s, const struct uc_report *r)
 {
 	struct uc_explanation e;
 
-	uc_explain(r, &e);
 	headline(s, r);
+	/* a death is one event: the rest of its connections is a line each, and counted at the end */
+	if (r->death && r->verdict.flagged && r->death->in_use > DEATH_SHOWN) {
+		fprintf(s->out, "  the %lluth connection in use that this death closed\n\n",
+			(unsigned long long)r->death->in_use);
+		return done(s);
+	}
+	uc_explain(r, &e);
 	exchange_line(s, r);
 	if (r->verdict.flagged)
 		timeline(s, r);
@@ -267,6 +276,29 @@ static void idle_lines(const struct uc_sink *s, const struct uc_upstreams *t)
 	}
 }
 
+static void death_lines(const struct uc_sink *s, const struct uc_totals *t)
+{
+	char comm[4 * UC_COMM_LEN], how[32];
+	int status, sig;
+
+	for (size_t i = 0; i < t->death_count; i++) {
+		const struct uc_death *d = &t->deaths[i];
+
+		uc_exit_of(&d->task, &status, &sig);
+		if (sig >= 0)
+			uc_signal_name(sig, how, sizeof(how));
+		else
+			snprintf(how, sizeof(how), "exit status %d", status);
+		uc_text_escape(d->task.comm, strnlen(d->task.comm, UC_COMM_LEN), comm,
+			       sizeof(comm));
+		fprintf(s->out,
+			"%llu connection%s closed in %.1f ms by the death of %s[%u], %s%s; %llu in use.\n",
+			(unsigned long long)d->connections, d->connections == 1 ? "" : "s",
+			(d->last_ns - d->first_ns) / 1e6, comm, d->task.tgid, how,
+			d->task.flags & UC_TASK_OOM ? ", OOM" : "", (unsigned long long)d->in_use);
+	}
+}
+
 int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 {
 	uint64_t lost = uc_totals_lost(t);
@@ -294,6 +326,7 @@ int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 			"%llu flagged connections have none.\n",
 			(unsigned long long)t->log.lines, (unsigned long long)t->log.matched,
 			(unsigned long long)t->log.without_line);
+	death_lines(s, t);
 	idle_lines(s, t->upstreams);
 	if (lost) {
 		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,

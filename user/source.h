@@ -12,7 +12,8 @@
 struct uc_proc {
 	uint32_t tgid;
 	uint64_t start_ns;
-	char exe[256]; /* "" where it could not be read */
+	char exe[256];    /* "" where it could not be read */
+	char cgroup[256]; /* its path in the cgroup tree; "" where it could not be read */
 };
 
 struct uc_losses {

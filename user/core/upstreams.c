@@ -8,7 +8,7 @@
 struct upstream {
 	struct uc_upstream_addr addr;
 	uint64_t used; /* 0: free */
-	uint64_t connections, exchanges, flagged;
+	uint64_t connections, exchanges, flagged, repeated;
 	uint32_t seen;
 	uint64_t sample[UC_IDLE_SAMPLES]; /* sample n is at n % UC_IDLE_SAMPLES */
 };
@@ -87,6 +87,17 @@ void uc_upstreams_note(struct uc_upstreams *t, const struct uc_upstream_addr *ad
 		u->sample[u->seen++ % UC_IDLE_SAMPLES] = idle_ns;
 }
 
+void uc_upstreams_repeated(struct uc_upstreams *t, const struct uc_upstream_addr *addr)
+{
+	struct upstream *u;
+
+	if (!t->capacity)
+		return;
+	u = place_for(t, addr);
+	u->used = ++t->clock;
+	u->repeated++;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -150,7 +161,8 @@ struct uc_upstream uc_upstreams_at(const struct uc_upstreams *t, size_t i)
 	struct uc_upstream ret = { .addr = u->addr,
 				   .connections = u->connections,
 				   .exchanges = u->exchanges,
-				   .flagged = u->flagged };
+				   .flagged = u->flagged,
+				   .repeated = u->repeated };
 
 	ret.idle_known = learn(u, &ret.idle);
 	return ret;

@@ -34,6 +34,7 @@ struct uc_upstream {
 	uint64_t connections; /* that ended */
 	uint64_t exchanges;
 	uint64_t flagged;
+	uint64_t repeated; /* attempts that nginx made here after one had failed elsewhere or here */
 	bool idle_known;
 	struct uc_idle_learned idle;
 };
@@ -47,6 +48,9 @@ void uc_upstreams_free(struct uc_upstreams *t);
 /* A connection to it ended. idle_ns: the upstream closed it after so long without use; 0: not so. */
 void uc_upstreams_note(struct uc_upstreams *t, const struct uc_upstream_addr *addr,
 		       uint64_t exchanges, bool flagged, uint64_t idle_ns);
+
+/* nginx repeated a request here. */
+void uc_upstreams_repeated(struct uc_upstreams *t, const struct uc_upstream_addr *addr);
 
 /* False: too few samples agree; *ret is then untouched. */
 bool uc_upstreams_idle(const struct uc_upstreams *t, const struct uc_upstream_addr *addr,
