@@ -40,6 +40,8 @@ step() {
 # The second run of this script, in a mount namespace of its own: all mounts end with it.
 inside() {
 	local root=$1
+	# unshare(1), which a test uses, wants / to be a mount
+	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount --rbind /sys "$root/sys"
 	mount --rbind /dev "$root/dev"

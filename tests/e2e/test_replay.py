@@ -20,6 +20,7 @@ def record(stage, trace, *args, output="json"):
     for behaviour, log in (("destroy", faults.CLOSED), ("header_cut", faults.CLOSED), ("body_cut", faults.CUT)):
         faults.provoke(nginx, up, behaviour, log, route="app", warm=1)
     faults.provoke(nginx, doomed, "throw", faults.CLOSED, route="doomed")
+    doomed.wait()
     nginx.get(target("refused"), "doomed")
     for _ in range(3):
         assert nginx.get(target("ok"), "closing").status == 200
