@@ -296,6 +296,9 @@ static __always_inline bool request_begins(struct uc_conn *c, const struct uc_he
 	if (c->flags & UC_CONN_TLS)
 		return b && tls_request_begins(c, m);
 	if (!c->x.number) {
+		/* "PRI * HTTP/2.0" (RFC 9113, section 3.4) */
+		if (m[0] == 'P' && m[1] == 'R' && m[2] == 'I' && m[3] == ' ' && m[4] == '*')
+			c->flags |= UC_CONN_HTTP2;
 		if (c->x.out_bytes || m[1] != 3 ||
 		    !(m[0] == TLS_HANDSHAKE ||
 		      (m[0] == TLS_APPLICATION_DATA && c->flags & UC_CONN_ADOPTED)))
@@ -303,6 +306,8 @@ static __always_inline bool request_begins(struct uc_conn *c, const struct uc_he
 		c->flags |= UC_CONN_TLS;
 		return m[0] == TLS_APPLICATION_DATA;
 	}
+	if (c->flags & UC_CONN_HTTP2)
+		return true;
 	if (h->request_len && (h->request[0] < 'A' || h->request[0] > 'Z'))
 		return true;
 	return b && m[0] >= 'A' && m[0] <= 'Z' && m[1] >= 'A' && m[1] <= 'Z' && m[2] >= 'A' &&
@@ -329,14 +334,17 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 	if (!c->x.out_bytes) {
 		c->x.out_seq = tp->write_seq - n;
 		c->x.out_first_ns = now;
-		h->request_len = 0;
 		h->response_len = 0;
 		h->response_gap = 0;
 		h->tail_len = 0;
-		if (readable)
-			request_head_read(h, &b, n);
-		else
-			count_lost(UC_LOST_REQUEST_HEAD);
+		/* the ClientHello says more than any record behind it */
+		if (!(c->flags & UC_CONN_TLS) || !h->request_len) {
+			h->request_len = 0;
+			if (readable)
+				request_head_read(h, &b, n);
+			else
+				count_lost(UC_LOST_REQUEST_HEAD);
+		}
 	}
 count:
 	c->x.out_bytes += n;

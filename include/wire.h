@@ -22,7 +22,7 @@
 /* Newest events kept per connection end; a power of two. */
 #define UC_EVENTS 32
 /* The request head holds the request line and nginx's own first header lines. */
-#define UC_REQUEST_HEAD 512
+#define UC_REQUEST_HEAD 512 /* on TLS the ClientHello stays */
 /*
  * nginx refuses a response header larger than proxy_buffer_size, one page by
  * default; the end of nearly every header lies within this. Together with the
@@ -148,6 +148,7 @@ struct uc_exchange {
 #define UC_CONN_SHIPPED      0x20  /* its record was sent; set in every record */
 #define UC_CONN_PEEKED       0x80  /* nginx looked at it in its idle pool */
 #define UC_CONN_SEQUEL       0x100 /* what its worker did next is told by a UC_REC_SEQUEL */
+#define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
 
 struct uc_conn {
 	__u64 id;  /* when its log began; no two of a worker have the same */

@@ -350,24 +350,26 @@ static void explain_timeout(const struct uc_report *r, struct uc_explanation *e,
 static void explain_body(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
+	char client[64] = "the client got a cut response";
 
-	if (r->verdict.proof == UC_PROOF_CONTENT_LENGTH)
-		say(e,
-		    "%s closed with %llu of %llu body bytes missing; the client got a cut response with "
-		    "status %u.",
-		    who, (unsigned long long)f->missing_bytes,
-		    (unsigned long long)f->response.length, f->response.status);
+	if (f->response.status)
+		snprintf(client, sizeof(client), "the client got a cut response with status %u",
+			 f->response.status);
+	if (r->verdict.proof == UC_PROOF_CONTENT_LENGTH && f->missing_bytes)
+		say(e, "%s closed with %llu of %llu body bytes missing; %s.", who,
+		    (unsigned long long)f->missing_bytes, (unsigned long long)f->response.length,
+		    client);
+	else if (r->verdict.proof == UC_PROOF_CONTENT_LENGTH)
+		say(e, "%s closed before all of the response had come; %s.", who, client);
 	else if (r->verdict.proof == UC_PROOF_CHUNKED)
-		say(e,
-		    "%s closed before the last chunk; the client got a cut response with status %u.",
-		    who, f->response.status);
+		say(e, "%s closed before the last chunk; %s.", who, client);
+	else if (r->verdict.proof == UC_PROOF_END_REQUEST)
+		say(e, "%s closed before FastCGI's end of the request; %s.", who, client);
 	else
-		say(e,
-		    "A reset ended the response in its body; the client got a cut response with status %u.",
-		    f->response.status);
+		say(e, "A reset ended the response in its body; %s.", client);
 	add(&e->advice,
-	    "Look for an error while the body was being written (a failed stream, a file that "
-	    "shrank, a wrong Content-Length).");
+	    "Look for an error while the body was being written (a failed stream, a file "
+	    "that shrank, a wrong Content-Length).");
 }
 
 static void explain_unknown(const struct uc_report *r, struct uc_explanation *e)
@@ -557,6 +559,17 @@ static void evidence_of_closer(const struct uc_report *r, struct uc_lines *l)
 		    t->tgid);
 }
 
+static const char *opaque_because(const struct uc_facts *f)
+{
+	if (f->tls)
+		return "the connection is encrypted: requests and responses cannot be read";
+	if (f->fastcgi)
+		return "the upstream speaks FastCGI: its requests are not read";
+	if (f->http2)
+		return "the connection speaks HTTP/2: its requests are not read";
+	return "the request could not be read as HTTP/1";
+}
+
 static void evidence(const struct uc_report *r, struct uc_lines *l)
 {
 	const struct uc_facts *f = r->facts;
@@ -595,9 +608,7 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 	if (f->nginx->retransmits)
 		add(l, "%u segments were sent again", f->nginx->retransmits);
 	if (f->opaque)
-		add(l,
-		    f->tls ? "the connection is encrypted: requests and responses cannot be read" :
-			     "the request could not be read as HTTP/1");
+		add(l, "%s", opaque_because(f));
 	if (f->response_state == UC_RESPONSE_UNKNOWN && f->exchange && !f->opaque)
 		add(l, "the response's header is longer than the part of it that was kept");
 	if (f->adopted)

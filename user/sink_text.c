@@ -67,6 +67,7 @@ static void exchange_line(const struct uc_sink *s, const struct uc_report *r)
 		fprintf(s->out, "  %s",
 			f->exchange_unseen ? "a request sent before this trace" :
 			f->tls             ? "an encrypted request" :
+			f->fastcgi         ? "a FastCGI request" :
 					     "a request that is not HTTP/1");
 	}
 	if (f->number)

@@ -24,7 +24,7 @@ UNFLAGGED = {"idle_close", "complete", "client_gone"}
 PROOFS = {
     "request_unacked", "request_unread", "sent_after_fin", "deliberate_close", "request_acked", "exit_code", "signal", "oom",
     "rst", "body_unread", "body_unacked", "header_cut", "first_bytes", "refused", "timeout", "unreachable", "local",
-    "content_length", "chunked", "read_timeout", "send_timeout", "nginx_closed", "nginx_exited", "client_closed", "idle",
+    "content_length", "chunked", "end_request", "read_timeout", "send_timeout", "nginx_closed", "nginx_exited", "client_closed", "idle",
     "response_complete", "lossy", "unseen_start", "opaque",
     None,
 }

@@ -186,6 +186,14 @@ static void test_extremes(void **state)
 	expect(1, 1, 1, 4, 7);
 }
 
+/* A tenth of the age up to 100 ms, or 3 %. */
+static uint64_t spread_of(uint64_t ns)
+{
+	uint64_t tenth = ns / 10 < 100 * MS ? ns / 10 : 100 * MS;
+
+	return ns / 33 > tenth ? ns / 33 : tenth;
+}
+
 /* Any samples in any order: what is said of them is so. */
 static void test_any_samples(void **state)
 {
@@ -206,8 +214,7 @@ static void test_any_samples(void **state)
 
 			for (size_t k = 0; k < n; k++)
 				agree += sample[k] <= sample[i] &&
-					 (sample[i] - sample[k] <= 100 * MS ||
-					  sample[i] - sample[k] <= sample[i] / 33);
+					 sample[i] - sample[k] <= spread_of(sample[i]);
 			widest = agree > widest ? agree : widest;
 		}
 		assert_int_equal(learn(1), widest >= UC_IDLE_ENOUGH);
@@ -217,8 +224,7 @@ static void test_any_samples(void **state)
 			within += sample[i] >= learned.min_ns && sample[i] <= learned.max_ns;
 		assert_true(learned.count == widest && widest <= within);
 		assert_true(learned.min_ns <= learned.ns && learned.ns <= learned.max_ns);
-		assert_true(learned.max_ns - learned.min_ns <= 100 * MS ||
-			    learned.max_ns - learned.min_ns <= learned.max_ns / 33);
+		assert_true(learned.max_ns - learned.min_ns <= spread_of(learned.max_ns));
 		assert_int_equal(learned.seen, n);
 	}
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/fastcgi.h"
+
 /* nginx handles a client's end within one turn of its event loop; a busy worker's turn is long. */
 #define CLIENT_RECENT_NS 200000000ULL
 /* A timer fires in a turn of its own; a client's bytes this shortly before may have caused the close. */
@@ -88,6 +90,14 @@ static void facts_clients(struct uc_facts *f, const struct uc_clients *cl)
 					    closed - cl->last_recv_ns > CLIENT_QUIET_NS);
 }
 
+/* ALPN of a ClientHello that offers nothing but h2, as nginx does for grpcs:// (RFC 7301). */
+static bool offers_http2(const struct uc_heads *h)
+{
+	static const uint8_t alpn[] = { 0, 16, 0, 5, 0, 3, 2, 'h', '2' };
+
+	return memmem(h->request, h->request_len, alpn, sizeof(alpn));
+}
+
 static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 {
 	const struct uc_exchange *x = &f->nginx->x;
@@ -103,9 +113,16 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 	f->tls = f->nginx->flags & UC_CONN_TLS;
 	f->opaque = f->request.state == UC_HEAD_INVALID ||
 		    (f->request.state == UC_HEAD_EMPTY && x->out_bytes);
+	f->fastcgi = f->opaque && uc_fastcgi_request(h->request, h->request_len);
+	f->http2 = f->nginx->flags & UC_CONN_HTTP2 || (f->tls && offers_http2(h));
 	/* of another protocol, turns were counted, which need not be requests */
-	if (f->opaque && !f->tls)
+	if (f->opaque && !f->tls && !f->fastcgi)
 		f->number = 0;
+	if (f->http2) {
+		f->number = 0;
+		f->reused = false;
+		f->idle_known = false;
+	}
 	if (f->request.state == UC_HEAD_COMPLETE && f->request.framing != UC_FRAMING_CHUNKED)
 		f->request_cut = x->out_bytes < f->request.head_len ||
 				 x->out_bytes - f->request.head_len < f->request.length;
@@ -153,6 +170,34 @@ static enum uc_response_state body_state(struct uc_facts *f, const struct uc_hea
 	return UC_RESPONSE_UNKNOWN;
 }
 
+static enum uc_response_state fastcgi_state(struct uc_facts *f, const struct uc_heads *h)
+{
+	const uint8_t *tail = h->tail + UC_RESPONSE_TAIL - h->tail_len;
+
+	switch (uc_fastcgi_response(h->response, h->response_len, f->response_bytes, tail,
+				    h->tail_len)) {
+	case UC_FASTCGI_COMPLETE:
+		return UC_RESPONSE_COMPLETE;
+	case UC_FASTCGI_HEADER:
+		return UC_RESPONSE_HEADER;
+	case UC_FASTCGI_BODY:
+		f->response_short = true;
+		return UC_RESPONSE_BODY;
+	case UC_FASTCGI_UNKNOWN:
+		break;
+	}
+	return UC_RESPONSE_UNKNOWN;
+}
+
+/* uwsgi answers in HTTP/1; the method says whether there is a body to await. */
+static bool uwsgi_method(struct uc_facts *f, const struct uc_heads *h)
+{
+	return h->response_len >= 5 &&
+	       uc_uwsgi_request(h->request, h->request_len, &f->request.method,
+				&f->request.method_len) &&
+	       f->request.method;
+}
+
 static enum uc_response_state response_state(struct uc_facts *f, const struct uc_heads *h)
 {
 	if (!f->response_bytes)
@@ -163,7 +208,9 @@ static enum uc_response_state response_state(struct uc_facts *f, const struct uc
 	f->plain_answer = f->tls && h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5);
 	f->tls_answer = !f->tls && h->response_len >= 3 && h->response[0] >= 20 &&
 			h->response[0] <= 23 && h->response[1] == 3;
-	if (f->opaque)
+	if (f->fastcgi)
+		return fastcgi_state(f, h);
+	if (f->opaque && !(uwsgi_method(f, h) && !memcmp(h->response, "HTTP/", 5)))
 		return UC_RESPONSE_UNKNOWN;
 	uc_http_response(h->response, h->response_len, f->request.method, f->request.method_len,
 			 &f->response);
@@ -178,7 +225,7 @@ static void facts_response(struct uc_facts *f, const struct uc_heads *h)
 {
 	f->response_bytes = f->nginx->x.in_bytes;
 	f->response_state = response_state(f, h);
-	f->persistent = !f->request.close && !f->response.close;
+	f->persistent = !f->request.close && !f->response.close && !(f->opaque && !f->tls);
 }
 
 static enum uc_phase phase_of(const struct uc_facts *f)

@@ -105,10 +105,12 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Servers look at their timers now and then: a tenth of a second, or 3 % of long timeouts. */
+/* Servers look at their timers now and then: within a tenth of a second, and 3 % of long timeouts. */
 static uint64_t spread_allowed(uint64_t idle_ns)
 {
-	return idle_ns / 33 > 100000000 ? idle_ns / 33 : 100000000;
+	uint64_t tenth = idle_ns / 10 < 100000000 ? idle_ns / 10 : 100000000;
+
+	return idle_ns / 33 > tenth ? idle_ns / 33 : tenth;
 }
 
 static bool learn(const struct upstream *u, struct uc_idle_learned *ret)

@@ -139,7 +139,8 @@ static bool complete(const struct uc_facts *f)
 /* Encrypted, or another protocol: an answer came, and where it ended cannot be read. */
 static bool opaque_answered(const struct uc_facts *f)
 {
-	return f->opaque && f->response_bytes && f->phase != UC_PHASE_TLS;
+	return f->opaque && f->response_state == UC_RESPONSE_UNKNOWN && f->response_bytes &&
+	       f->phase != UC_PHASE_TLS;
 }
 
 static bool opaque_reset(const struct uc_facts *f)
@@ -284,6 +285,11 @@ static bool short_of_last_chunk(const struct uc_facts *f)
 {
 	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY &&
 	       f->response.framing == UC_FRAMING_CHUNKED;
+}
+
+static bool short_of_end_request(const struct uc_facts *f)
+{
+	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY && f->fastcgi;
 }
 
 static bool reset_in_body(const struct uc_facts *f)
@@ -466,6 +472,7 @@ static const struct rule {
 
 	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, FAR },
 	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, FAR },
+	{ short_of_end_request, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_END_REQUEST, PROVEN, FAR },
 	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, FAR },
 	{ short_somewhere, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, LIKELY, FAR },
 	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, FAR },

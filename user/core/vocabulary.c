@@ -51,6 +51,7 @@ static const char *const proofs[] = {
 	[UC_PROOF_LOCAL] = "local",
 	[UC_PROOF_CONTENT_LENGTH] = "content_length",
 	[UC_PROOF_CHUNKED] = "chunked",
+	[UC_PROOF_END_REQUEST] = "end_request",
 	[UC_PROOF_READ_TIMEOUT] = "read_timeout",
 	[UC_PROOF_SEND_TIMEOUT] = "send_timeout",
 	[UC_PROOF_NGINX_CLOSED] = "nginx_closed",
