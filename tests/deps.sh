@@ -71,7 +71,7 @@ clang_major() {
 
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
-TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc gunicorn'
+TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc gunicorn nft'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
 
@@ -133,6 +133,7 @@ package() {
 	jansson) echo libjansson-dev ;;
 	cmocka) echo libcmocka-dev ;;
 	pytest) echo python3-pytest ;;
+	nft) echo nftables ;;
 	bpftool)
 		# Ubuntu up to 24.04 has no package of that name.
 		if have apt-cache && ! candidate bpftool && candidate linux-tools-common; then

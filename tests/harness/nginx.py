@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 
 from .client import Client
-from .proc import PREFIX, Child, children, eventually, free_port, tcp_sockets
+from .proc import PREFIX, Child, children, cmdline, eventually, free_port, tcp_sockets
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin") or "nginx"
 
@@ -119,7 +119,7 @@ class Nginx(Child):
         eventually(ready, "nginx is ready", 15)
 
     def workers(self):
-        return children(self.pid)
+        return [p for p in children(self.pid) if ": worker process" in cmdline(p)]  # there are cache managers, too
 
     def client(self, route=None, **options):
         """A connection to a route, by default the only one."""
@@ -167,6 +167,17 @@ class Nginx(Child):
         self.kill(signal.SIGHUP)
         eventually(lambda: len(set(self.workers()) - set(old)) == self.worker_count, "new workers after a reload", 15)
         return old
+
+    def reopen(self):
+        """Let nginx write to a new error log, where the old one was moved away."""
+        log = f"{self.dir}/error.log"
+
+        def reopened(pid):
+            links = [os.path.join(f"/proc/{pid}/fd", fd) for fd in os.listdir(f"/proc/{pid}/fd")]
+            return log in [os.readlink(link) for link in links if os.path.islink(link)]
+
+        self.kill(signal.SIGUSR1)
+        eventually(lambda: all(map(reopened, self.workers())), "a new error log")
 
     def quit(self, timeout=30):
         """Graceful stop."""
