@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/errorline.h"
+
+#define HEAD "2026/11/22 10:26:07 [error] 19401#19401: *4 "
+#define TOLD "upstream prematurely closed connection while reading response header from upstream"
+
+static const char good[] = HEAD TOLD
+	", client: 10.0.0.7, server: example.org, request: \"POST /a/b?token=s HTTP/1.1\", "
+	"upstream: \"http://127.0.0.1:3000/b?token=s\", host: \"example.org:8080\"";
+
+static struct uc_error_line line;
+
+static bool parse(const char *text)
+{
+	return uc_error_line_parse(text, strlen(text), &line);
+}
+
+static void is(struct uc_slice s, const char *text)
+{
+	assert_non_null(s.p);
+	assert_int_equal(s.len, strlen(text));
+	assert_memory_equal(s.p, text, s.len);
+}
+
+static void test_good(void **state)
+{
+	(void)state;
+	assert_true(parse(good));
+	assert_int_equal(line.year, 2026);
+	assert_int_equal(line.month, 11);
+	assert_int_equal(line.day, 22);
+	assert_int_equal(line.hour, 10);
+	assert_int_equal(line.minute, 26);
+	assert_int_equal(line.second, 7);
+	assert_int_equal(line.pid, 19401);
+	assert_int_equal(line.connection, 4);
+	is(line.level, "error");
+	is(line.message, TOLD);
+	is(line.client, "10.0.0.7");
+	is(line.server, "example.org");
+	is(line.request, "POST /a/b?token=s HTTP/1.1");
+	is(line.peer, "127.0.0.1:3000");
+	is(line.path, "/b");
+	is(line.host, "example.org:8080");
+}
+
+static void test_without_query(void **state)
+{
+	(void)state;
+	assert_true(parse(good));
+	is(uc_error_line_without_query(line.request), "POST /a/b");
+	is(uc_error_line_without_query((struct uc_slice){ "GET / HTTP/1.1", 14 }),
+	   "GET / HTTP/1.1");
+}
+
+static void test_kinds(void **state)
+{
+	(void)state;
+	assert_true(parse(
+		HEAD "connect() failed (111: Connection refused) while connecting to upstream, "
+		     "client: ::1, server: , request: \"GET / HTTP/2.0\", "
+		     "upstream: \"http://[::1]:3000/\", host: \"h\""));
+	is(line.message, "connect() failed (111: Connection refused) while connecting to upstream");
+	is(line.server, "");
+	is(line.peer, "[::1]:3000");
+	is(line.path, "/");
+	assert_true(parse(
+		HEAD "upstream prematurely closed FastCGI request, client: 1.2.3.4, server: s, "
+		     "request: \"GET /x.php HTTP/1.1\", upstream: \"fastcgi://127.0.0.1:9000\", "
+		     "host: \"h\""));
+	is(line.peer, "127.0.0.1:9000");
+	assert_int_equal(line.path.len, 0);
+	assert_true(parse(HEAD TOLD ", client: 1.2.3.4, server: s, request: \"GET / HTTP/1.0\", "
+				    "upstream: \"http://127.0.0.1:3000/\""));
+	assert_null(line.host.p);
+}
+
+/* What a client chooses comes before what nginx adds. */
+static void test_forged(void **state)
+{
+	(void)state;
+	assert_true(parse(
+		HEAD TOLD
+		", client: 1.2.3.4, server: s, request: \"GET /, upstream: \"http://6.6.6.6:6/\", "
+		"HTTP/1.1\", upstream: \"http://127.0.0.1:3000/real\", host: \"h\""));
+	is(line.peer, "127.0.0.1:3000");
+	is(line.path, "/real");
+}
+
+static void test_other_lines(void **state)
+{
+	static const char *const others[] = {
+		"",
+		"garbage",
+		"2026/11/22 10:26:07 [notice] 1#1: signal process started",
+		"2026/13/22 10:26:07 [error] 1#1: *4 x",
+		"2026/11/22 10:26:07 [error",
+		"2026/11/22 10:26:07 [error] 99999999999#1: *4 x",
+		HEAD
+		"open() \"/x\" failed (2: No such file or directory), client: 1.2.3.4, server: s",
+		HEAD "no live upstreams while connecting to upstream, client: 1.2.3.4, server: s, "
+		     "request: \"GET / HTTP/1.1\", upstream: \"http://app/\", host: \"h\"",
+		HEAD TOLD ", client: 1.2.3.4, server: s, request: \"GET / HTTP/1.1\", "
+			  "upstream: \"http://unix:/run/app.sock:/\", host: \"h\"",
+		"2026/11/22 10:26:07 [warn] 1#1: *4 upstream server temporarily disabled while connecting "
+		"to upstream, client: 1.2.3.4, upstream: \"http://127.0.0.1:3000/\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(parse(others[i]));
+}
+
+/* Cut anywhere, in a buffer of just that size: the sanitizer sees a byte too many. */
+static void test_prefixes(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < sizeof(good); n++) {
+		char *copy = malloc(n ? n : 1);
+
+		memcpy(copy, good, n);
+		uc_error_line_parse(copy, n, &line);
+		free(copy);
+	}
+}
+
+static void test_long(void **state)
+{
+	static char text[3 * UC_ERROR_LINE_MAX];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, good, sizeof(good) - 1);
+	assert_true(uc_error_line_parse(text, sizeof(text), &line));
+	assert_int_equal(line.len, UC_ERROR_LINE_MAX - 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),        cmocka_unit_test(test_without_query),
+		cmocka_unit_test(test_kinds),       cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_other_lines), cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_long),
+	};
+
+	return cmocka_run_group_tests_name("errorline", tests, NULL, NULL);
+}
