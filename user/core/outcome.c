@@ -97,11 +97,7 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 		o->confidence = status ? UC_CONFIDENCE_PROVEN : UC_CONFIDENCE_LIKELY;
 		return true;
 	case UC_SEQUEL_CLIENT_CLOSED:
-		/* one that had left wants no answer */
-		if (s->client_gone)
-			return true;
-		o->id = UC_OUTCOME_CLIENT_ERROR;
-		o->confidence = UC_CONFIDENCE_LIKELY;
+		/* it had left, or had its answer before: a body that is cut, or a stale copy from the cache */
 		return true;
 	default:
 		return true;
@@ -160,11 +156,15 @@ uint64_t uc_holds_deadline(const struct uc_holds *h)
 
 void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, struct uc_outcome *o)
 {
-	if (o->id != UC_OUTCOME_UNKNOWN || o->client_status || !v->flagged)
+	if (o->id != UC_OUTCOME_UNKNOWN || o->client_gone || !v->flagged)
+		return;
+	/* from the cache, or of an error page */
+	if (o->client_status && o->client_status != f->response.status)
 		return;
 	/* nginx never repeats once it has passed a header on (ngx_http_upstream.c, process_upgraded
 	 * and process_body_downstream finalize) */
-	if (f->phase == UC_PHASE_RESPONSE_BODY && f->response.status) {
+	if (f->phase == UC_PHASE_RESPONSE_BODY && f->response.status &&
+	    v->id != UC_VERDICT_NGINX_REJECTED_RESPONSE) {
 		o->id = UC_OUTCOME_CLIENT_ERROR;
 		o->confidence = UC_CONFIDENCE_LIKELY;
 		o->client_status = f->response.status;
