@@ -242,6 +242,10 @@ lint: check-lint ## Style and structure: purity of the core, licences, formattin
 fuzz: $(FUZZ_BINS) ## Run each fuzzer for FUZZ_SECONDS
 	$(Q)for f in $(notdir $(FUZZ_BINS)); do tests/fuzz.sh $(O) $$f $(FUZZ_SECONDS) || exit 1; done
 
+.PHONY: oracle
+oracle: all ## Random faults, held against nginx's log: ORACLE_SEED, ORACLE_EXCHANGES, or ORACLE_LOGS=DIRS (root)
+	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $$(tests/deps.sh find python3) -u -m oracle $(ORACLE_LOGS)
+
 .PHONY: format
 format: ## Format the C sources in place
 	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(CORE_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(HEADERS)
