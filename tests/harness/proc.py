@@ -136,6 +136,15 @@ def comm(pid):
         return f.read().rstrip("\n")
 
 
+def cmdline(pid):
+    """With spaces between the words; empty once the process has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def exe(pid):
     return os.readlink(f"/proc/{pid}/exe")
 
