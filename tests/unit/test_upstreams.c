@@ -92,7 +92,7 @@ static void test_median(void **state)
 	expect(5020 * MS, 5000 * MS, 5051 * MS, 5, 5);
 }
 
-/* Samples agree within a tenth of a second, or 3 % of a long time. */
+/* Samples agree within a tenth of a second, a tenth of a short time, or 3 % of a long one. */
 static void test_agreement(void **state)
 {
 	(void)state;
@@ -103,6 +103,15 @@ static void test_agreement(void **state)
 	note(1, 1100 * MS);
 	assert_true(learn(1));
 	expect(1100 * MS, 1050 * MS, 1100 * MS + 1, 3, 4);
+
+	forget_all();
+	note(1, 180 * MS);
+	note(1, 190 * MS);
+	note(1, 200 * MS + 10);
+	assert_false(learn(1));
+	note(1, 200 * MS);
+	assert_true(learn(1));
+	expect(200 * MS, 190 * MS, 200 * MS + 10, 3, 4);
 
 	forget_all();
 	for (size_t i = 0; i < 3; i++)
