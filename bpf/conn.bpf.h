@@ -259,7 +259,8 @@ static __always_inline void exchange_begin(struct uc_conn *c, u64 now)
 		c->x.attempt = attempt;
 		c->x.after_id = after_id;
 	}
-	c->x.idle_ns = c->activity_ns ? now - c->activity_ns : 0;
+	/* threads of an upstream may have come here in another order than their clock reads */
+	c->x.idle_ns = c->activity_ns && now > c->activity_ns ? now - c->activity_ns : 0;
 }
 
 /* TLS record types (RFC 8446, section 5.1) */
@@ -402,8 +403,8 @@ static __always_inline void upstream_owner(struct uc_conn *c)
 		return;
 	task_fill_current(&c->owner);
 	j.owner = c->owner;
-	if (bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_EXIST))
-		count_lost(UC_LOST_JOIN_FULL);
+	/* nginx's end may be over already, and its entry with it */
+	bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_EXIST);
 	proc_announce(&c->owner);
 }
 

@@ -104,8 +104,9 @@ static __always_inline void client_leave(const struct sock *sk, int newstate, bo
 	if (closed_here) {
 		sequel_client(cl, false);
 		client_closed(cl);
-	} else if (newstate == TCP_CLOSE_WAIT || newstate == TCP_CLOSE)
+	} else if (newstate == TCP_CLOSE_WAIT || newstate == TCP_CLOSE) {
 		client_left(cl, bpf_ktime_get_ns());
+	}
 }
 
 /*
