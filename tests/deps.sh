@@ -71,7 +71,8 @@ clang_major() {
 
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
-TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc gunicorn nft'
+TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft'
+SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
 
@@ -86,6 +87,8 @@ check() {
 	nodejs) have node || have nodejs ;;
 	iproute2) have ip ;;
 	procps) have ps ;;
+	apache2-bin) have apache2 ;;
+	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;
 	pytest) find_python >/dev/null ;;
 	clang-rt)
 		tool=$(find_clang) && have "$tool" &&
@@ -102,7 +105,7 @@ items() {
 		case $level in
 		build) echo "$BUILD" ;;
 		demo) echo "$DEMO" ;;
-		test) echo "$DEMO $TEST" ;;
+		test) echo "$DEMO $TEST $SERVERS" ;;
 		*)
 			echo "deps: no such level: $level" >&2
 			exit 2
@@ -163,7 +166,14 @@ packages() {
 POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=
 
-# nginx's package would start a server on port 80; nothing here wants one.
+# Services that the packages of servers bring along.
+services() {
+	have systemctl || return
+	systemctl list-unit-files --no-legend nginx.service haproxy.service apache2.service 'php*-fpm.service' 2>/dev/null |
+		awk '{ printf "%s ", $1 }'
+}
+
+# The servers' packages would start them, nginx on port 80; nothing here wants that.
 forbid_services() {
 	[ -e $POLICY ] && return
 	trap allow_services EXIT
@@ -214,7 +224,7 @@ install_missing() {
 		candidate "$name" || update_lists
 	done
 	list=$(packages "$@")
-	nginx_was_there=$(check nginx && echo yes)
+	services_before=$(services)
 	forbid_services
 	echo "deps: installing: $list"
 	apt_install "$list" || {
@@ -224,10 +234,11 @@ install_missing() {
 		apt_install "$(packages "$@")" || return 1
 	}
 	allow_services
-	if [ -z "$nginx_was_there" ] && check nginx && have systemctl; then
-		systemctl disable --quiet nginx.service >/dev/null 2>&1 &&
-			echo "deps: nginx was installed for the tests only: not started, and not enabled at boot"
-	fi
+	for name in $(services); do
+		case " $services_before " in *" $name "*) continue ;; esac
+		systemctl disable --quiet "$name" >/dev/null 2>&1 &&
+			echo "deps: $name was installed for the tests only: not started, and not enabled at boot"
+	done
 	for item in "$@"; do
 		check "$item" && continue
 		echo "deps: $item is still missing after installing $(package "$item")" >&2
