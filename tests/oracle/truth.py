@@ -15,13 +15,15 @@ class Kind:
     verdicts: set  # that are right
     phases: set | None = None  # each right verdict's phase
     closed_by: set | None = None
+    proofs: set | None = None
 
     def allows(self, obj):
         """A client may leave as the upstream fails; but it has not failed when its answer was there for nginx to read."""
         if self.name == "client left" and obj["verdict"] in ENDED - {"request_rejected"} and answered(obj):
             return False
         return (obj["verdict"] in self.verdicts and (self.phases is None or obj["phase"] in self.phases)
-                and (self.closed_by is None or obj["closed_by"] in self.closed_by))
+                and (self.closed_by is None or obj["closed_by"] in self.closed_by)
+                and (self.proofs is None or obj["proof"] in self.proofs))
 
 
 def answered(obj):
@@ -39,18 +41,18 @@ CLOSED = ENDED - {"upstream_reset"}
 
 # The first pattern that is found decides.
 KINDS = [
-    Kind("connect refused", r"connect\(\) failed \(111", {"connect_failed"}, {"connect"}),
+    Kind("connect refused", r"connect\(\) failed \(111", {"connect_failed"}, {"connect"}, UPSTREAM, {"refused"}),
     Kind("connect reset", r"connect\(\) failed \(104", {"keepalive_race", "upstream_closed", "upstream_died", "upstream_reset"}, None, UPSTREAM),
     Kind("connect failed", r"connect\(\) .*failed \(|bind\(.*failed", {"connect_failed"}, {"connect"}),
-    Kind("connect timeout", r"timed out .* while connecting to", {"connect_failed"}, {"connect"}),
+    Kind("connect timeout", r"timed out .* while connecting to", {"connect_failed"}, {"connect"}, None, {"timeout"}),
     Kind("TLS end", r"peer closed connection in SSL handshake", {"protocol_mismatch", "upstream_closed", "upstream_died", "upstream_reset"},
          HANDSHAKE, UPSTREAM),
     Kind("TLS timeout", r"timed out .* while SSL handshaking", {"nginx_timeout"}, HANDSHAKE, NGINX),
     Kind("TLS error", r"SSL_do_handshake\(\) failed|upstream SSL certificate|prematurely sent response",
          {"protocol_mismatch", "nginx_rejected_response"}),
-    Kind("send timeout", r"timed out .* while sending request", {"nginx_timeout"}, HEADER, NGINX),
-    Kind("read timeout", r"timed out .* while reading response header", {"nginx_timeout"}, HEADER, NGINX),
-    Kind("body timeout", r"timed out .* while reading upstream", {"nginx_timeout"}, BODY, NGINX),
+    Kind("send timeout", r"timed out .* while sending request", {"nginx_timeout"}, HEADER, NGINX, {"send_timeout"}),
+    Kind("read timeout", r"timed out .* while reading response header", {"nginx_timeout"}, HEADER, NGINX, {"read_timeout"}),
+    Kind("body timeout", r"timed out .* while reading upstream", {"nginx_timeout"}, BODY, NGINX, {"read_timeout"}),
     Kind("header closed", r"upstream prematurely closed connection while reading response header", CLOSED, HEADER, UPSTREAM),
     Kind("header reset", r"(recv|readv)\(\) failed .* while reading response header", ENDED, HEADER, UPSTREAM),
     Kind("send failed", r"(writev|send|sendfile)\(\) failed .* while sending request", ENDED - {"partial_header"}, HEADER, UPSTREAM),
