@@ -69,7 +69,7 @@ KINDS = [
          {"body_truncated", "upstream_died", "request_rejected", "upstream_reset"}, BODY | {"idle"}, UPSTREAM),
 ]
 # At level info nginx writes of its clients only, such as "client prematurely closed connection", "writev() failed".
-CLIENT_LEFT = Kind("client left", "", {"client_gone", "connect_failed"} | ENDED | HEALTHY)
+CLIENT_LEFT = Kind("client left", "", {"client_gone", "connect_failed", "body_truncated"} | ENDED | HEALTHY)
 NO_LINE = Kind("no line", "", HEALTHY)
 UNHEARD = Kind("unknown line", "", set())
 MUTE = re.compile(r"temporary file|sent more data than specified|temporarily disabled")
