@@ -8,15 +8,18 @@
 #include "core/decode.h"
 #include "core/facts.h"
 #include "core/join.h"
+#include "core/outcome.h"
 #include "core/timeline.h"
 #include "core/verdict.h"
 #include "explain.h"
 
 #define CAPACITY 4
+#define HOLDS    2
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct uc_pair pair;
+static struct uc_pair pair, held;
+static struct uc_holds *waiting;
 static struct uc_facts facts;
 static struct uc_timeline line;
 
@@ -54,12 +57,24 @@ static void check_sentence(const char *text)
 		require(*text >= 0x20 && *text < 0x7f, "explain: not printable");
 }
 
-static void check_explained(struct uc_verdict v)
+static void check_outcome(const struct uc_outcome *o)
 {
-	struct uc_report r = { .pair = &pair, .facts = &facts, .timeline = &line, .verdict = v };
+	require((unsigned)o->id < UC_OUTCOME_MAX, "outcome: out of range");
+	require((o->id == UC_OUTCOME_UNKNOWN) == (o->confidence == UC_CONFIDENCE_UNKNOWN),
+		"outcome: unknown with a confidence");
+	require(o->retry_known == (o->id == UC_OUTCOME_RETRIED), "outcome: a retry to nowhere");
+	require(o->client_status < 1000 && o->retry_status < 1000, "outcome: status");
+}
+
+static void check_explained(const struct uc_pair *p, struct uc_verdict v)
+{
+	struct uc_report r = { .pair = p, .facts = &facts, .timeline = &line, .verdict = v };
 	static struct uc_explanation e;
 
-	r.upstream = pair.has_upstream ? pair.upstream.conn.closer : pair.nginx.far;
+	r.outcome = p->outcome;
+	uc_outcome_settle(&facts, &v, &r.outcome);
+	check_outcome(&r.outcome);
+	r.upstream = p->has_upstream ? p->upstream.conn.closer : p->nginx.far;
 	uc_explain(&r, &e);
 	check_sentence(e.summary);
 	require(e.advice.count <= UC_EXPLAIN_LINES && e.evidence.count <= UC_EXPLAIN_LINES,
@@ -70,16 +85,25 @@ static void check_explained(struct uc_verdict v)
 		check_sentence(e.evidence.line[i]);
 }
 
-static void judge(void)
+static void judge(const struct uc_pair *p)
 {
 	struct uc_verdict v;
 
-	uc_facts(&pair, &facts);
+	uc_facts(p, &facts);
 	uc_timeline(facts.nginx, facts.upstream, &line);
 	v = uc_verdict(&facts);
 	check_timeline();
 	check_verdict(&v);
-	check_explained(v);
+	check_explained(p, v);
+	require(!uc_facts_upstream_idle(&facts) || facts.close == UC_CLOSE_FIN, "idle: no FIN");
+}
+
+/* A copy goes into the holds, where its sequel may find it. */
+static void ready(uint64_t now_ns)
+{
+	memset(&pair.outcome, 0, sizeof(pair.outcome));
+	judge(&pair);
+	uc_holds_put(waiting, &pair, now_ns);
 }
 
 static void mend_conn(struct uc_conn *c, bool nginx)
@@ -101,6 +125,10 @@ static void mend(struct uc_record *r)
 {
 	if (r->hdr.kind == UC_REC_PROC)
 		r->proc.task.comm[UC_COMM_LEN - 1] = '\0';
+	if (r->hdr.kind == UC_REC_SEQUEL) {
+		r->sequel.what = 1 + r->sequel.what % (UC_SEQUEL_MAX - 1);
+		r->sequel.head_len %= UC_SEQUEL_HEAD + 1;
+	}
 	if (r->hdr.kind == UC_REC_UPSTREAM_END)
 		mend_conn(&r->upstream.conn, false);
 	if (r->hdr.kind != UC_REC_NGINX_END)
@@ -129,14 +157,18 @@ static int decode(const void *bytes, size_t len, struct uc_record *ret)
 
 static void feed(struct uc_join *join, const struct uc_record *r)
 {
-	bool ready = false;
+	bool joined = false;
 
+	while (uc_holds_expire(waiting, r->hdr.ts_ns, &held))
+		judge(&held);
 	if (r->hdr.kind == UC_REC_NGINX_END)
-		ready = uc_join_nginx(join, &r->nginx, r->hdr.ts_ns, &pair);
+		joined = uc_join_nginx(join, &r->nginx, r->hdr.ts_ns, &pair);
 	else if (r->hdr.kind == UC_REC_UPSTREAM_END)
-		ready = uc_join_upstream(join, &r->upstream, r->hdr.ts_ns, &pair);
-	if (ready)
-		judge();
+		joined = uc_join_upstream(join, &r->upstream, r->hdr.ts_ns, &pair);
+	else if (r->hdr.kind == UC_REC_SEQUEL && uc_holds_sequel(waiting, &r->sequel, &held))
+		judge(&held);
+	if (joined)
+		ready(r->hdr.ts_ns);
 	require(uc_join_stats(join).held <= CAPACITY, "join: too many held");
 }
 
@@ -182,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct uc_join *join;
 
-	require(!uc_join_new(CAPACITY, &join), "no memory");
+	require(!uc_join_new(CAPACITY, &join) && !uc_holds_new(HOLDS, &waiting), "no memory");
 	while (size) {
 		size_t taken = take(join, data, size);
 
@@ -190,7 +222,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= taken;
 	}
 	while (uc_join_expire(join, UINT64_MAX, &pair))
-		judge();
+		ready(UINT64_MAX);
+	while (uc_holds_expire(waiting, UINT64_MAX, &held))
+		judge(&held);
+	require(uc_holds_deadline(waiting) == UINT64_MAX, "holds: somebody waits for ever");
+	uc_holds_free(waiting);
 	require(!uc_join_stats(join).held, "join: somebody waits for ever");
 	uc_join_free(join);
 	return 0;

@@ -66,6 +66,24 @@ static void mend_record(uint8_t *payload, size_t len)
 	memcpy(payload, &hdr, sizeof(hdr));
 }
 
+/* As long as its kind is, where there is so much. */
+static size_t record_length(const uint8_t *payload, size_t len, size_t left)
+{
+	static const size_t sizes[] = { [UC_REC_NGINX_END] = sizeof(struct uc_rec_nginx),
+					[UC_REC_UPSTREAM_END] = sizeof(struct uc_rec_upstream),
+					[UC_REC_PROC] = sizeof(struct uc_rec_proc),
+					[UC_REC_SEQUEL] = sizeof(struct uc_rec_sequel) };
+	struct uc_rec_hdr hdr;
+
+	if (left < sizeof(hdr))
+		return len;
+	memcpy(&hdr, payload, sizeof(hdr));
+	if (hdr.kind < sizeof(sizes) / sizeof(sizes[0]) && sizes[hdr.kind] &&
+	    sizes[hdr.kind] <= left)
+		return sizes[hdr.kind];
+	return len;
+}
+
 static size_t mend_frame(uint8_t *data, size_t size)
 {
 	struct uc_frame_header h;
@@ -74,6 +92,8 @@ static size_t mend_frame(uint8_t *data, size_t size)
 	memcpy(&h, data, sizeof(h));
 	h.kind %= UC_FRAME_END + 2;
 	h.len = (uint32_t)length_of(h.kind, h.len, size - sizeof(h));
+	if (h.kind == UC_FRAME_RECORD)
+		h.len = (uint32_t)record_length(data + sizeof(h), h.len, size - sizeof(h));
 	if (h.kind == UC_FRAME_RECORD)
 		mend_record(data + sizeof(h), h.len);
 	crc = crc32(0, (const Bytef *)&h, offsetof(struct uc_frame_header, crc));

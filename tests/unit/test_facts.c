@@ -353,6 +353,89 @@ static void test_unacked_beyond_what_was_traced(void **state)
 	assert_int_equal(f->unacked_bytes, 0);
 }
 
+static uint64_t idle_of(void (*tell)(struct tale *t))
+{
+	told(tell);
+	return uc_facts_upstream_idle(f);
+}
+
+#define assert_idle(ns, of) assert_in_range(ns, of, (of) + MS)
+
+/* By its own end: from its last use to its close, whatever nginx did meanwhile. */
+static void test_upstream_idle(void **state)
+{
+	(void)state;
+	assert_idle(idle_of(idle_closed_by_upstream), 5 * S);
+	assert_idle(idle_of(race_crossed), 5 * S);
+	assert_idle(idle_of(race_after_fin), 5 * S);
+	/* the clock of the far end counts, not the time on the way */
+	told(idle_closed_by_upstream);
+	ngx_conn(&tale)->peer.ts_ns += 3 * S;
+	ngx_conn(&tale)->end.ts_ns += 3 * S;
+	tale_judge(&tale);
+	assert_idle(uc_facts_upstream_idle(f), 5 * S);
+	/* nginx was late: its request came two seconds after the FIN */
+	begin_reused(&tale);
+	tale_far_close(&tale, 0, 0);
+	tale_fin(&tale);
+	tale_wait(&tale, 2 * S);
+	tale_write(&tale, GET);
+	tale_close(&tale);
+	tale_judge(&tale);
+	assert_true(f->sent_after_fin);
+	assert_idle(uc_facts_upstream_idle(f), 5 * S);
+}
+
+/* From nginx's side alone, and where the other end's record was lost. */
+static void test_upstream_idle_from_afar(void **state)
+{
+	(void)state;
+	assert_idle(idle_of(race_crossed_remote), 5 * S);
+	assert_idle(idle_of(race_crossed_far_lost), 5 * S);
+	assert_idle(idle_of(race_after_fin_remote), 5 * S);
+	told(idle_closed_by_upstream);
+	tale_remote(&tale);
+	tale_judge(&tale);
+	assert_idle(uc_facts_upstream_idle(f), 5 * S);
+	/* a race on a connection whose earlier use was not seen */
+	told(race_crossed_remote);
+	ngx_conn(&tale)->x.idle_ns = 0;
+	tale_judge(&tale);
+	assert_int_equal(uc_facts_upstream_idle(f), 0);
+}
+
+/* No timeout fired. */
+static void test_upstream_idle_unknown(void **state)
+{
+	static void (*const tells[])(struct tale * t) = {
+		idle_and_upstream_killed, /* its process ended */
+		idle_closed_by_nginx,         race_unread, /* a reset: it closed with the request unread, and may have been busy */
+		race_crossed_reset,           refused_by_error, no_route, opened_for_nothing,
+		never_answered_half_a_second,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tells); i++)
+		assert_int_equal(idle_of(tells[i]), 0);
+	told(idle_closed_by_upstream);
+	up_conn(&tale)->closer.flags = UC_TASK_KTHREAD;
+	tale_judge(&tale);
+	assert_int_equal(uc_facts_upstream_idle(f), 0);
+	/* the upstream's kernel ended it, not a close */
+	up_conn(&tale)->closer.flags = 0;
+	up_conn(&tale)->end_state = 0;
+	tale_judge(&tale);
+	assert_int_equal(uc_facts_upstream_idle(f), 0);
+	/* times that make no sense */
+	up_conn(&tale)->end_state = ST_ESTABLISHED;
+	up_conn(&tale)->activity_ns = up_conn(&tale)->end.ts_ns + 1;
+	tale_judge(&tale);
+	assert_int_equal(uc_facts_upstream_idle(f), 0);
+	up_conn(&tale)->activity_ns = 0;
+	tale_judge(&tale);
+	assert_int_equal(uc_facts_upstream_idle(f), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
@@ -375,6 +458,9 @@ int main(void)
 		TEST(test_huge_request),
 		TEST(test_unacked),
 		TEST(test_unacked_beyond_what_was_traced),
+		TEST(test_upstream_idle),
+		TEST(test_upstream_idle_from_afar),
+		TEST(test_upstream_idle_unknown),
 	};
 
 	return cmocka_run_group_tests_name("facts", tests, NULL, NULL);

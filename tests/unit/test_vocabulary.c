@@ -117,6 +117,11 @@ static void test_rest(void **state)
 	assert_string_equal(uc_phase_name(UC_PHASE_RESPONSE_BODY), "response_body");
 	assert_string_equal(uc_phase_name(UC_PHASE_IDLE), "idle");
 	assert_int_equal(UC_PHASE_MAX, 6);
+
+	assert_string_equal(uc_outcome_name(UC_OUTCOME_RETRIED), "retried");
+	assert_string_equal(uc_outcome_name(UC_OUTCOME_CLIENT_ERROR), "client_error");
+	assert_string_equal(uc_outcome_name(UC_OUTCOME_UNKNOWN), "unknown");
+	assert_int_equal(UC_OUTCOME_MAX, 3);
 }
 
 static const char *event_name(unsigned i)
@@ -159,6 +164,11 @@ static const char *phase_name(unsigned i)
 	return uc_phase_name((enum uc_phase)i);
 }
 
+static const char *outcome_name(unsigned i)
+{
+	return uc_outcome_name((enum uc_outcome_id)i);
+}
+
 static const struct {
 	const char *(*name)(unsigned i);
 	unsigned max;
@@ -169,6 +179,7 @@ static const struct {
 	{ closed_by_name, UC_CLOSED_BY_MAX },
 	{ close_name, UC_CLOSE_MAX },
 	{ phase_name, UC_PHASE_MAX },
+	{ outcome_name, UC_OUTCOME_MAX },
 	{ event_name, UC_EV_MAX },
 	{ lost_name, UC_LOST_MAX },
 };
