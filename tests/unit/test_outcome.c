@@ -427,6 +427,20 @@ static void test_settle_body(void **state)
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 }
 
+/* A worker that ends takes its clients' connections with it. */
+static void test_settle_nginx_ends(void **state)
+{
+	struct uc_outcome o;
+
+	(void)state;
+	o = settled(nginx_ends);
+	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
+	assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
+	assert_int_equal(o.client_status, 0);
+	o = settled(nginx_ends_connecting);
+	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
+}
+
 static void test_settle_nothing(void **state)
 {
 	static void (*const tells[])(struct tale * t) = {
@@ -528,6 +542,7 @@ int main(void)
 		TEST(test_no_id),
 		TEST(test_settle_body),
 		TEST(test_settle_body_with_sequel),
+		TEST(test_settle_nginx_ends),
 		TEST(test_settle_nothing),
 		TEST(test_settle_leaves_what_is_known),
 	};

@@ -158,6 +158,12 @@ void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, str
 {
 	if (o->id != UC_OUTCOME_UNKNOWN || o->client_gone || !v->flagged)
 		return;
+	/* a worker that ends takes its clients' connections with it */
+	if (v->proof == UC_PROOF_NGINX_EXITED) {
+		o->id = UC_OUTCOME_CLIENT_ERROR;
+		o->confidence = UC_CONFIDENCE_LIKELY;
+		return;
+	}
 	/* from the cache, or of an error page */
 	if (o->client_status && o->client_status != f->response.status)
 		return;
