@@ -29,7 +29,6 @@ static __always_inline void adopt_common(struct uc_conn *c, const struct sock *s
 {
 	tuple_fill(&c->tuple, sk, tp);
 	task_fill(&c->owner, task);
-	c->read_seq = tp->copied_seq;
 	c->activity_ns = tp->tcp_mstamp * 1000;
 	c->flags |= UC_CONN_ADOPTED;
 	if (tp->bytes_received)

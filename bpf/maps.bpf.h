@@ -16,6 +16,8 @@ const volatile __u32 cfg_comm_count;
 /* Upstream ports to follow, host order; none: all. */
 const volatile __u16 cfg_ports[MAX_PORTS];
 const volatile __u32 cfg_port_count;
+/* How many arguments this kernel's tcp_recvmsg() has. */
+const volatile __u32 cfg_recvmsg_args;
 
 /* What the far end is known by, found by the connection's key. */
 struct join {

@@ -46,7 +46,6 @@ static __always_inline void conn_established(const struct sock *sk, const struct
 	if (!c)
 		return;
 	c->established_ns = bpf_ktime_get_ns();
-	c->read_seq = tp->rcv_nxt;
 	tuple_fill(&c->tuple, sk, tp);
 	c->key = (u64)tp->snd_una << 32 | tp->rcv_nxt;
 	if (bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY))
@@ -67,7 +66,6 @@ static __always_inline void accept_established(const struct sock *sk, const stru
 		c = conn_new(sk);
 		if (c) {
 			c->key = key;
-			c->read_seq = tp->rcv_nxt;
 			c->open_ns = c->established_ns = bpf_ktime_get_ns();
 			tuple_fill(&c->tuple, sk, tp);
 			event_add(c, tp, UC_EV_ESTABLISHED, TCP_ESTABLISHED, 0, 0, c->open_ns);
@@ -314,7 +312,6 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 			client_received(cl, now);
 	}
 	c->activity_ns = now;
-	c->read_seq = tp->copied_seq;
 	event_add(c, tp, UC_EV_RECV, sk->__sk_common.skc_state, ret, 0, now);
 	return 0;
 }
@@ -331,7 +328,7 @@ int BPF_PROG(uc_recv, struct sock *sk, int ret, int flags)
 	return on_recv(sk, ret, flags);
 }
 
-/* Before 6.3, where the length tracepoints do not exist; fentry and fexit need BPF trampolines. */
+/* Before 6.3, where the length tracepoints do not exist; fexit needs BPF trampolines. */
 
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(uc_send_fexit, struct sock *sk, struct msghdr *msg, size_t size, int ret)
@@ -347,30 +344,31 @@ int BPF_PROG(uc_sendpage, struct sock *sk, struct page *page, int offset, size_t
 	return on_send(sk, ret);
 }
 
-/*
- * Has one signature on all kernels, which tcp_recvmsg has not. It also runs for
- * MSG_PEEK and more than once in a call: what was really read is how far
- * copied_seq moved, less the sequence number of a FIN.
- */
-SEC("fentry/tcp_cleanup_rbuf")
-int BPF_PROG(uc_recv_fentry, struct sock *sk, int copied)
-{
-	struct uc_conn *c = conn_of(sk);
-	struct tcp_sock *tp;
-	u32 n = copied;
+/* By hand: a choice between two of them in C becomes arithmetic on ctx, which the verifier forbids. */
+#define CTX_ARG(ctx, n)                                                                      \
+	({                                                                                   \
+		u64 arg;                                                                     \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(arg) : "r"(ctx), "i"(8 * (n))); \
+		arg;                                                                         \
+	})
 
-	if (copied <= 0)
-		return 0;
-	if (c) {
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (!tp)
-			return 0;
-		if (tp->copied_seq - c->read_seq < n)
-			n = tp->copied_seq - c->read_seq;
-		if (!n)
-			return 0;
+/*
+ * (sk, msg, len, flags), on older kernels with an addr_len behind them, and before
+ * 5.19 also with a nonblock before flags.
+ */
+SEC("fexit/tcp_recvmsg")
+int uc_recv_fexit(u64 *ctx)
+{
+	u64 flags, ret;
+
+	if (cfg_recvmsg_args == 6) {
+		flags = CTX_ARG(ctx, 4);
+		ret = CTX_ARG(ctx, 6);
+	} else {
+		flags = CTX_ARG(ctx, 3);
+		ret = cfg_recvmsg_args == 5 ? CTX_ARG(ctx, 5) : CTX_ARG(ctx, 4);
 	}
-	return on_recv(sk, n, 0);
+	return on_recv((struct sock *)ctx[0], ret, flags);
 }
 
 SEC("iter/task_file")

@@ -168,8 +168,7 @@ struct uc_conn {
 	__u8 peer_closed;  /* 0, UC_EV_FIN or UC_EV_RST: how the peer's close arrived first */
 	__u8 end_state;    /* TCP state that this end left by its close, 0: no local close */
 	__u16 reserved;
-	__u32 read_seq; /* copied_seq after the newest read that was seen */
-	__u32 reserved2;
+	__u64 reserved2;
 	struct uc_event ev[UC_EVENTS]; /* event n is at n % UC_EVENTS */
 };
 

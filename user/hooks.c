@@ -53,11 +53,11 @@ static struct uc_hook hooks[] = {
 	  .required = true,
 	  .note = "since 6.3" },
 	{ .facts = "receive, payload",
-	  .section = "fentry/tcp_cleanup_rbuf",
-	  .program = "uc_recv_fentry",
+	  .section = "fexit/tcp_recvmsg",
+	  .program = "uc_recv_fexit",
 	  .group = RECEIVE,
 	  .required = true,
-	  .note = "since 5.5, where BPF trampolines are allowed; no end-of-file reads" },
+	  .note = "since 5.5, where BPF trampolines are allowed" },
 	{ .facts = "retransmits",
 	  .section = "tp_btf/tcp_retransmit_skb",
 	  .program = "uc_retransmit",
@@ -79,7 +79,6 @@ static const struct {
 	enum bpf_attach_type attach;
 } kinds[] = {
 	{ "tp_btf/", "btf_trace_", BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP },
-	{ "fentry/", "", BTF_KIND_FUNC, BPF_TRACE_FENTRY },
 	{ "fexit/", "", BTF_KIND_FUNC, BPF_TRACE_FEXIT },
 	{ "iter/", "bpf_iter_", BTF_KIND_FUNC, BPF_TRACE_ITER },
 };
@@ -110,7 +109,12 @@ static int try_attach(int type_id, enum bpf_attach_type attach)
 	return 0;
 }
 
-static int try_hook(const struct btf *btf, const struct uc_hook *h)
+static unsigned arg_count(const struct btf *btf, int func_id)
+{
+	return btf_vlen(btf__type_by_id(btf, btf__type_by_id(btf, func_id)->type));
+}
+
+static int try_hook(const struct btf *btf, struct uc_hook *h)
 {
 	char name[128];
 
@@ -122,7 +126,11 @@ static int try_hook(const struct btf *btf, const struct uc_hook *h)
 			continue;
 		snprintf(name, sizeof(name), "%s%s", kinds[i].btf_prefix, h->section + n);
 		id = btf ? btf__find_by_name_kind(btf, name, kinds[i].btf_kind) : -ENOENT;
-		return id < 0 ? -ENOENT : try_attach(id, kinds[i].attach);
+		if (id < 0)
+			return -ENOENT;
+		if (kinds[i].btf_kind == BTF_KIND_FUNC)
+			h->args = arg_count(btf, id);
+		return try_attach(id, kinds[i].attach);
 	}
 	return -ENOENT;
 }

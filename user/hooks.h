@@ -27,7 +27,8 @@ struct uc_hook {
 	unsigned group;      /* the first that works of a group serves its facts */
 	bool required;       /* of the group: without it there is no tracing */
 	enum uc_hook_use use;
-	int err; /* negative errno of REFUSED */
+	unsigned args; /* of the kernel's function, where the hook is one */
+	int err;       /* negative errno of REFUSED */
 };
 
 /* The table, tried on this host; count in *ret_count. kernel_btf may be NULL: all are MISSING. */

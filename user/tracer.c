@@ -100,6 +100,8 @@ static void choose(struct upclose_bpf *bpf, const struct uc_hook *hooks, size_t 
 									 hooks[i].program);
 
 		bpf_program__set_autoload(p, hooks[i].use == UC_HOOK_USED);
+		if (p == bpf->progs.uc_recv_fexit)
+			bpf->rodata->cfg_recvmsg_args = hooks[i].args;
 	}
 }
 

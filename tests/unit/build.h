@@ -168,8 +168,6 @@ static inline void tale_begin(struct tale *t)
 	c->key = u->key = (uint64_t)t->ngx_isn << 32 | t->up_isn;
 	c->established_ns = u->established_ns = u->open_ns = t->now;
 	c->flags |= UC_CONN_PEER_TRACKED;
-	c->read_seq = t->up_isn;
-	u->read_seq = t->ngx_isn;
 	u->flags = UC_CONN_SHIPPED;
 	u->owner = (struct uc_task){ .tgid = SERVER, .tid = SERVER, .comm = "node" };
 	tale_tuple(&u->tuple, 9401, 51742);
