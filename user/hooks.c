@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum group { STATE, RESET, DESTROY, SEND, SENDFILE, RECEIVE, RETRANSMIT, ADOPT };
+enum group { NONE, STATE, RESET, DESTROY, SEND, SENDFILE, RECEIVE, RETRANSMIT, ADOPT, GROUPS };
 
 static struct uc_hook hooks[] = {
 	{ .facts = "open, FIN, close, far end",
@@ -33,6 +33,7 @@ static struct uc_hook hooks[] = {
 	  .section = "tp_btf/sock_send_length",
 	  .program = "uc_send",
 	  .group = SEND,
+	  .covers = SENDFILE,
 	  .required = true,
 	  .note = "since 6.3" },
 	{ .facts = "send, payload",
@@ -137,7 +138,7 @@ static int try_hook(const struct btf *btf, struct uc_hook *h)
 
 const struct uc_hook *uc_hooks_plan(const struct btf *kernel_btf, size_t *ret_count)
 {
-	bool served[COUNT] = { false };
+	bool served[GROUPS] = { false };
 
 	for (size_t i = 0; i < COUNT; i++) {
 		struct uc_hook *h = &hooks[i];
@@ -149,6 +150,7 @@ const struct uc_hook *uc_hooks_plan(const struct btf *kernel_btf, size_t *ret_co
 		}
 		h->use = served[h->group] ? UC_HOOK_SPARE : UC_HOOK_USED;
 		served[h->group] = true;
+		served[h->covers] = true;
 	}
 	*ret_count = COUNT;
 	return hooks;

@@ -25,6 +25,7 @@ struct uc_hook {
 	const char *program; /* name of the BPF program */
 	const char *note;    /* kernels, or what is lost without it */
 	unsigned group;      /* the first that works of a group serves its facts */
+	unsigned covers;     /* another group whose facts this hook tells, too */
 	bool required;       /* of the group: without it there is no tracing */
 	enum uc_hook_use use;
 	unsigned args; /* of the kernel's function, where the hook is one */
