@@ -8,7 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum group { NONE, STATE, RESET, DESTROY, SEND, SENDFILE, RECEIVE, RETRANSMIT, ADOPT, GROUPS };
+enum group {
+	NONE,
+	STATE,
+	RESET,
+	DESTROY,
+	SEND,
+	SENDFILE,
+	RECEIVE,
+	CALLER,
+	RETRANSMIT,
+	ADOPT,
+	GROUPS
+};
 
 static struct uc_hook hooks[] = {
 	{ .facts = "open, FIN, close, far end",
@@ -59,6 +71,11 @@ static struct uc_hook hooks[] = {
 	  .group = RECEIVE,
 	  .required = true,
 	  .note = "since 5.5, where BPF trampolines are allowed" },
+	{ .facts = "payload",
+	  .section = "helper/bpf_task_pt_regs",
+	  .group = CALLER,
+	  .required = true,
+	  .note = "since 5.15" },
 	{ .facts = "retransmits",
 	  .section = "tp_btf/tcp_retransmit_skb",
 	  .program = "uc_retransmit",
@@ -82,6 +99,7 @@ static const struct {
 	{ "tp_btf/", "btf_trace_", BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP },
 	{ "fexit/", "", BTF_KIND_FUNC, BPF_TRACE_FEXIT },
 	{ "iter/", "bpf_iter_", BTF_KIND_FUNC, BPF_TRACE_ITER },
+	{ "helper/", "", BTF_KIND_FUNC, 0 },
 };
 
 /* 0, -ENOENT: the kernel lacks it, or how the host refused it. */
@@ -131,7 +149,7 @@ static int try_hook(const struct btf *btf, struct uc_hook *h)
 			return -ENOENT;
 		if (kinds[i].btf_kind == BTF_KIND_FUNC)
 			h->args = arg_count(btf, id);
-		return try_attach(id, kinds[i].attach);
+		return h->program ? try_attach(id, kinds[i].attach) : 0;
 	}
 	return -ENOENT;
 }

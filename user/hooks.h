@@ -22,7 +22,7 @@ enum uc_hook_use {
 struct uc_hook {
 	const char *facts;   /* what it tells, in words */
 	const char *section; /* "tp_btf/inet_sock_set_state" */
-	const char *program; /* name of the BPF program */
+	const char *program; /* name of the BPF program; NULL: a helper that they call */
 	const char *note;    /* kernels, or what is lost without it */
 	unsigned group;      /* the first that works of a group serves its facts */
 	unsigned covers;     /* another group whose facts this hook tells, too */

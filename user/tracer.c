@@ -96,9 +96,11 @@ static void configure(struct upclose_bpf *bpf, const struct uc_tracer_config *cf
 static void choose(struct upclose_bpf *bpf, const struct uc_hook *hooks, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct bpf_program *p = bpf_object__find_program_by_name(bpf->obj,
-									 hooks[i].program);
+		struct bpf_program *p;
 
+		if (!hooks[i].program)
+			continue;
+		p = bpf_object__find_program_by_name(bpf->obj, hooks[i].program);
 		bpf_program__set_autoload(p, hooks[i].use == UC_HOOK_USED);
 		if (p == bpf->progs.uc_recv_fexit)
 			bpf->rodata->cfg_recvmsg_args = hooks[i].args;
