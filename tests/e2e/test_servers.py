@@ -26,7 +26,7 @@ def app(environ, start):
         os._exit(3)
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start("200 OK", [("Content-Length", "3")])
-    return [b"ok\\n"]
+    return [b"ok\\n"] if environ["REQUEST_METHOD"] != "HEAD" else []
 """
 ASGI = """
 import os

@@ -28,8 +28,8 @@ class Kind:
 
 def answered(obj):
     """The upstream sent something in the last exchange; its side is there if it is on this host."""
-    last = obj["timeline"][-1]["exchange"]
-    return any((e["side"], e["event"], e["exchange"]) == ("upstream", "send", last) for e in obj["timeline"])
+    last = ("upstream", "send", obj["exchange"]["number"])
+    return any((e["side"], e["event"], e["exchange"]) == last for e in obj["timeline"])
 
 
 HEADER = {"request", "response_header"}
