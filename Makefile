@@ -252,7 +252,7 @@ format: ## Format the C sources in place
 
 .PHONY: analyze
 analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck
-	$(Q)CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
+	$(Q)O='$(O)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
 		$(CORE_SRCS) $(USER_SRCS)
 
 # --- installation -----------------------------------------------------------------------

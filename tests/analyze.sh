@@ -8,19 +8,33 @@ set -u
 : "${CLANG:=clang}" "${CLANG_TIDY:=clang-tidy}"
 read -ra flags <<<"$1"
 shift
+generated=${O:-build}
 status=0
+
+# skeleton SOURCE WORDS: the words for a source that includes the skeleton, whose generated
+# code leaks memory where it runs out of memory.
+skeleton() {
+	if grep -q '"upclose.skel.h"' "$1"; then
+		echo "${@:2}"
+	fi
+}
 
 echo "== clang --analyze"
 for source in "$@"; do
-	"$CLANG" --analyze --analyzer-output text -Xclang -analyzer-werror "${flags[@]}" "$source" || status=1
+	# shellcheck disable=SC2046 # words, or none
+	"$CLANG" --analyze --analyzer-output text -Xclang -analyzer-werror $(skeleton "$source" -Xclang -analyzer-disable-checker=unix.Malloc) \
+		"${flags[@]}" "$source" || status=1
 done
 
 if command -v "$CLANG_TIDY" >/dev/null; then
 	echo "== clang-tidy"
 	# One process for each file: version 14 takes a second file's va_list for uninitialized.
-	printf '%s\0' "$@" | xargs -0 -P "$(nproc)" -I FILE "$CLANG_TIDY" --quiet FILE -- "${flags[@]}" 2>&1 |
-		grep -v ' warnings\? generated\.$'
-	[ "${PIPESTATUS[1]}" -eq 0 ] || status=1
+	for source in "$@"; do
+		# shellcheck disable=SC2046
+		"$CLANG_TIDY" --quiet $(skeleton "$source" --checks=-clang-analyzer-unix.Malloc) "$source" -- "${flags[@]}" 2>&1 |
+			grep -v ' warnings\? generated\.$'
+		[ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+	done
 else
 	echo "== clang-tidy is not installed"
 fi
@@ -33,7 +47,7 @@ if command -v cppcheck >/dev/null; then
 		--enable=warning,performance,portability \
 		--suppress=missingIncludeSystem --suppress='*:*/upclose.skel.h' \
 		-D'LIBBPF_OPTS(type, name, ...)=struct type name = { .sz = sizeof(struct type), __VA_ARGS__ }' \
-		-Iinclude -Iuser "$@" || status=1
+		-Iinclude -Iuser -I"$generated" "$@" || status=1
 else
 	echo "== cppcheck is not installed"
 fi

@@ -122,14 +122,12 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 	if (len < sizeof(hdr))
 		return;
 	memcpy(&hdr, bytes, sizeof(hdr));
-	if (r->unredacted)
+	if (r->unredacted || hdr.kind == UC_REC_UPSTREAM_END || hdr.kind == UC_REC_PROC)
 		put_frame(r, UC_FRAME_RECORD, bytes, len);
 	else if (hdr.kind == UC_REC_NGINX_END && len == sizeof(struct uc_rec_nginx))
 		put_nginx(r, bytes);
 	else if (hdr.kind == UC_REC_SEQUEL && len == sizeof(struct uc_rec_sequel))
 		put_sequel(r, bytes);
-	else if (hdr.kind == UC_REC_UPSTREAM_END || hdr.kind == UC_REC_PROC)
-		put_frame(r, UC_FRAME_RECORD, bytes, len);
 }
 
 static void on_proc(void *ctx, const struct uc_proc *proc)
@@ -226,7 +224,8 @@ static int read_header(struct reader *rd)
 		snprintf(rd->why, UC_REPLAY_WHY,
 			 "recorded by a newer upclose (format %u.%u, this one reads %u.%u): "
 			 "replay it with that version",
-			 h.version, h.wire_version, UC_RECORDING_VERSION, UC_WIRE_VERSION);
+			 h.version, h.wire_version, (unsigned)UC_RECORDING_VERSION,
+			 (unsigned)UC_WIRE_VERSION);
 		return -EBADMSG;
 	}
 	crc = h.crc;

@@ -43,7 +43,9 @@ static json_t *integer_if(bool known, uint64_t n)
 /* To the microsecond: what is below is noise of the hooks. */
 static json_t *milliseconds(int64_t ns)
 {
-	return json_real((ns + 500) / 1000 / 1e3);
+	int64_t us = (ns + 500) / 1000;
+
+	return json_real(us / 1e3);
 }
 
 static json_t *milliseconds_if(bool known, int64_t ns)

@@ -98,7 +98,6 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 		return true;
 	case UC_SEQUEL_CLIENT_CLOSED:
 		/* it had left, or had its answer before: a body that is cut, or a stale copy from the cache */
-		return true;
 	default:
 		return true;
 	}
