@@ -312,7 +312,7 @@ def test_httpd_is_killed(stage, trace, serve):
             os.kill(pid, signal.SIGKILL)
         while c.sock.recv(1 << 20):
             pass
-    nginx.wait_error(r"(prematurely closed connection|failed \(104.*) while reading upstream", path(t))
+    nginx.wait_error(r"(prematurely closed connection|failed \(104.*) while (reading upstream|sending to client)", path(t))
     obj = tr.wait(target=path(t))
     assert (obj["verdict"], obj["confidence"], obj["phase"]) == ("upstream_died", "proven", "response_body")
     assert obj["upstream"]["signal"] == "SIGKILL" and obj["upstream"]["pid"] in pids

@@ -19,7 +19,8 @@ class Kind:
 
     def allows(self, obj):
         """A client may leave as the upstream fails; but it has not failed when its answer was there for nginx to read."""
-        if self.name == "client left" and obj["verdict"] in ENDED - {"request_rejected"} and answered(obj):
+        if self.name == "client left" and obj["verdict"] in ENDED - {"request_rejected"} and answered(obj) \
+                and not obj["exchange"]["response_bytes"]:
             return False
         return (obj["verdict"] in self.verdicts and (self.phases is None or obj["phase"] in self.phases)
                 and (self.closed_by is None or obj["closed_by"] in self.closed_by)
