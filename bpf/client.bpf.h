@@ -36,6 +36,7 @@ static __always_inline void client_received(struct client *cl, u64 now)
 	if (!w)
 		return;
 	w->failed_id = 0;
+	w->read_id = 0;
 	w->clients.known = 1;
 	w->clients.last_recv_ns = now;
 	/* it had left before a worker read its request */

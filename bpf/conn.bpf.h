@@ -157,6 +157,9 @@ static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 	struct join *j;
 
 	c->flags |= UC_CONN_SHIPPED;
+	w = worker_of(worker);
+	if (w && w->read_id == c->id)
+		c->flags |= UC_CONN_AT_ONCE;
 	sequel_expect(c, worker);
 	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
 	if (!rec) {
@@ -361,7 +364,7 @@ static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, s
 		c->x.in_seq = tp->copied_seq - n;
 		c->x.in_first_ns = now;
 	}
-	sequel_over(c->owner.tgid);
+	sequel_read(c);
 	if (h) {
 		response_head_read(h, n);
 		if (c->x.attempt && !c->x.in_bytes)

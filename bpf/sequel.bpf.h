@@ -25,6 +25,12 @@ static __always_inline bool sequel_due(const struct uc_conn *c)
 		return true;
 	if (c->end_state && !c->peer_closed)
 		return true;
+	/* reset while idle: nginx notices when it wants to use it */
+	if (c->peer_closed == UC_EV_RST)
+		return true;
+	/* it was closed before nginx had sent anything */
+	if (!c->x.number && c->peer_closed)
+		return true;
 	if (!c->x.out_bytes)
 		return false;
 	return !c->x.in_bytes || (c->peer_closed && c->x.in_bytes < SEQUEL_SHORT_RESPONSE);
@@ -39,6 +45,10 @@ static __always_inline void sequel_expect(struct uc_conn *c, u32 tgid)
 	w = worker_new(tgid);
 	if (!w)
 		return;
+	/* reset while idle and then chosen: its exchange, long over, was another request's */
+	if (c->peer_closed == UC_EV_RST && c->x.in_bytes &&
+	    c->ev[(c->events - 1) & (UC_EVENTS - 1)].kind == UC_EV_ABORT)
+		c->x.attempt = w->failed_id ? w->failed_attempt + 1 : 1;
 	w->failed_id = c->id;
 	w->failed_attempt = c->x.attempt ? c->x.attempt : 1;
 	c->flags |= UC_CONN_SEQUEL;
@@ -99,6 +109,16 @@ static __always_inline void sequel_over(u32 tgid)
 		w->failed_id = 0;
 }
 
+static __always_inline void sequel_read(const struct uc_conn *c)
+{
+	struct worker *w = worker_of(c->owner.tgid);
+
+	if (!w)
+		return;
+	w->failed_id = 0;
+	w->read_id = c->id;
+}
+
 /* The first response bytes of a repeated attempt are in h. */
 static __always_inline void sequel_answer(const struct uc_conn *c, const struct uc_heads *h)
 {
@@ -118,7 +138,10 @@ static __always_inline void sequel_client(const struct client *cl, bool sent)
 	struct uc_rec_sequel *rec;
 	struct user_buf b = {};
 
-	if (!w || !w->failed_id)
+	if (!w)
+		return;
+	w->read_id = 0;
+	if (!w->failed_id)
 		return;
 	rec = sequel_begin(w->failed_id, cl->worker,
 			   sent ? UC_SEQUEL_CLIENT_SENT : UC_SEQUEL_CLIENT_CLOSED);

@@ -97,7 +97,8 @@ static __always_inline void client_leave(const struct sock *sk, int newstate, bo
 {
 	struct client *cl = client_of(sk);
 
-	if (!cl)
+	/* what follows nginx's close is no act of nginx */
+	if (!cl || cl->gone == 2)
 		return;
 	if (closed_here) {
 		sequel_client(cl, false);
@@ -196,7 +197,7 @@ int BPF_PROG(uc_destroy, struct sock *sk)
 	struct uc_conn *c = conn_of(sk);
 	struct tcp_sock *tp;
 
-	if (cl) {
+	if (cl && cl->gone != 2) {
 		sequel_client(cl, false);
 		client_closed(cl);
 	}
@@ -239,7 +240,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 
 	if (!c) {
 		cl = client_of(sk);
-		if (cl && ret > 0)
+		/* nginx answers a client that had left, too, when it had not noticed */
+		if (cl && ret && ret != -EAGAIN)
 			sequel_client(cl, true);
 		return 0;
 	}

@@ -148,6 +148,7 @@ struct uc_exchange {
 #define UC_CONN_SHIPPED      0x20  /* its record was sent; set in every record */
 #define UC_CONN_PEEKED       0x80  /* nginx looked at it in its idle pool */
 #define UC_CONN_SEQUEL       0x100 /* what its worker did next is told by a UC_REC_SEQUEL */
+#define UC_CONN_AT_ONCE      0x400 /* nginx closed it as the very next act after reading from it */
 #define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
 
 struct uc_conn {

@@ -205,7 +205,10 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 	if (c->flags & UC_CONN_SEQUEL) {
 		uc_facts(&e->pair, &e->facts);
 		v = uc_verdict(&e->facts);
-		if (v.id != UC_VERDICT_COMPLETE && v.id != UC_VERDICT_IDLE_CLOSE &&
+		/* a response that nginx refused looks complete until nginx says 502 to its client */
+		if (((v.id != UC_VERDICT_COMPLETE && v.id != UC_VERDICT_IDLE_CLOSE) ||
+		     (e->facts.closed_by == UC_CLOSED_BY_NGINX && c->flags & UC_CONN_AT_ONCE) ||
+		     (e->facts.close == UC_CLOSE_RST && !e->facts.pooled)) &&
 		    uc_holds_put(e->holds, &e->pair, now_ns))
 			return;
 	}

@@ -502,6 +502,14 @@ static inline void whole_response_answered_502(struct tale *t)
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	tale_close(t);
 	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
+}
+
+/* An idle connection that nginx put out of its pool, and then a client got another request's 502. */
+static inline void evicted_before_a_502(struct tale *t)
+{
+	whole_response_answered_502(t);
+	ngx_conn(t)->flags &= ~UC_CONN_AT_ONCE;
 }
 
 static inline void upstreams_own_502(struct tale *t)
@@ -1092,12 +1100,13 @@ static const struct told {
 	ROW(timeout_tried_again, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
 	ROW(header_answered_502, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, PROVEN),
 	ROW(whole_response_answered_502, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
+	ROW(evicted_before_a_502, IDLE_CLOSE, IDLE, PROVEN),
 	ROW(upstreams_own_502, IDLE_CLOSE, IDLE, PROVEN),
 	ROW(client_left_long_ago, NGINX_TIMEOUT, READ_TIMEOUT, LIKELY),
 	ROW(client_left_afterwards, UNKNOWN, NGINX_CLOSED, UNKNOWN),
 	ROW(opened_for_nothing, UNKNOWN, NONE, UNKNOWN),
 	ROW(header_not_accepted, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
-	ROW(no_header_not_accepted, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
+	ROW(no_header_not_accepted, PROTOCOL_MISMATCH, FIRST_BYTES, LIKELY),
 	ROW(body_not_accepted, UNKNOWN, NGINX_CLOSED, UNKNOWN),
 	ROW(upload_stuck_half_a_second, NGINX_TIMEOUT, SEND_TIMEOUT, PROVEN),
 	ROW(upload_stuck_clients_unseen, NGINX_TIMEOUT, SEND_TIMEOUT, LIKELY),

@@ -487,10 +487,11 @@ static const struct {
 	uint64_t missing;
 	const char *method;
 } bodies[] = {
-#define WHOLE   0, ""
-#define SHORT   .state = UC_BODY_SHORT
-#define UNKNOWN .state = UC_BODY_UNKNOWN
-#define ALL     .state = UC_BODY_COMPLETE
+#define WHOLE     0, ""
+#define SHORT     .state = UC_BODY_SHORT
+#define UNKNOWN   .state = UC_BODY_UNKNOWN
+#define NO_CHUNKS .state = UC_BODY_INVALID
+#define ALL       .state = UC_BODY_COMPLETE
 	/* no head, a part of one, none at all */
 	{ B(""), WHOLE, SHORT },
 	{ B(""), 100, LAST, UNKNOWN },
@@ -555,16 +556,16 @@ static const struct {
 	{ B(WITH_CHUNKS "\r\nffffffffffffffff\r\nhello"), WHOLE, SHORT },
 
 	/* what is no chunk */
-	{ B(WITH_CHUNKS "\r\nhello"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n;a\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n-5\r\nhello\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n5x\r\nhello\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n5\0\r\nhello\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n4\r\nhello\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n5\r\nhello\rx"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\n10000000000000000\r\nhello\r\n"), WHOLE, UNKNOWN },
-	{ B(WITH_CHUNKS "\r\nhello"), 100, LAST, UNKNOWN },
+	{ B(WITH_CHUNKS "\r\nhello"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n;a\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n-5\r\nhello\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n5x\r\nhello\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n5\0\r\nhello\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n4\r\nhello\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n5\r\nhello\rx"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\n10000000000000000\r\nhello\r\n"), WHOLE, NO_CHUNKS },
+	{ B(WITH_CHUNKS "\r\nhello"), 100, LAST, NO_CHUNKS },
 
 	/* chunks that leave the buffer: the tail tells */
 	{ B(CHUNK), 100, LAST, ALL },

@@ -488,7 +488,9 @@ static void test_settle_body_with_sequel(void **state)
 		body_cut(&tale);
 		tale_sequel(&tale, sequels[i].sequel, sequels[i].gone, sequels[i].status);
 		v = tale_judge(&tale);
-		assert_int_equal(v.id, UC_VERDICT_BODY_TRUNCATED);
+		/* nginx had not looked at the upstream's end when it obeyed its client */
+		assert_int_equal(v.id, sequels[i].gone ? UC_VERDICT_CLIENT_GONE :
+							 UC_VERDICT_BODY_TRUNCATED);
 		o = tale.pair.outcome;
 		uc_outcome_settle(&tale.facts, &v, &o);
 		assert_int_equal(o.id, sequels[i].id);

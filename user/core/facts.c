@@ -73,6 +73,7 @@ static void facts_sequel(struct uc_facts *f, const struct uc_outcome *o)
 {
 	f->client_gone = o->sequel == UC_SEQUEL_CLIENT_CLOSED && o->client_gone;
 	f->gave_up = o->sequel && !f->client_gone;
+	f->retried = o->sequel == UC_SEQUEL_RETRIED || o->sequel == UC_SEQUEL_ANSWERED;
 	f->gave_up_status = o->client_status;
 	if (o->sequel)
 		f->client_gone_likely = false;
@@ -164,6 +165,9 @@ static enum uc_response_state body_state(struct uc_facts *f, const struct uc_hea
 				       f->response_bytes == h->response_len ?
 			       UC_RESPONSE_HEADER :
 			       UC_RESPONSE_BODY;
+	case UC_BODY_INVALID:
+		f->chunks_invalid = true;
+		return UC_RESPONSE_BODY;
 	case UC_BODY_UNKNOWN:
 		break;
 	}
@@ -286,6 +290,25 @@ static bool peeked(const struct uc_conn *c)
 	return false;
 }
 
+/* What nginx learned of its peer's end by a system call, in the newest exchange. */
+static void facts_seen(struct uc_facts *f)
+{
+	const struct uc_conn *c = f->nginx;
+	uint32_t kept = c->events < UC_EVENTS ? c->events : UC_EVENTS;
+	bool seen = false;
+
+	for (uint32_t i = 0; i < kept; i++) {
+		const struct uc_event *e = &c->ev[i];
+
+		if (e->exchange != c->x.number)
+			continue;
+		f->read_error |= e->kind == UC_EV_RECV_ERROR;
+		seen |= e->kind == UC_EV_EOF || e->kind == UC_EV_RECV_ERROR ||
+			e->kind == UC_EV_SEND_ERROR || e->kind == UC_EV_PEEK;
+	}
+	f->end_unseen = c->peer_closed && !seen;
+}
+
 void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 {
 	const struct uc_conn *c = &pair->nginx.conn;
@@ -302,6 +325,9 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	facts_sequel(f, &pair->outcome);
 	f->exchange = c->x.number || (c->flags & UC_CONN_TLS && c->x.out_bytes);
 	f->pooled = peeked(c);
+	facts_seen(f);
+	if (f->end_unseen && f->client_gone)
+		f->closed_by = UC_CLOSED_BY_NGINX;
 	if (f->adopted && (!c->x.number || !c->x.out_bytes) && c->flags & UC_CONN_WAITING) {
 		/* its request went out before; the response, if any came, was not asked for in sight */
 		f->exchange = true;
@@ -311,6 +337,9 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	facts_acknowledged(f);
 	facts_response(f, &pair->nginx.heads);
 	f->phase = phase_of(f);
+	/* nginx had chosen it for a request that it then never sent */
+	if (f->retried && f->close == UC_CLOSE_RST && f->response_state == UC_RESPONSE_COMPLETE)
+		f->reused = true;
 	if (f->upstream)
 		facts_upstream(f);
 	if (c->x.out_last_ns && f->end_ns > c->x.out_last_ns)

@@ -56,6 +56,7 @@ struct uc_facts {
 	bool client_gone; /* the client of this request had left: nginx closed its socket next */
 	bool client_gone_likely; /* some client of this worker had just left, its socket was still open */
 	bool client_quiet;       /* no client of this worker did anything just before */
+	bool retried; /* nginx's next act was another attempt */
 	bool gave_up; /* nginx went on by itself: it tried again, or answered its client */
 	unsigned gave_up_status; /* what it answered; 0: not known */
 
@@ -77,6 +78,9 @@ struct uc_facts {
 	uint64_t response_bytes;
 	bool response_short;    /* bytes of it are missing for certain */
 	uint64_t missing_bytes; /* BODY with a Content-Length */
+	bool chunks_invalid;    /* BODY: what came is no chunk */
+	bool end_unseen;        /* the peer closed, and nginx closed without having looked */
+	bool read_error;        /* nginx got an error from reading */
 	bool pooled;            /* nginx held it in its idle pool when it ended */
 	bool persistent;        /* both sides meant to keep the connection */
 	uint32_t unread_by_nginx;

@@ -725,7 +725,7 @@ static enum uc_body_state judge_chunks(const char *body, size_t len, uint64_t un
 	if (step == CHUNK_END)
 		return UC_BODY_COMPLETE;
 	if (step == CHUNK_BAD)
-		return UC_BODY_UNKNOWN;
+		return UC_BODY_INVALID;
 	if (unkept == 0 || !chunk_fits(&c, unkept))
 		return UC_BODY_SHORT;
 	return judge_tail(tail, tail_len);

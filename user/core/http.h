@@ -69,7 +69,8 @@ struct uc_response_head {
 enum uc_body_state {
 	UC_BODY_COMPLETE,
 	UC_BODY_SHORT,   /* bytes are missing */
-	UC_BODY_UNKNOWN, /* the bytes that would tell were not kept, or are no valid chunks */
+	UC_BODY_UNKNOWN, /* the bytes that would tell were not kept */
+	UC_BODY_INVALID, /* no valid chunks */
 };
 
 /*

@@ -17,7 +17,7 @@
 #include "core/vocabulary.h"
 
 /* The sequel follows within the same turn of nginx's event loop; the answer to a retry may take longer. */
-#define UC_OUTCOME_HOLD_NS 25000000ULL
+#define UC_OUTCOME_HOLD_NS 50000000ULL
 
 struct uc_holds;
 

@@ -126,6 +126,25 @@ static bool upgraded(const struct uc_facts *f)
 	return f->exchange && f->response_state == UC_RESPONSE_UPGRADED;
 }
 
+/* An early answer; nginx read it, and then the reset that the rest of the body met. */
+static bool answered_and_reset(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_COMPLETE && f->read_error &&
+	       f->closed_by == UC_CLOSED_BY_UPSTREAM && f->close == UC_CLOSE_RST;
+}
+
+static bool answered_body_unread(const struct uc_facts *f)
+{
+	return answered_and_reset(f) && f->upstream && f->upstream_closed && f->unread_bytes;
+}
+
+/* Reset while idle, and nginx noticed only when it had chosen it for a request, which it repeated. */
+static bool reset_and_chosen(const struct uc_facts *f)
+{
+	return f->exchange && f->response_state == UC_RESPONSE_COMPLETE && f->persistent &&
+	       f->closed_by == UC_CLOSED_BY_UPSTREAM && f->close == UC_CLOSE_RST && f->retried;
+}
+
 static bool complete_and_kept(const struct uc_facts *f)
 {
 	return f->exchange && f->response_state == UC_RESPONSE_COMPLETE && f->persistent;
@@ -153,6 +172,7 @@ static bool opaque_reset(const struct uc_facts *f)
 static bool rejected_as_502(const struct uc_facts *f)
 {
 	return f->closed_by == UC_CLOSED_BY_NGINX && f->response_state != UC_RESPONSE_HEADER &&
+	       f->nginx->flags & UC_CONN_AT_ONCE &&
 	       f->gave_up_status == 502 && f->response.status && f->response.status != 502;
 }
 
@@ -190,6 +210,22 @@ static bool client_gone(const struct uc_facts *f)
 static bool client_gone_unused(const struct uc_facts *f)
 {
 	return by_nginx(f) && f->client_gone_likely && !f->nginx->x.out_bytes;
+}
+
+/* It passes them on as HTTP/0.9, and logs "no valid HTTP/1.0 header" (ngx_http_proxy_module.c). */
+static bool not_http_passed_on(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->response_state == UC_RESPONSE_NOT_HTTP && !f->tls;
+}
+
+static bool chunks_refused(const struct uc_facts *f)
+{
+	return by_nginx(f) && f->chunks_invalid && f->nginx->flags & UC_CONN_AT_ONCE;
+}
+
+static bool chunks_invalid(const struct uc_facts *f)
+{
+	return f->chunks_invalid;
 }
 
 /* nginx closed as soon as bytes had come that are no acceptable answer: no timer, no client. */
@@ -404,6 +440,12 @@ static bool before_any_request(const struct uc_facts *f)
 	return by_upstream(f) && !f->exchange && !f->nginx->x.in_bytes;
 }
 
+static bool closed_before_request(const struct uc_facts *f)
+{
+	return before_any_request(f) && f->upstream && f->upstream_closed &&
+	       !(f->upstream->closer.flags & (UC_TASK_KTHREAD | UC_TASK_EXITING));
+}
+
 static bool unseen_start(const struct uc_facts *f)
 {
 	return f->adopted;
@@ -444,6 +486,9 @@ static const struct rule {
 	{ unseen_and_idle, UC_VERDICT_IDLE_CLOSE, UC_PROOF_UNSEEN_START, LIKELY, 0 },
 	{ upgraded, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
 	{ rejected_as_502, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
+	{ answered_body_unread, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNREAD, PROVEN, 0 },
+	{ answered_and_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, FAR },
+	{ reset_and_chosen, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_RST, PROVEN, 0 },
 	{ complete_and_kept, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ complete, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
 	{ tls_against_plain, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, PROVEN, 0 },
@@ -456,9 +501,12 @@ static const struct rule {
 	{ long_header, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, LIKELY, 0 },
 
 	{ nginx_exited, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_EXITED, 0, 0 },
+	{ chunks_refused, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, PROVEN, 0 },
 	{ client_gone, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, PROVEN, 0 },
 	{ client_gone_unused, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, LIKELY, 0 },
 	{ never_used, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
+	{ not_http_passed_on, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, 0 },
+	{ chunks_invalid, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
 	{ response_rejected, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, PROVEN, 0 },
 	{ response_rejected_likely, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED,
 	  LIKELY, 0 },
@@ -491,6 +539,7 @@ static const struct rule {
 	/* from nginx's side alone a death looks the same */
 	{ had_it_all, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_ACKED, LIKELY, FAR },
 	{ reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, FAR },
+	{ closed_before_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, PROVEN, 0 },
 	{ before_any_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NONE, LIKELY, FAR },
 
 	{ unseen_start, UC_VERDICT_UNKNOWN, UC_PROOF_UNSEEN_START, 0, 0 },
