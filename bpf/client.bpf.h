@@ -8,6 +8,7 @@
 #define UPCLOSE_CLIENT_BPF_H
 
 #include "maps.bpf.h"
+#include "sequel.bpf.h"
 
 static __always_inline struct client *client_of(const void *sk)
 {
@@ -35,7 +36,7 @@ static __always_inline void client_received(struct client *cl, u64 now)
 	w = worker_new(cl->worker);
 	if (!w)
 		return;
-	w->failed_id = 0;
+	sequel_forget(w);
 	w->read_id = 0;
 	w->clients.known = 1;
 	w->clients.last_recv_ns = now;

@@ -36,7 +36,8 @@ struct client {
 struct worker {
 	struct uc_clients clients;
 	u64 failed_id; /* 0: none */
-	u64 read_id;   /* the connection whose response it read last, and it has not turned to a client since */
+	u64 failed_ns; /* when that was */
+	u64 read_id; /* the connection whose response it read last, and it has not turned to a client since */
 	u32 failed_attempt;
 	u32 reserved;
 };

@@ -10,8 +10,41 @@
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 
-/* A response this short is rarely whole, and a whole one costs no more than a record. */
-#define SEQUEL_SHORT_RESPONSE 128
+/* A header that was cut is at most this long; a whole response of that length costs a record. */
+#define SEQUEL_SHORT_RESPONSE UC_RESPONSE_HEAD
+
+/* nginx goes on at once; much later, something else set it going. */
+#define SEQUEL_NS 50000000
+
+/* Workers that have just left a failed attempt behind: nearly always none, and then nothing is looked up. */
+__u32 sequels_awaited;
+
+static __always_inline void sequel_await(struct worker *w, u64 id)
+{
+	if (!w->failed_id)
+		__sync_fetch_and_add(&sequels_awaited, 1);
+	w->failed_id = id;
+	w->failed_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void sequel_forget(struct worker *w)
+{
+	if (!w->failed_id)
+		return;
+	w->failed_id = 0;
+	__sync_fetch_and_add(&sequels_awaited, -1);
+}
+
+/* The failed attempt that this act of the worker follows, or 0. */
+static __always_inline u64 sequel_take(struct worker *w)
+{
+	u64 id = w->failed_id;
+
+	if (id && bpf_ktime_get_ns() - w->failed_ns > SEQUEL_NS)
+		id = 0;
+	sequel_forget(w);
+	return id;
+}
 
 /*
  * Could nginx have to try again, or to answer with an error? Where nginx closed
@@ -49,7 +82,7 @@ static __always_inline void sequel_expect(struct uc_conn *c, u32 tgid)
 	if (c->peer_closed == UC_EV_RST && c->x.in_bytes &&
 	    c->ev[(c->events - 1) & (UC_EVENTS - 1)].kind == UC_EV_ABORT)
 		c->x.attempt = w->failed_id ? w->failed_attempt + 1 : 1;
-	w->failed_id = c->id;
+	sequel_await(w, c->id);
 	w->failed_attempt = c->x.attempt ? c->x.attempt : 1;
 	c->flags |= UC_CONN_SEQUEL;
 }
@@ -87,13 +120,13 @@ static __always_inline void sequel_retry(struct uc_conn *c)
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct worker *w = worker_of(tgid);
 	struct uc_rec_sequel *rec;
+	u64 of_id = w ? sequel_take(w) : 0;
 
-	if (!w || !w->failed_id)
+	if (!of_id)
 		return;
 	c->x.attempt = w->failed_attempt + 1;
-	c->x.after_id = w->failed_id;
-	rec = sequel_begin(w->failed_id, tgid, UC_SEQUEL_RETRIED);
-	w->failed_id = 0;
+	c->x.after_id = of_id;
+	rec = sequel_begin(of_id, tgid, UC_SEQUEL_RETRIED);
 	if (!rec)
 		return;
 	sequel_next(rec, c);
@@ -103,10 +136,10 @@ static __always_inline void sequel_retry(struct uc_conn *c)
 /* The worker turned to something else, or to a connection that is not followed. */
 static __always_inline void sequel_over(u32 tgid)
 {
-	struct worker *w = worker_of(tgid);
+	struct worker *w = sequels_awaited ? worker_of(tgid) : 0;
 
 	if (w)
-		w->failed_id = 0;
+		sequel_forget(w);
 }
 
 static __always_inline void sequel_read(const struct uc_conn *c)
@@ -115,7 +148,7 @@ static __always_inline void sequel_read(const struct uc_conn *c)
 
 	if (!w)
 		return;
-	w->failed_id = 0;
+	sequel_forget(w);
 	w->read_id = c->id;
 }
 
@@ -137,15 +170,16 @@ static __always_inline void sequel_client(const struct client *cl, bool sent)
 	struct worker *w = worker_of(cl->worker);
 	struct uc_rec_sequel *rec;
 	struct user_buf b = {};
+	u64 of_id;
 
 	if (!w)
 		return;
 	w->read_id = 0;
-	if (!w->failed_id)
+	of_id = sequel_take(w);
+	if (!of_id)
 		return;
-	rec = sequel_begin(w->failed_id, cl->worker,
+	rec = sequel_begin(of_id, cl->worker,
 			   sent ? UC_SEQUEL_CLIENT_SENT : UC_SEQUEL_CLIENT_CLOSED);
-	w->failed_id = 0;
 	if (!rec)
 		return;
 	rec->client_gone = cl->gone == 1;

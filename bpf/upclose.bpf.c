@@ -243,6 +243,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		/* nginx answers a client that had left, too, when it had not noticed */
 		if (cl && ret && ret != -EAGAIN)
 			sequel_client(cl, true);
+		else if (!cl)
+			sequel_over(bpf_get_current_pid_tgid() >> 32);
 		return 0;
 	}
 	if (c->flags & UC_CONN_SHIPPED || !ret || ret == -EAGAIN)

@@ -128,15 +128,18 @@ static int run(struct trace *t, int signals)
 				{ .fd = signals, .events = POLLIN },
 				/* the reader of our output went away */
 				{ .fd = fileno(t->out.sink.out), .events = 0 } };
-	uint64_t start = now_ns(CLOCK_MONOTONIC), end = t->duration_ns ? start + t->duration_ns : 0;
+	uint64_t now, start = now_ns(CLOCK_MONOTONIC),
+		      end = t->duration_ns ? start + t->duration_ns : 0;
 	int err = 0;
 
 	while (!err && !uc_engine_done(t->engine)) {
 		if (poll(fds, 3, wait_ms(t, end)) < 0 && errno != EINTR)
 			return -errno;
 		follow_clock(t);
+		/* taken first: what the ring holds by now is not late */
+		now = now_ns(CLOCK_MONOTONIC);
 		err = uc_tracer_poll(t->tracer);
-		uc_engine_tick(t->engine, now_ns(CLOCK_MONOTONIC));
+		uc_engine_tick(t->engine, now);
 		follow_recorder(t);
 		if (fds[1].revents || (end && now_ns(CLOCK_MONOTONIC) >= end))
 			break;
