@@ -333,7 +333,11 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 	readable = !user_buf_get(&b);
 	if (request_begins(c, h, readable ? &b : 0)) {
 		exchange_begin(c, now);
-		sequel_retry(c);
+		/* on a new connection the request waited for the handshake: its connect() was the act */
+		if (c->x.number > 1 || c->flags & UC_CONN_ADOPTED)
+			sequel_retry(c);
+		else
+			sequel_over(c->owner.tgid);
 	}
 	if (!c->x.out_bytes) {
 		c->x.out_seq = tp->write_seq - n;
