@@ -604,7 +604,8 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 		add(l, "no answer to the SYN came before %s",
 		    f->err ? "the kernel gave up" : "nginx gave up");
 	if (r->verdict.proof == UC_PROOF_LOCAL)
-		add(l, "the call to connect gave up on nginx's own host, without an answer from the network");
+		add(l,
+		    "the call to connect gave up on nginx's own host, without an answer from the network");
 	if (f->err)
 		add(l, "the kernel's error on nginx's socket: %s", strerror(f->err));
 	if (f->nginx->retransmits)

@@ -56,7 +56,7 @@ struct uc_facts {
 	bool client_gone; /* the client of this request had left: nginx closed its socket next */
 	bool client_gone_likely; /* some client of this worker had just left, its socket was still open */
 	bool client_quiet;       /* no client of this worker did anything just before */
-	bool retried; /* nginx's next act was another attempt */
+	bool retried;            /* nginx's next act was another attempt */
 	bool gave_up; /* nginx went on by itself: it tried again, or answered its client */
 	unsigned gave_up_status; /* what it answered; 0: not known */
 

@@ -172,8 +172,8 @@ static bool opaque_reset(const struct uc_facts *f)
 static bool rejected_as_502(const struct uc_facts *f)
 {
 	return f->closed_by == UC_CLOSED_BY_NGINX && f->response_state != UC_RESPONSE_HEADER &&
-	       f->nginx->flags & UC_CONN_AT_ONCE &&
-	       f->gave_up_status == 502 && f->response.status && f->response.status != 502;
+	       f->nginx->flags & UC_CONN_AT_ONCE && f->gave_up_status == 502 &&
+	       f->response.status && f->response.status != 502;
 }
 
 /* A header longer than what is kept of it, and no framing in the kept part that says otherwise. */
