@@ -208,6 +208,7 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 		/* a response that nginx refused looks complete until nginx says 502 to its client */
 		if (((v.id != UC_VERDICT_COMPLETE && v.id != UC_VERDICT_IDLE_CLOSE) ||
 		     (e->facts.closed_by == UC_CLOSED_BY_NGINX && c->flags & UC_CONN_AT_ONCE) ||
+		     (e->facts.opaque && !e->facts.pooled) ||
 		     (e->facts.close == UC_CLOSE_RST && !e->facts.pooled)) &&
 		    uc_holds_put(e->holds, &e->pair, now_ns))
 			return;

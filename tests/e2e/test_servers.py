@@ -249,8 +249,11 @@ def test_gunicorn_worker_timeout(stage, trace, serve):
     nginx = stage.nginx(app=Route(up.addr))
     tr = trace(ports=[up.port])
     pids = up.workers()
-    hung, response = ask(nginx, "hang", faults.CLOSED, method="POST")
-    assert response.status == 502
+    hung, response = ask(nginx, "hang", None, method="POST")
+    if response.status == 500:  # newer versions answer for the worker that they end
+        assert not nginx.errors(faults.CLOSED) and not tr.all(flagged=True)
+        return
+    assert response.status == 502 and nginx.errors(faults.CLOSED)
     obj = tr.wait(target=hung)
     assert (obj["verdict"], obj["proof"]) in (("upstream_died", "exit_code"), ("upstream_closed", "deliberate_close"))
     assert obj["upstream"]["pid"] in pids and obj["outcome"] == "client_error"
@@ -361,7 +364,9 @@ def test_nginx_as_upstream(stage, trace, scratch, behind, tls):
     gone, response = ask(nginx, "close", faults.CLOSED)
     assert response.status == 502
     obj = tr.wait(flagged=True)
-    assert (obj["verdict"], obj["proof"], obj["confidence"]) == ("upstream_closed", "deliberate_close", "proven")
+    assert (obj["verdict"], obj["proof"]) == ("upstream_closed", "deliberate_close")
+    # a newer nginx says goodbye in TLS first, and what its bytes are cannot be read
+    assert obj["confidence"] == "proven" or (tls and obj["confidence"] == "likely")
     assert obj["upstream"]["pid"] in far.workers() and obj["nginx"]["pid"] in nginx.workers()
     assert obj["exchange"]["target"] == (None if tls else gone)
 

@@ -258,6 +258,20 @@ static inline void encrypted_and_answered(struct tale *t)
 	end_by_fin(t);
 }
 
+/* Tickets and a close_notify are bytes, too; nginx answered its client with a 502. */
+static inline void encrypted_alert_and_502(struct tale *t)
+{
+	encrypted_and_answered(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+}
+
+static inline void encrypted_alert_of_remote(struct tale *t)
+{
+	encrypted_and_answered(t);
+	t->pair.has_upstream = false;
+	tale_sequel(t, UC_SEQUEL_RETRIED, false, 0);
+}
+
 static inline void encrypted_and_destroyed(struct tale *t)
 {
 	tls_request(t);
@@ -1068,6 +1082,8 @@ static const struct told {
 	ROW(complete_until_close, COMPLETE, RESPONSE_COMPLETE, PROVEN),
 	ROW(complete_head, IDLE_CLOSE, IDLE, PROVEN),
 	ROW(encrypted_and_answered, COMPLETE, OPAQUE, LIKELY),
+	ROW(encrypted_alert_and_502, UPSTREAM_CLOSED, DELIBERATE_CLOSE, LIKELY),
+	ROW(encrypted_alert_of_remote, UPSTREAM_CLOSED, OPAQUE, LIKELY),
 	ROW(encrypted_and_destroyed, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(handshake_refused, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(handshake_broken_off, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),

@@ -155,6 +155,22 @@ static bool complete(const struct uc_facts *f)
 	return f->exchange && f->response_state == UC_RESPONSE_COMPLETE;
 }
 
+/*
+ * Bytes came that cannot be read (TLS's tickets and alerts are such, too), the
+ * upstream closed, and nginx went on as after a failure.
+ */
+static bool opaque_failed(const struct uc_facts *f)
+{
+	return f->opaque && f->response_state == UC_RESPONSE_UNKNOWN &&
+	       f->closed_by == UC_CLOSED_BY_UPSTREAM && (f->retried || f->gave_up_status == 502);
+}
+
+static bool opaque_closed(const struct uc_facts *f)
+{
+	return opaque_failed(f) && f->upstream && f->upstream_closed &&
+	       !(f->upstream->closer.flags & (UC_TASK_KTHREAD | UC_TASK_EXITING));
+}
+
 /* Encrypted, or another protocol: an answer came, and where it ended cannot be read. */
 static bool opaque_answered(const struct uc_facts *f)
 {
@@ -496,6 +512,8 @@ static const struct rule {
 	{ died_signal, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_SIGNAL, PROVEN, 0 },
 	{ died_exit, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
 	{ opaque_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, LIKELY, 0 },
+	{ opaque_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, LIKELY, 0 },
+	{ opaque_failed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_OPAQUE, LIKELY, FAR },
 	{ opaque_answered, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
 	{ long_header_unpooled, UC_VERDICT_UNKNOWN, UC_PROOF_LOSSY, 0, 0 },
 	{ long_header, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, LIKELY, 0 },
