@@ -48,8 +48,8 @@ $(call lazy,CLANG_TIDY,command -v clang-tidy || echo clang-tidy)
 
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 CORE_SRCS := $(wildcard user/core/*.c)
-USER_SRCS := $(wildcard user/*.c)
-HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*.h user/core/*.h tests/unit/*.h tests/fuzz/*.h)
+USER_SRCS := $(wildcard user/*.c user/daemon/*.c user/check/*.c user/probe/*.c)
+HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*.h user/*/*.h tests/unit/*.h tests/fuzz/*.h)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -67,8 +67,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wfo
 INCLUDES := -Iinclude -Iuser -I$(O)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HARDENING := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-$(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags libbpf libelf zlib jansson)
-$(call lazy,LIBS,$(PKG_CONFIG) --libs libbpf libelf zlib jansson)
+PACKAGES := libbpf libelf zlib jansson libcyaml libmicrohttpd libcurl libsystemd libseccomp
+$(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags $(PACKAGES))
+$(call lazy,LIBS,$(PKG_CONFIG) --libs $(PACKAGES))
 CORE_LIBS := -lz
 
 # Empty, as in a source that defines it for itself.
