@@ -134,12 +134,21 @@ struct page;
 
 /* upclose.bpf.c: the iterator over open files */
 struct bpf_iter_meta;
+struct bpf_map;
 
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	u32 fd;
 	struct file *file;
+};
+
+/* live.bpf.h: the iterator over a storage's sockets */
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
 };
 
 #pragma clang attribute pop

@@ -67,6 +67,7 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	if (!c)
 		return;
 	adopt_common(c, sk, tp, task, now);
+	live_open(c);
 	c->key = (u64)tp->snd_una << 32 | tp->rcv_nxt;
 	bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY);
 	/* the same connection as its far end writes it */

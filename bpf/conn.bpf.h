@@ -13,6 +13,7 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "live.bpf.h"
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 #include "sequel.bpf.h"
@@ -333,6 +334,7 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 	readable = !user_buf_get(&b);
 	if (request_begins(c, h, readable ? &b : 0)) {
 		exchange_begin(c, now);
+		live_exchange(c);
 		/* on a new connection the request waited for the handshake: its connect() was the act */
 		if (c->x.number > 1 || c->flags & UC_CONN_ADOPTED)
 			sequel_retry(c);
@@ -367,6 +369,7 @@ static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, s
 	if (!c->x.in_bytes) {
 		c->x.in_seq = tp->copied_seq - n;
 		c->x.in_first_ns = now;
+		live_first_byte(c, now);
 	}
 	sequel_read(c);
 	if (h) {

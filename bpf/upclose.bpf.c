@@ -33,6 +33,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	c->open_ns = now;
 	task_fill_current(&c->owner);
 	tuple_fill(&c->tuple, sk, tp);
+	live_open(c);
 	sequel_retry(c);
 	event_add(c, tp, UC_EV_CONNECT, TCP_SYN_SENT, 0, 0, now);
 }
@@ -383,5 +384,15 @@ int uc_adopt(struct bpf_iter__task_file *ctx)
 
 	if (task && file)
 		adopt_file(task, file);
+	return 0;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int uc_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	const struct uc_conn *c = ctx->value;
+
+	if (c)
+		live_walk(c);
 	return 0;
 }

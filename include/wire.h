@@ -168,7 +168,7 @@ struct uc_conn {
 	__u32 retransmits; /* segments sent again, SYN included */
 	__u8 peer_closed;  /* 0, UC_EV_FIN or UC_EV_RST: how the peer's close arrived first */
 	__u8 end_state;    /* TCP state that this end left by its close, 0: no local close */
-	__u16 reserved;
+	__u16 live;        /* within the kernel: its upstream's slot in live.h */
 	__u64 reserved2;
 	struct uc_event ev[UC_EVENTS]; /* event n is at n % UC_EVENTS */
 };

@@ -19,6 +19,7 @@ enum group {
 	CALLER,
 	RETRANSMIT,
 	ADOPT,
+	WALK,
 	GROUPS
 };
 
@@ -86,6 +87,11 @@ static struct uc_hook hooks[] = {
 	  .program = "uc_adopt",
 	  .group = ADOPT,
 	  .note = "since 5.8; without it only connections opened from now on are seen" },
+	{ .facts = "open and waiting now",
+	  .section = "iter/bpf_sk_storage_map",
+	  .program = "uc_walk",
+	  .group = WALK,
+	  .note = "since 5.9; without it the metrics lack open connections and waiting requests" },
 };
 
 #define COUNT (sizeof(hooks) / sizeof(hooks[0]))
@@ -122,6 +128,9 @@ static int try_attach(int type_id, enum bpf_attach_type attach)
 	else
 		link = bpf_raw_tracepoint_open(NULL, prog);
 	close(prog);
+	/* bpf_iter_attach_map() says so where it only lacked the map */
+	if (link == -EBADF && attach == BPF_TRACE_ITER)
+		return 0;
 	if (link < 0)
 		return link;
 	close(link);

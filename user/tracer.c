@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "hooks.h"
@@ -19,6 +20,8 @@
 struct uc_tracer {
 	struct upclose_bpf *bpf;
 	struct ring_buffer *ring;
+	struct uc_live *lives; /* shared with the kernel; NULL until it is asked for */
+	struct bpf_link *walk;
 	struct uc_frames frames;
 };
 
@@ -167,6 +170,8 @@ static int start(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 		return -errno;
 	configure(t->bpf, cfg);
 	choose(t->bpf, hooks, count);
+	/* it needs a map to walk over: uc_tracer_each_live attaches it */
+	bpf_program__set_autoattach(t->bpf->progs.uc_walk, false);
 	err = upclose_bpf__load(t->bpf);
 	if (!err)
 		err = upclose_bpf__attach(t->bpf);
@@ -205,6 +210,9 @@ void uc_tracer_free(struct uc_tracer *t)
 {
 	if (!t)
 		return;
+	if (t->lives)
+		munmap(t->lives, UC_LIVE_SLOTS * sizeof(*t->lives));
+	bpf_link__destroy(t->walk);
 	ring_buffer__free(t->ring);
 	upclose_bpf__destroy(t->bpf);
 	free(t);
@@ -241,6 +249,51 @@ struct uc_losses uc_tracer_losses(const struct uc_tracer *t)
 	}
 	free(values);
 	return sum;
+}
+
+/* The counts are shared memory, and the walk is a link of its own; both are made at first use. */
+static int live_prepare(struct uc_tracer *t)
+{
+	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(t->bpf->maps.uc_conns) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	void *shared;
+
+	if (t->lives)
+		return 0;
+	shared = mmap(NULL, UC_LIVE_SLOTS * sizeof(*t->lives), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      bpf_map__fd(t->bpf->maps.uc_lives), 0);
+	if (shared == MAP_FAILED)
+		return -errno;
+	t->lives = shared;
+	if (bpf_program__autoload(t->bpf->progs.uc_walk))
+		t->walk = bpf_program__attach_iter(t->bpf->progs.uc_walk, &opts);
+	return 0;
+}
+
+int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
+			void *ctx)
+{
+	uint32_t used = t->bpf->bss->live_used + 1;
+	int err = live_prepare(t);
+
+	if (err)
+		return err;
+	if (used > UC_LIVE_SLOTS)
+		used = UC_LIVE_SLOTS;
+	for (uint32_t i = 0; i < used; i++) {
+		t->lives[i].open = t->lives[i].waiting = 0;
+		t->lives[i].waiting_since_ns = 0;
+	}
+	err = t->walk ? run_iterator(t->walk) : -ENOTSUP;
+	for (uint32_t i = 0; i < used; i++)
+		if (t->lives[i].connections)
+			one(ctx, &t->lives[i]);
+	return err;
+}
+
+uint64_t uc_tracer_live_folded(const struct uc_tracer *t)
+{
+	return t->bpf->bss->live_folded;
 }
 
 static const char *const uses[] = {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "live.h"
 #include "source.h"
 
 #define UC_TRACER_MAX_COMMS 8
@@ -35,6 +36,17 @@ int uc_tracer_fd(const struct uc_tracer *t); /* readable when there are records 
 int uc_tracer_poll(struct uc_tracer *t);     /* hands on what is there; 0 or a negative errno */
 unsigned uc_tracer_adopted(const struct uc_tracer *t);
 struct uc_losses uc_tracer_losses(const struct uc_tracer *t);
+
+/*
+ * Walks over the open connections and hands on the counts of each upstream
+ * address, slot 0 (those without a slot of their own) included once it is in
+ * use. *l is good during the call; the kernel side goes on counting in it.
+ * Returns 0, or a negative errno where the walk is not possible: the counts
+ * were handed on all the same, with open and waiting zero.
+ */
+int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
+			void *ctx);
+uint64_t uc_tracer_live_folded(const struct uc_tracer *t); /* connections counted in slot 0 */
 
 /* "upclose hooks": prints the plan; 0 when tracing is possible, else a negative errno. */
 int uc_tracer_print_hooks(bool json);
