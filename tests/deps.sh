@@ -72,9 +72,12 @@ clang_major() {
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson libcyaml libmicrohttpd libcurl libsystemd libseccomp clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft'
-SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm'
+SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm node-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
+
+# Node of several major versions: npm has them, no distribution has.
+node_versions() { python3 "$(dirname "$0")/harness/node_versions.py" "$@"; }
 
 check() {
 	case $1 in
@@ -89,6 +92,7 @@ check() {
 	procps) have ps ;;
 	apache2-bin) have apache2 ;;
 	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;
+	node-versions) node_versions missing >/dev/null 2>&1 ;;
 	pytest) find_python >/dev/null ;;
 	clang-rt)
 		tool=$(find_clang) && have "$tool" &&
@@ -139,6 +143,7 @@ package() {
 	cmocka) echo libcmocka-dev ;;
 	pytest) echo python3-pytest ;;
 	nft) echo nftables ;;
+	node-versions) have npm || echo npm ;;
 	bpftool)
 		# Ubuntu up to 24.04 has no package of that name.
 		if have apt-cache && ! candidate bpftool && candidate linux-tools-common; then
@@ -160,7 +165,7 @@ package() {
 packages() {
 	for item in "$@"; do
 		package "$item"
-	done | tr '\n' ' ' | sed 's/ $//'
+	done | xargs
 }
 
 # --- installation -------------------------------------------------------------------
@@ -226,6 +231,17 @@ install_missing() {
 		candidate "$name" || update_lists
 	done
 	list=$(packages "$@")
+	[ -z "$list" ] || install_packages "$@" || return 1
+	case " $* " in *" node-versions "*) fetch_node_versions ;; esac
+	for item in "$@"; do
+		check "$item" || [ "$item" = node-versions ] && continue
+		echo "deps: $item is still missing after installing $(package "$item")" >&2
+		failed=1
+	done
+	[ -z "${failed:-}" ]
+}
+
+install_packages() {
 	services_before=$(services)
 	forbid_services
 	echo "deps: installing: $list"
@@ -241,12 +257,13 @@ install_missing() {
 		systemctl disable --quiet "$name" >/dev/null 2>&1 &&
 			echo "deps: $name was installed for the tests only: not started, and not enabled at boot"
 	done
-	for item in "$@"; do
-		check "$item" && continue
-		echo "deps: $item is still missing after installing $(package "$item")" >&2
-		failed=1
-	done
-	[ -z "${failed:-}" ]
+}
+
+# A machine that reaches its mirror need not reach npm's registry.
+fetch_node_versions() {
+	echo "deps: fetching Node $(node_versions missing | awk '{ printf "%s%s", sep, $2; sep = ", " }') with npm"
+	node_versions install ||
+		echo "deps: npm did not fetch them all; the tests of the missing versions will be skipped" >&2
 }
 
 explain() {

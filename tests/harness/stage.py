@@ -37,8 +37,8 @@ class Upstream(JsonChild):
 
 
 class Stage(contextlib.ExitStack):
-    def node(self, *args, host="127.0.0.1", netns=None):
-        return self.enter_context(Upstream(["node", HERE / "upstream.js", "--host", host, *args], host, netns))
+    def node(self, *args, host="127.0.0.1", netns=None, binary="node"):
+        return self.enter_context(Upstream([binary, HERE / "upstream.js", "--host", host, *args], host, netns))
 
     def raw(self, *scripts, host="127.0.0.1", netns=None):
         return self.enter_context(Upstream([sys.executable, HERE / "rawup.py", "--host", host, *scripts], host, netns))
