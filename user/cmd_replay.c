@@ -76,7 +76,6 @@ int uc_cmd_replay(int argc, char **argv)
 				 "one recording at a time");
 		return UC_EXIT_USAGE;
 	}
-	o.engine.sink = &o.sink;
 	in = strcmp(argv[optind], "-") ? fopen(argv[optind], "rb") : stdin;
 	if (!in) {
 		uc_error("%s: %s", argv[optind], strerror(errno));

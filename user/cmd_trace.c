@@ -6,16 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "command.h"
-#include "core/decode.h"
 #include "log.h"
 #include "options.h"
 #include "proc.h"
 #include "recording.h"
-#include "tracer.h"
 
 #define SECOND 1000000000ULL
 
@@ -34,62 +32,11 @@ struct trace {
 	const char *write_path;
 	uint64_t ring_mib;
 
-	struct uc_tracer *tracer;
+	struct uc_capture *capture;
 	struct uc_engine *engine;
 	struct uc_recorder *recorder;
-	struct uc_frames sinks[2]; /* engine, and the recorder if there is one */
-	size_t sink_count;
-	int64_t wall_offset_ns;
 	bool record_failed;
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
-}
-
-/* The engine sees a process before the connection ends that name it: it is read while it lives. */
-static void announce(struct trace *t, const void *bytes, size_t len)
-{
-	struct uc_rec_proc rec;
-	struct uc_proc p;
-
-	if (len != sizeof(rec))
-		return;
-	memcpy(&rec, bytes, sizeof(rec));
-	if (rec.hdr.kind != UC_REC_PROC)
-		return;
-	p.tgid = rec.task.tgid;
-	p.start_ns = rec.task.start_ns;
-	uc_proc_resolve(&p);
-	for (size_t i = 0; i < t->sink_count; i++)
-		t->sinks[i].proc(t->sinks[i].ctx, &p);
-}
-
-static void on_record(void *ctx, const void *bytes, size_t len)
-{
-	struct trace *t = ctx;
-
-	announce(t, bytes, len);
-	for (size_t i = 0; i < t->sink_count; i++)
-		t->sinks[i].record(t->sinks[i].ctx, bytes, len);
-}
-
-/* Steps of the wall clock are followed; smaller drift than a millisecond is not worth a frame. */
-static void follow_clock(struct trace *t)
-{
-	uint64_t mono = now_ns(CLOCK_MONOTONIC);
-	int64_t offset = now_ns(CLOCK_REALTIME) - mono, moved = offset - t->wall_offset_ns;
-
-	if (t->wall_offset_ns && moved < 1000000 && moved > -1000000)
-		return;
-	t->wall_offset_ns = offset;
-	for (size_t i = 0; i < t->sink_count; i++)
-		t->sinks[i].clock(t->sinks[i].ctx, offset, mono);
-}
 
 static void follow_recorder(struct trace *t)
 {
@@ -113,7 +60,7 @@ static int open_signals(void)
 
 static int wait_ms(const struct trace *t, uint64_t end_ns)
 {
-	uint64_t now = now_ns(CLOCK_MONOTONIC), due = now + SECOND;
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC), due = now + SECOND;
 
 	if (uc_engine_deadline(t->engine) < due)
 		due = uc_engine_deadline(t->engine);
@@ -124,24 +71,21 @@ static int wait_ms(const struct trace *t, uint64_t end_ns)
 
 static int run(struct trace *t, int signals)
 {
-	struct pollfd fds[] = { { .fd = uc_tracer_fd(t->tracer), .events = POLLIN },
+	struct pollfd fds[] = { { .fd = uc_capture_fd(t->capture), .events = POLLIN },
 				{ .fd = signals, .events = POLLIN },
 				/* the reader of our output went away */
 				{ .fd = fileno(t->out.sink.out), .events = 0 } };
-	uint64_t now, start = now_ns(CLOCK_MONOTONIC),
+	uint64_t now, start = uc_now_ns(CLOCK_MONOTONIC),
 		      end = t->duration_ns ? start + t->duration_ns : 0;
 	int err = 0;
 
 	while (!err && !uc_engine_done(t->engine)) {
 		if (poll(fds, 3, wait_ms(t, end)) < 0 && errno != EINTR)
 			return -errno;
-		follow_clock(t);
-		/* taken first: what the ring holds by now is not late */
-		now = now_ns(CLOCK_MONOTONIC);
-		err = uc_tracer_poll(t->tracer);
+		err = uc_capture_poll(t->capture, &now);
 		uc_engine_tick(t->engine, now);
 		follow_recorder(t);
-		if (fds[1].revents || (end && now_ns(CLOCK_MONOTONIC) >= end))
+		if (fds[1].revents || (end && uc_now_ns(CLOCK_MONOTONIC) >= end))
 			break;
 		if (fds[2].revents & POLLERR) {
 			uc_error("standard output was closed; the trace ends");
@@ -153,20 +97,19 @@ static int run(struct trace *t, int signals)
 
 static void finish(struct trace *t, uint64_t duration_ns)
 {
-	struct uc_losses lost;
+	uint64_t now;
 
 	/* what ended before the signal is printed, not left in the ring */
-	uc_tracer_poll(t->tracer);
-	lost = uc_tracer_losses(t->tracer);
-	for (size_t i = 0; i < t->sink_count; i++)
-		t->sinks[i].losses(t->sinks[i].ctx, &lost);
-	uc_engine_finish(t->engine, duration_ns, now_ns(CLOCK_REALTIME));
+	uc_capture_poll(t->capture, &now);
+	uc_capture_losses(t->capture);
+	uc_engine_finish(t->engine, duration_ns, uc_now_ns(CLOCK_REALTIME));
 }
 
 static int start(struct trace *t)
 {
 	struct uc_tracer_config cfg = { .ring_bytes = t->ring_mib << 20 };
-	struct uc_frames frames = { .record = on_record, .ctx = t };
+	struct uc_frames takers[2];
+	size_t count = 0;
 
 	cfg.comm_count = t->out.engine.comm_count;
 	memcpy(cfg.comms, t->out.engine.comms, sizeof(cfg.comms));
@@ -178,7 +121,7 @@ static int start(struct trace *t)
 		uc_error("out of memory");
 		return -ENOMEM;
 	}
-	t->sinks[t->sink_count++] = uc_engine_frames(t->engine);
+	takers[count++] = uc_engine_frames(t->engine);
 	if (t->write_path) {
 		int err = uc_recorder_new(t->write_path, t->out.unredacted, &t->recorder);
 
@@ -186,10 +129,9 @@ static int start(struct trace *t)
 			uc_error("cannot create %s: %s", t->write_path, strerror(-err));
 			return err;
 		}
-		t->sinks[t->sink_count++] = uc_recorder_frames(t->recorder);
+		takers[count++] = uc_recorder_frames(t->recorder);
 	}
-	follow_clock(t);
-	return uc_tracer_new(&cfg, &frames, &t->tracer);
+	return uc_capture_new(&cfg, takers, count, &t->capture);
 }
 
 static void greet(const struct trace *t)
@@ -201,19 +143,19 @@ static void greet(const struct trace *t)
 		uc_note("no process named %s%s runs here: waiting for one (other names: --comm NAME)",
 			e->comms[0], e->comm_count > 1 ? " or the others given" : "");
 	uc_note("tracing %u processes of nginx, %u upstream connections that exist already; Ctrl-C ends",
-		running, uc_tracer_adopted(t->tracer));
+		running, uc_tracer_adopted(uc_capture_tracer(t->capture)));
 }
 
 static int trace(struct trace *t)
 {
 	int signals = open_signals(), err = start(t), record_err;
-	uint64_t began = now_ns(CLOCK_MONOTONIC), duration;
+	uint64_t began = uc_now_ns(CLOCK_MONOTONIC), duration;
 	bool flagged = false;
 
 	if (!err) {
 		greet(t);
 		err = run(t, signals);
-		duration = now_ns(CLOCK_MONOTONIC) - began;
+		duration = uc_now_ns(CLOCK_MONOTONIC) - began;
 		finish(t, duration);
 		flagged = uc_engine_totals(t->engine).flagged;
 		if (!err && uc_engine_error(t->engine)) {
@@ -221,14 +163,14 @@ static int trace(struct trace *t)
 			uc_error("cannot write to standard output: %s", strerror(-err));
 		}
 		follow_recorder(t);
-		record_err = uc_recorder_finish(t->recorder, duration, now_ns(CLOCK_REALTIME));
+		record_err = uc_recorder_finish(t->recorder, duration, uc_now_ns(CLOCK_REALTIME));
 		t->recorder = NULL;
 		if (record_err && !t->record_failed)
 			uc_error("cannot write %s: %s", t->write_path, strerror(-record_err));
 		err = err ? err : record_err;
 	}
 	uc_recorder_finish(t->recorder, 0, 0);
-	uc_tracer_free(t->tracer);
+	uc_capture_free(t->capture);
 	uc_engine_free(t->engine);
 	uc_output_close(&t->out);
 	close(signals);
@@ -292,6 +234,5 @@ int uc_cmd_trace(int argc, char **argv)
 	}
 	if (!t.out.engine.comm_count)
 		t.out.engine.comms[t.out.engine.comm_count++] = "nginx";
-	t.out.engine.sink = &t.out.sink;
 	return trace(&t);
 }

@@ -161,6 +161,30 @@ static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct 
 				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
 }
 
+static bool sink_wants(const struct uc_sink *s, const struct uc_report *r)
+{
+	return r->verdict.flagged || s->all;
+}
+
+static bool wants(const struct uc_engine *e, const struct uc_report *r)
+{
+	for (size_t i = 0; i < e->cfg.sink_count; i++)
+		if (sink_wants(e->cfg.sinks[i], r))
+			return true;
+	return false;
+}
+
+static void hand_on(struct uc_engine *e, const struct uc_report *r)
+{
+	for (size_t i = 0; i < e->cfg.sink_count; i++) {
+		struct uc_sink *s = e->cfg.sinks[i];
+		int err = sink_wants(s, r) ? s->connection(s, r) : 0;
+
+		e->error = e->error ? e->error : err;
+	}
+	e->printed++;
+}
+
 static void report(struct uc_engine *e, const struct uc_pair *pair)
 {
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
@@ -187,11 +211,10 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	remember(e, &addr, &r);
 	r.line = nginx_line(e, &r);
 	r.death = death_of(e, &r);
-	if (!r.verdict.flagged && !e->cfg.all)
+	if (!wants(e, &r))
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
-	e->error = e->cfg.sink->connection(e->cfg.sink, &r);
-	e->printed++;
+	hand_on(e, &r);
 }
 
 /* What is not plainly healthy waits for what nginx does next; everything else is said at once. */
@@ -325,8 +348,8 @@ int uc_engine_finish(struct uc_engine *e, uint64_t duration_ns, uint64_t end_wal
 		uc_errorlog_poll(e->cfg.error_log);
 		e->totals.log = uc_errorlog_stats(e->cfg.error_log, UINT64_MAX);
 	}
-	if (!e->error)
-		e->error = e->cfg.sink->summary(e->cfg.sink, &e->totals);
+	for (size_t i = 0; i < e->cfg.sink_count && !e->error; i++)
+		e->error = e->cfg.sinks[i]->summary(e->cfg.sinks[i], &e->totals);
 	return e->error;
 }
 

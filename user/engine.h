@@ -15,12 +15,14 @@
 #include "sink.h"
 #include "source.h"
 
+#define UC_ENGINE_SINKS 6
+
 struct uc_engine_config {
-	struct uc_sink *sink;
-	bool all; /* print every end, not only the flagged ones */
+	struct uc_sink *sinks[UC_ENGINE_SINKS]; /* each gets what the others get, in this order */
+	size_t sink_count;
 	bool show_query;
 	struct uc_errorlog *error_log; /* NULL: none; lives longer than the engine */
-	uint64_t max_count;            /* stop after so many printed; 0: no limit */
+	uint64_t max_count;            /* stop after so many handed to a sink; 0: no limit */
 	uint16_t ports[16];            /* upstream ports to show; none: all */
 	size_t port_count;
 	const char *comms[8]; /* nginx's names to show; none: all */

@@ -106,7 +106,7 @@ int uc_output_option(struct uc_output_options *o, int option, const char *value)
 	case 'C':
 		return add_comm(o, value);
 	case 'a':
-		o->engine.all = true;
+		o->all = true;
 		return 1;
 	case 'x':
 		o->exit_code = true;
@@ -129,6 +129,9 @@ int uc_output_open(struct uc_output_options *o, bool from_start)
 {
 	int err;
 
+	o->sink.all = o->all;
+	o->engine.sinks[0] = &o->sink;
+	o->engine.sink_count = 1;
 	if (!o->error_log)
 		return 0;
 	err = uc_errorlog_new(o->error_log, from_start, &o->engine.error_log);

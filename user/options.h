@@ -16,6 +16,7 @@ enum { UC_EXIT_DONE = 0, UC_EXIT_FAILED = 1, UC_EXIT_USAGE = 2, UC_EXIT_FOUND = 
 struct uc_output_options {
 	struct uc_sink sink;
 	struct uc_engine_config engine;
+	bool all;       /* print every end, not only the flagged ones */
 	bool exit_code; /* status 3 when something was flagged */
 	bool unredacted;
 	const char *error_log; /* path, or NULL */
@@ -38,7 +39,10 @@ void uc_output_init(struct uc_output_options *o);
 /* 1: it was one of them; 0: it was not; -1: its value is bad, which was said. */
 int uc_output_option(struct uc_output_options *o, int option, const char *value);
 
-/* Opens the error log that was named, if any, for the engine; says why it cannot. */
+/*
+ * Completes o->engine, which then points into o, and opens the error log that was
+ * named, if any; says why it cannot.
+ */
 int uc_output_open(struct uc_output_options *o, bool from_start);
 void uc_output_close(struct uc_output_options *o);
 

@@ -11,6 +11,7 @@ struct uc_sink {
 	/* both return 0, or a negative errno when the output took no more */
 	int (*connection)(struct uc_sink *s, const struct uc_report *r);
 	int (*summary)(struct uc_sink *s, const struct uc_totals *t);
+	bool all; /* it gets every end, not only the flagged ones */
 	FILE *out;
 	bool colour;
 	bool header_due; /* table: print the column names first */

@@ -127,7 +127,7 @@ static char *replay(const uint8_t *data, size_t size, bool *ret_clean)
 {
 	FILE *in = fmemopen((void *)data, size, "rb"), *out;
 	struct uc_sink sink = uc_sink_json;
-	struct uc_engine_config cfg = { .sink = &sink, .all = true, .show_query = true };
+	struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1, .show_query = true };
 	struct uc_engine *engine = NULL;
 	struct uc_replay_end end;
 	struct uc_frames frames;
@@ -135,6 +135,7 @@ static char *replay(const uint8_t *data, size_t size, bool *ret_clean)
 	size_t len;
 	int err;
 
+	sink.all = true;
 	sink.out = out = open_memstream(&text, &len);
 	require(in && out && !uc_engine_new(&cfg, &engine), "no memory");
 	frames = uc_engine_frames(engine);

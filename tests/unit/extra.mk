@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What the tests link besides the core; see the Makefile.
 EXPLAIN := user/explain.c user/known_idle.c user/text.c
-SINKS := $(EXPLAIN) user/sink.c user/sink_json.c user/sink_table.c user/sink_text.c user/report.c \
+SINKS := $(EXPLAIN) user/sink.c user/json.c user/sink_json.c user/sink_table.c user/sink_text.c user/report.c \
 	user/errorlog.c
 
 test_explain_EXTRA := $(EXPLAIN)

@@ -107,7 +107,7 @@ static void test_defaults(void **state)
 	assert_int_equal(opt.engine.max_count, 0);
 	assert_int_equal(opt.engine.port_count, 0);
 	assert_int_equal(opt.engine.comm_count, 0);
-	assert_false(opt.engine.all);
+	assert_false(opt.all);
 	assert_false(opt.engine.show_query);
 	assert_false(opt.exit_code);
 	assert_false(opt.unredacted);
@@ -176,7 +176,7 @@ static void test_switches(void **state)
 
 	(void)state;
 	assert_int_equal(give('a', NULL), 1);
-	assert_true(opt.engine.all);
+	assert_true(opt.all);
 	assert_int_equal(give('x', NULL), 1);
 	assert_true(opt.exit_code);
 	assert_int_equal(give('U', NULL), 1);

@@ -556,17 +556,16 @@ static void test_cannot_be_created(void **state)
 
 static char *json_of(const void *bytes, size_t len)
 {
-	struct uc_engine_config cfg = { .all = true };
+	struct uc_sink sink = uc_sink_json;
+	struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1 };
 	struct uc_engine *engine;
-	struct uc_sink sink;
 	struct uc_frames to;
 	char *text = NULL;
 	size_t text_len;
 	FILE *in = fmemopen((void *)bytes, len, "rb"), *out = open_memstream(&text, &text_len);
 
-	sink = uc_sink_json;
 	sink.out = out;
-	cfg.sink = &sink;
+	sink.all = true;
 	assert_int_equal(uc_engine_new(&cfg, &engine), 0);
 	to = uc_engine_frames(engine);
 	uc_replay(in, &to, NULL, NULL, &end, why);
