@@ -12,6 +12,7 @@ const { values: opt } = parseArgs({
 		port: { type: 'string', default: '0' },
 		keepalive: { type: 'string', default: '60000' }, // ms; Node 20.19 and later add 1000
 		accept: { type: 'string', default: '' }, // close or reset: what to do right after accept
+		request: { type: 'string' }, // ms for a whole request to arrive; by default as Node has it
 		quiet: { type: 'boolean', default: false }, // no line per request
 	},
 });
@@ -103,7 +104,8 @@ const does = {
 	},
 };
 
-const server = http.createServer((req, res) => {
+const limits = opt.request ? { headersTimeout: Number(opt.request), requestTimeout: Number(opt.request), connectionsCheckingInterval: 50 } : {};
+const server = http.createServer(limits, (req, res) => {
 	const url = new URL(req.url, 'http://upstream');
 	if (!opt.quiet) {
 		say('request', {
@@ -133,6 +135,9 @@ process.stdin.on('data', (d) => {
 		if (line.slice(0, end) === 'close_idle') {
 			server.closeIdleConnections();
 			say('closed_idle');
+		} else if (line.slice(0, end) === 'deploy') {
+			server.close(() => process.exit(0));
+			say('closing');
 		}
 	}
 });
