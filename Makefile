@@ -52,6 +52,7 @@ USER_SRCS := $(wildcard user/*.c user/daemon/*.c user/check/*.c user/probe/*.c)
 HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*.h user/*/*.h tests/unit/*.h tests/fuzz/*.h)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRCS := $(wildcard tests/bench/*.c)
 
 # A test sees the pure core alone, unless it says what else it needs:
 #   test_NAME_EXTRA := user/NAME.c      sources besides the core
@@ -102,6 +103,7 @@ CORE_OBJS := $(CORE_SRCS:%.c=$(O)/host/%.o)
 USER_OBJS := $(USER_SRCS:%.c=$(O)/host/%.o)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(O)/unit/%)
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/fuzz/%)
+BENCH_BINS := $(BENCH_SRCS:tests/bench/%.c=$(O)/bench/%)
 SKEL_SRCS := $(if $(USER_SRCS),$(shell grep -l '"upclose.skel.h"' $(USER_SRCS)))
 VERSION_SRCS := $(if $(USER_SRCS),$(shell grep -lw UC_VERSION $(USER_SRCS)))
 
@@ -203,6 +205,11 @@ endef
 $(foreach t,$(UNIT_SRCS:tests/unit/%.c=%),$(eval $(call test_program,unit,$(t),san,$$(CC) $$(SANITIZERS) $$(LDFLAGS),-lcmocka)))
 $(foreach t,$(FUZZ_SRCS:tests/fuzz/%.c=%),$(eval $(call test_program,fuzz,$(t),fuzz,$$(CLANG) $$(SANITIZERS) -fsanitize=fuzzer $$(LDFLAGS),)))
 
+$(O)/bench/%: tests/bench/%.c $(O)/.host-flags
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) $(HOST_LDFLAGS) $< -o $@
+
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # --- dependencies, demonstration and tests --------------------------------------------
@@ -247,9 +254,23 @@ fuzz: $(FUZZ_BINS) ## Run each fuzzer for FUZZ_SECONDS
 oracle: all ## Random faults, held against nginx's log: ORACLE_SEED, ORACLE_EXCHANGES, or ORACLE_LOGS=DIRS (root)
 	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $$(tests/deps.sh find python3) -u -m oracle $(ORACLE_LOGS)
 
+BENCH = BENCH_OUT=$(abspath $(O)) BENCH_BUILT=$(abspath $(O))/bench UPCLOSE=$(abspath $(O))/upclose \
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -u -m bench
+
+.PHONY: bench bench-hooks bench-render bench-bins
+bench: ## nginx with upclose and with other tools over without: BENCH_PAIRS=7, BENCH_QUICK=1 (root)
+bench-hooks: ## Nanoseconds of each hook, for tracked and untracked sockets (root)
+bench bench-hooks: bench-bins all
+	$(Q)$(BENCH) $(patsubst bench-%,%,$(@:bench=bench-compare))
+bench-bins: $(BENCH_BINS)
+	$(Q)tests/deps.sh auto bench
+	$(Q)tests/deps.sh need bench
+bench-render: ## The README's table and picture out of what the others measured last
+	$(Q)$(BENCH) render
+
 .PHONY: format
 format: ## Format the C sources in place
-	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(CORE_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(HEADERS)
+	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(CORE_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(BENCH_SRCS) $(HEADERS)
 
 .PHONY: analyze
 analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck

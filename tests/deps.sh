@@ -9,7 +9,7 @@
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
 #   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest)
 #
-# LEVEL: build (default), demo, test. A thing counts as present when it works, from
+# LEVEL: build (default), demo, test, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
 set -u
 
@@ -72,6 +72,7 @@ clang_major() {
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson libcyaml libmicrohttpd libcurl libsystemd libseccomp clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft'
+BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm node-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
@@ -91,6 +92,8 @@ check() {
 	iproute2) have ip ;;
 	procps) have ps ;;
 	apache2-bin) have apache2 ;;
+	libbpf-tools) have tcplife ;;
+	bpfcc-tools) have tcplife-bpfcc ;;
 	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;
 	node-versions) node_versions missing >/dev/null 2>&1 ;;
 	pytest) find_python >/dev/null ;;
@@ -109,6 +112,7 @@ items() {
 		case $level in
 		build) echo "$BUILD" ;;
 		demo) echo "$DEMO" ;;
+		bench) echo "python3 nginx $BENCH" ;;
 		test) echo "$DEMO $TEST $SERVERS" ;;
 		*)
 			echo "deps: no such level: $level" >&2
