@@ -2,7 +2,7 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
-#   PREFIX  DESTDIR  SBINDIR  MANDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS
+#   PREFIX  DESTDIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -16,6 +16,7 @@ O ?= build
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 300
@@ -68,7 +69,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wfo
 INCLUDES := -Iinclude -Iuser -I$(O)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HARDENING := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-PACKAGES := libbpf libelf zlib jansson libcyaml libmicrohttpd libcurl libsystemd libseccomp
+PACKAGES := libbpf libelf zlib jansson libcyaml yaml-0.1 libmicrohttpd libcurl libsystemd libseccomp
 $(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags $(PACKAGES))
 $(call lazy,LIBS,$(PKG_CONFIG) --libs $(PACKAGES))
 CORE_LIBS := -lz
@@ -281,17 +282,20 @@ analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck
 
 # $(call put,MODE,FILE,TARGET): FILE may be one that this version does not have
 put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
+# $(call put_new,MODE,FILE,TARGET): a configuration that is there already is its owner's
+put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)'
 INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service
 
 .PHONY: install
-install: all ## Install the program, its manual, completion and unit file
+install: all ## Install the program, its manual, completion, configuration and unit file
 	$(Q)$(INSTALL) -D -m 755 $(O)/upclose '$(DESTDIR)$(SBINDIR)/upclose'
 	$(call put,644,user/man/upclose.8,$(MANDIR)/man8/upclose.8)
+	$(call put_new,644,user/daemon/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
 	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
 	$(call put,644,user/systemd/upclose.service,$(SYSTEMDUNITDIR)/upclose.service)
 
 .PHONY: uninstall
-uninstall: ## Remove what install put there
+uninstall: ## Remove what install put there, but the configuration
 	$(Q)rm -f $(foreach f,$(INSTALLED),'$(DESTDIR)$(f)')
 
 .PHONY: clean

@@ -3,17 +3,22 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <syslog.h>
 
 int uc_log_verbosity;
+void (*uc_log_writer)(int priority, const char *text);
 
-__attribute__((format(printf, 2, 0))) static void say(const char *prefix, const char *fmt,
-						      va_list args)
+__attribute__((format(printf, 3, 0))) static void say(int priority, const char *prefix,
+						      const char *fmt, va_list args)
 {
 	char line[1024];
 
 	/* one write, so that lines of several processes do not mix */
 	vsnprintf(line, sizeof(line), fmt, args);
-	fprintf(stderr, "%s%s\n", prefix, line);
+	if (uc_log_writer)
+		uc_log_writer(priority, line);
+	else
+		fprintf(stderr, "%s%s\n", prefix, line);
 }
 
 void uc_error(const char *fmt, ...)
@@ -21,7 +26,7 @@ void uc_error(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say("upclose: ", fmt, args);
+	say(LOG_ERR, "upclose: ", fmt, args);
 	va_end(args);
 }
 
@@ -30,7 +35,7 @@ void uc_note(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say("", fmt, args);
+	say(LOG_INFO, "", fmt, args);
 	va_end(args);
 }
 
@@ -41,6 +46,6 @@ void uc_debug(const char *fmt, ...)
 	if (!uc_log_verbosity)
 		return;
 	va_start(args, fmt);
-	say("", fmt, args);
+	say(LOG_DEBUG, "", fmt, args);
 	va_end(args);
 }

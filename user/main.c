@@ -18,8 +18,9 @@ static const struct {
 	const char *does;
 } commands[] = {
 	{ "trace", uc_cmd_trace, "watch nginx's upstream connections and name why they ended" },
+	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
 	{ "replay", uc_cmd_replay,
-	  "the same from a recording made with 'trace -w', without privilege" },
+	  "judge and print a recording made with 'trace -w', without privilege" },
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 

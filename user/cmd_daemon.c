@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "daemon/config.h"
+#include "daemon/daemon.h"
+#include "log.h"
+#include "options.h"
+
+#define CONFIG "/etc/upclose/upclose.yaml"
+
+static const char usage[] =
+	"Usage: upclose daemon [OPTIONS]\n\n"
+	"Follows nginx's upstream connections all year round: logs those that ended badly, serves\n"
+	"metrics for Prometheus and a page for people, and raises alerts. SIGHUP applies a changed\n"
+	"configuration, SIGTERM ends it. Needs root to begin, and gives most of that up.\n\n"
+	"      --config FILE   the configuration (default " CONFIG ")\n"
+	"      --check-config  say whether the configuration is good, and end\n"
+	"  -v, --verbose       more talk; -vv libbpf's too\n"
+	"  -h, --help          this text\n";
+
+static int check_config(const char *path)
+{
+	struct uc_config *c;
+
+	if (uc_config_load(path, &c))
+		return UC_EXIT_FAILED;
+	uc_config_free(c);
+	uc_note("%s: the configuration is good", path);
+	return UC_EXIT_DONE;
+}
+
+int uc_cmd_daemon(int argc, char **argv)
+{
+	static const struct option longs[] = { { "config", required_argument, NULL, 'f' },
+					       { "check-config", no_argument, NULL, 'n' },
+					       { "verbose", no_argument, NULL, 'v' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
+	const char *path = CONFIG;
+	bool check = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'f':
+			path = optarg;
+			break;
+		case 'n':
+			check = true;
+			break;
+		case 'v':
+			uc_log_verbosity++;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return UC_EXIT_DONE;
+		default:
+			uc_note("'upclose daemon --help' has the options");
+			return UC_EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		uc_error("'%s' is one argument too many; see 'upclose daemon --help'",
+			 argv[optind]);
+		return UC_EXIT_USAGE;
+	}
+	if (check)
+		return check_config(path);
+	return uc_daemon(path) ? UC_EXIT_FAILED : UC_EXIT_DONE;
+}
