@@ -16,6 +16,8 @@
 #define PLACE_LEN   192
 /* Of a bad value; its rest is left out. */
 #define VALUE_LEN 60
+/* No schema goes so deep, and libyaml's time grows with the square of the depth. */
+#define DEPTH_MAX 32
 
 struct uc_yaml {
 	const char *name;
@@ -68,12 +70,39 @@ unsigned uc_yaml_faults(const struct uc_yaml *y)
 
 /* --- parsing ------------------------------------------------------------------------ */
 
+/* The line where the text becomes too deep; 0: it does not, or is not YAML. */
+static size_t too_deep(const struct uc_yaml *y)
+{
+	size_t depth = 0, line = 0;
+	bool more = true;
+	yaml_parser_t parser;
+	yaml_event_t e;
+
+	if (!yaml_parser_initialize(&parser))
+		return 0;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)y->text, y->len);
+	while (more && !line && yaml_parser_parse(&parser, &e)) {
+		depth += e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT;
+		depth -= e.type == YAML_SEQUENCE_END_EVENT || e.type == YAML_MAPPING_END_EVENT;
+		line = depth > DEPTH_MAX ? e.start_mark.line + 1 : 0;
+		more = e.type != YAML_STREAM_END_EVENT;
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&parser);
+	return line;
+}
+
 static int parse(struct uc_yaml *y)
 {
+	size_t deep = too_deep(y);
 	yaml_document_t second;
 	yaml_parser_t parser;
 	int err = 0;
 
+	if (deep) {
+		uc_error("%s:%zu: more than %d levels of nesting", y->name, deep, DEPTH_MAX);
+		return -EBADMSG;
+	}
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)y->text, y->len);
