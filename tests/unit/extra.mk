@@ -17,3 +17,5 @@ fuzz_decode_EXTRA := $(EXPLAIN)
 fuzz_decode_LIBS := -ljansson
 fuzz_recording_EXTRA := user/recording.c user/engine.c $(SINKS)
 fuzz_recording_LIBS := -ljansson
+test_spool_EXTRA := user/daemon/spool.c
+fuzz_spool_EXTRA := user/daemon/spool.c
