@@ -327,6 +327,23 @@ static void test_damaged_head(void **state)
 	expect(1, three + 2);
 }
 
+/* The machine stopped between the cut of an empty file and its head. */
+static void test_head_behind_the_end(void **state)
+{
+	(void)state;
+	write_three();
+	assert_int_equal(uc_spool_drop(spool, 2), 0);
+	assert_int_equal(truncate(path, edges[0]), 0);
+	for (size_t i = 0; i < COUNT(three); i++) {
+		open_spool(SIZE);
+		assert_false(damaged);
+		expect(i, three);
+		push(three[i]);
+	}
+	open_spool(SIZE);
+	expect(3, three);
+}
+
 /* While it is in use. */
 static void test_set_aside(void **state)
 {
@@ -433,6 +450,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cut_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flipped_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_head, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_head_behind_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_set_aside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room_on_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),

@@ -260,7 +260,9 @@ static int load(struct uc_spool *s, bool *ret_damaged)
 	/* a head that is half written tells no offset: what was dropped already comes again */
 	if (h.crc == head_crc(&h) && h.oldest >= sizeof(h) && h.oldest <= s->end)
 		s->oldest = h.oldest;
-	err = scan(s, &whole, &s->count);
+	/* an offset behind the end must not come to lie within what is written next */
+	err = write_head(s->fd, s->oldest);
+	err = err ? err : scan(s, &whole, &s->count);
 	if (err || whole == s->end)
 		return err;
 	*ret_damaged = true;
