@@ -5,14 +5,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "proc.h"
 
 /* Smaller drift of the wall clock than this is not worth a frame. */
 #define CLOCK_STEP_NS 1000000
 
+/*
+ * After records the ring is left alone for so long. The kernel wakes a reader for
+ * each record that finds the ring empty: on a busy host that would be every one,
+ * and it costs more than all the rest.
+ */
+#define QUIET_NS 10000000
+
 struct uc_capture {
 	struct uc_tracer *tracer;
+	int epoll_fd; /* the ring, and the timer that ends a quiet time */
+	int timer_fd;
 	struct uc_frames taker[UC_CAPTURE_TAKERS];
 	size_t taker_count;
 	int64_t wall_offset_ns; /* as told last; 0: not yet */
@@ -65,6 +77,46 @@ static void follow_clock(struct uc_capture *c)
 		c->taker[i].clock(c->taker[i].ctx, offset, mono);
 }
 
+/* The ring's readiness is told once for each call. */
+static int hear_ring(struct uc_capture *c, int op)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLONESHOT };
+
+	return epoll_ctl(c->epoll_fd, op, uc_tracer_fd(c->tracer), &ev) ? -errno : 0;
+}
+
+static int open_fds(struct uc_capture *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->epoll_fd < 0 || c->timer_fd < 0 ||
+	    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->timer_fd, &ev))
+		return -errno;
+	return hear_ring(c, EPOLL_CTL_ADD);
+}
+
+/* Nothing of the ring is heard until the timer; setting it takes back its earlier readiness. */
+static int be_quiet(struct uc_capture *c)
+{
+	struct itimerspec when = { .it_value = { .tv_nsec = QUIET_NS } };
+	struct epoll_event ev = { 0 };
+
+	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, uc_tracer_fd(c->tracer), &ev))
+		return -errno;
+	return timerfd_settime(c->timer_fd, 0, &when, NULL) ? -errno : 0;
+}
+
+static int hear_again(struct uc_capture *c)
+{
+	uint64_t expirations;
+
+	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return -errno;
+	return hear_ring(c, EPOLL_CTL_MOD);
+}
+
 int uc_capture_new(const struct uc_tracer_config *cfg, const struct uc_frames *takers, size_t count,
 		   struct uc_capture **ret)
 {
@@ -75,10 +127,13 @@ int uc_capture_new(const struct uc_tracer_config *cfg, const struct uc_frames *t
 	if (!c)
 		return -ENOMEM;
 	assert(count <= UC_CAPTURE_TAKERS);
+	c->epoll_fd = c->timer_fd = -1;
 	memcpy(c->taker, takers, count * sizeof(*takers));
 	c->taker_count = count;
 	follow_clock(c);
 	err = uc_tracer_new(cfg, &frames, &c->tracer);
+	if (!err)
+		err = open_fds(c);
 	if (err) {
 		uc_capture_free(c);
 		return err;
@@ -92,20 +147,29 @@ void uc_capture_free(struct uc_capture *c)
 	if (!c)
 		return;
 	uc_tracer_free(c->tracer);
+	if (c->epoll_fd >= 0)
+		close(c->epoll_fd);
+	if (c->timer_fd >= 0)
+		close(c->timer_fd);
 	free(c);
 }
 
 int uc_capture_fd(const struct uc_capture *c)
 {
-	return uc_tracer_fd(c->tracer);
+	return c->epoll_fd;
 }
 
 int uc_capture_poll(struct uc_capture *c, uint64_t *ret_now_ns)
 {
+	int n;
+
 	follow_clock(c);
 	/* taken first: what the ring holds by now is not late */
 	*ret_now_ns = uc_now_ns(CLOCK_MONOTONIC);
-	return uc_tracer_poll(c->tracer);
+	n = uc_tracer_poll(c->tracer);
+	if (n < 0)
+		return n;
+	return n ? be_quiet(c) : hear_again(c);
 }
 
 void uc_capture_losses(struct uc_capture *c)

@@ -25,7 +25,8 @@ int uc_capture_new(const struct uc_tracer_config *cfg, const struct uc_frames *t
 		   struct uc_capture **ret);
 void uc_capture_free(struct uc_capture *c);
 
-int uc_capture_fd(const struct uc_capture *c); /* readable when there are records */
+/* Readable when there are records: at once after a calm time, otherwise within 10 ms. */
+int uc_capture_fd(const struct uc_capture *c);
 
 /*
  * Hands on what is there. *ret_now_ns: everything that ended by then has been

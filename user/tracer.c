@@ -225,9 +225,7 @@ int uc_tracer_fd(const struct uc_tracer *t)
 
 int uc_tracer_poll(struct uc_tracer *t)
 {
-	int n = ring_buffer__consume(t->ring);
-
-	return n < 0 ? n : 0;
+	return ring_buffer__consume(t->ring);
 }
 
 unsigned uc_tracer_adopted(const struct uc_tracer *t)

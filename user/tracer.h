@@ -33,7 +33,7 @@ int uc_tracer_new(const struct uc_tracer_config *cfg, const struct uc_frames *fr
 void uc_tracer_free(struct uc_tracer *t);
 
 int uc_tracer_fd(const struct uc_tracer *t); /* readable when there are records */
-int uc_tracer_poll(struct uc_tracer *t);     /* hands on what is there; 0 or a negative errno */
+int uc_tracer_poll(struct uc_tracer *t); /* hands on what is there: how many, or a negative errno */
 unsigned uc_tracer_adopted(const struct uc_tracer *t);
 struct uc_losses uc_tracer_losses(const struct uc_tracer *t);
 
