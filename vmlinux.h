@@ -52,9 +52,12 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct socket;
+
 /* upclose.bpf.c: how a socket came to CLOSE */
 struct sock {
 	struct sock_common __sk_common;
+	struct socket *sk_socket;
 	int sk_err;
 	u8 sk_shutdown;
 	u16 sk_protocol;
@@ -94,10 +97,15 @@ struct socket {
 	struct sock *sk;
 };
 
-/* task.bpf.h: who closed, and was it ending */
+/* task.bpf.h: who closed, and was it ending; conn.bpf.h: the last of its threads */
 struct mm_struct;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct signal_struct {
+	atomic_t live;
 	unsigned int flags;
 	int group_exit_code;
 	struct mm_struct *oom_mm;

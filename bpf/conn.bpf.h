@@ -126,27 +126,45 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 	e->err = err;
 }
 
-/* Tells userspace once of each process, so that it can look at it while it lives. */
-static __always_inline void proc_announce(const struct uc_task *t)
+static __always_inline void ship_proc(const struct uc_task *t, u16 kind)
 {
-	u32 tgid = t->tgid;
-	u64 *known = bpf_map_lookup_elem(&uc_procs, &tgid), start = t->start_ns;
-	struct uc_rec_proc *rec;
+	struct uc_rec_proc *rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
 
-	if (known && *known == start)
-		return;
-	bpf_map_update_elem(&uc_procs, &tgid, &start, BPF_ANY);
-	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
 	if (!rec) {
 		count_lost(UC_LOST_RING_FULL);
 		return;
 	}
 	rec->hdr.version = UC_WIRE_VERSION;
-	rec->hdr.kind = UC_REC_PROC;
+	rec->hdr.kind = kind;
 	rec->hdr.size = sizeof(*rec);
 	rec->hdr.ts_ns = bpf_ktime_get_ns();
 	rec->task = *t;
 	bpf_ringbuf_submit(rec, 0);
+}
+
+/* Tells userspace once of each process, so that it can look at it while it lives. */
+static __always_inline void proc_announce(const struct uc_task *t)
+{
+	u32 tgid = t->tgid;
+	u64 *known = bpf_map_lookup_elem(&uc_procs, &tgid), start = t->start_ns;
+
+	if (known && *known == start)
+		return;
+	bpf_map_update_elem(&uc_procs, &tgid, &start, BPF_ANY);
+	ship_proc(t, UC_REC_PROC);
+}
+
+/* Before its files are closed; of its threads, the last. */
+static __always_inline void proc_exit(struct task_struct *task)
+{
+	u32 tgid = task->tgid;
+	struct uc_task t = {};
+
+	if (!bpf_map_lookup_elem(&uc_procs, &tgid) || task->signal->live.counter)
+		return;
+	bpf_map_delete_elem(&uc_procs, &tgid);
+	task_fill(&t, task);
+	ship_proc(&t, UC_REC_EXIT);
 }
 
 static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)

@@ -110,6 +110,18 @@ static __always_inline void client_leave(const struct sock *sk, int newstate, bo
 }
 
 /*
+ * Its listener is closed before anybody has accepted it: inet_csk_listen_stop(),
+ * in the task that closes the listener. Errors and resets are noted in the
+ * socket before it changes its state.
+ */
+static __always_inline bool left_unaccepted(const struct uc_conn *c, const struct sock *sk,
+					    int newstate)
+{
+	return newstate == TCP_CLOSE && !sk->sk_socket && !sk->sk_err && !c->peer_closed &&
+	       !(c->flags & UC_CONN_NGINX);
+}
+
+/*
  * Any other change. close() marks both directions as shut down before it
  * changes the state; tcp_done(), which serves resets and timeouts, does so after.
  */
@@ -126,6 +138,10 @@ static __always_inline void conn_leave(const struct sock *sk, const struct tcp_s
 		return;
 	if (newstate != TCP_CLOSE_WAIT && newstate != TCP_CLOSE && !closed_here)
 		return;
+	if (left_unaccepted(c, sk, newstate)) {
+		c->flags |= UC_CONN_UNACCEPTED;
+		closed_here = true;
+	}
 	if (newstate == TCP_CLOSE_WAIT) {
 		peer_close(c, sk, tp, UC_EV_FIN, newstate);
 		if (!(c->flags & UC_CONN_NGINX))
@@ -139,6 +155,8 @@ static __always_inline void conn_leave(const struct sock *sk, const struct tcp_s
 	if (closed_here) {
 		c->end_state = oldstate;
 		task_fill_current(&c->closer);
+		if (!(c->flags & UC_CONN_NGINX) && !(c->closer.flags & UC_TASK_EXITING))
+			proc_announce(&c->closer);
 		event_add(c, tp, UC_EV_CLOSE, newstate, 0, 0, now);
 	} else {
 		event_add(c, tp, UC_EV_ABORT, newstate, 0, sk->sk_err, now);
@@ -374,6 +392,13 @@ int uc_recv_fexit(u64 *ctx)
 		ret = cfg_recvmsg_args == 5 ? CTX_ARG(ctx, 5) : CTX_ARG(ctx, 4);
 	}
 	return on_recv((struct sock *)ctx[0], ret, flags);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(uc_exit, struct task_struct *task)
+{
+	proc_exit(task);
+	return 0;
 }
 
 SEC("iter/task_file")

@@ -37,6 +37,7 @@ enum uc_rec_kind {
 	UC_REC_UPSTREAM_END = 2, /* struct uc_rec_upstream */
 	UC_REC_PROC = 3,         /* struct uc_rec_proc */
 	UC_REC_SEQUEL = 4,       /* struct uc_rec_sequel */
+	UC_REC_EXIT = 5,         /* struct uc_rec_proc: that process began to end */
 	UC_REC_KIND_MAX
 };
 
@@ -150,6 +151,8 @@ struct uc_exchange {
 #define UC_CONN_SEQUEL       0x100 /* what its worker did next is told by a UC_REC_SEQUEL */
 #define UC_CONN_AT_ONCE      0x400 /* nginx closed it as the very next act after reading from it */
 #define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
+#define UC_CONN_UNACCEPTED \
+	0x800 /* ended in its listener's accept queue: that listener was closed */
 
 struct uc_conn {
 	__u64 id;  /* when its log began; no two of a worker have the same */
@@ -205,7 +208,7 @@ struct uc_rec_upstream {
 	struct uc_conn conn;
 };
 
-/* First sight of a process that serves an upstream socket. */
+/* A process that serves upstream sockets: at first sight of it (PROC), and when it ends (EXIT). */
 struct uc_rec_proc {
 	struct uc_rec_hdr hdr;
 	struct uc_task task;

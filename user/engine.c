@@ -23,6 +23,7 @@ struct uc_engine {
 	struct uc_engine_config cfg;
 	struct uc_join *join;
 	struct uc_holds *holds;
+	struct uc_exits exits;
 	struct uc_death deaths[DEATHS];
 	size_t death_count; /* ever */
 	struct uc_upstreams *upstreams;
@@ -150,6 +151,15 @@ static const struct uc_death *death_of(struct uc_engine *e, const struct uc_repo
 	return d;
 }
 
+/* How the process ended that had closed this connection before. */
+static const struct uc_exit *exit_of(const struct uc_engine *e, const struct uc_facts *f)
+{
+	const struct uc_exit *x = f->closed_alive ? uc_exits_of(&e->exits, &f->upstream->closer) :
+						    NULL;
+
+	return x && x->ts_ns >= f->upstream->end.ts_ns ? x : NULL;
+}
+
 /* nginx logs failures and clients that left, and nothing of its own worker's end. */
 static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct uc_report *r)
 {
@@ -211,31 +221,45 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	remember(e, &addr, &r);
 	r.line = nginx_line(e, &r);
 	r.death = death_of(e, &r);
+	r.exit = exit_of(e, &e->facts);
 	if (!wants(e, &r))
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
 	hand_on(e, &r);
 }
 
-/* What is not plainly healthy waits for what nginx does next; everything else is said at once. */
+/* A response that nginx refused looks complete until nginx says 502 to its client. */
+static bool awaits_sequel(const struct uc_facts *f, const struct uc_verdict *v)
+{
+	if (!(f->nginx->flags & UC_CONN_SEQUEL))
+		return false;
+	return (v->id != UC_VERDICT_COMPLETE && v->id != UC_VERDICT_IDLE_CLOSE) ||
+	       (f->closed_by == UC_CLOSED_BY_NGINX && f->nginx->flags & UC_CONN_AT_ONCE) ||
+	       (f->opaque && !f->pooled) || (f->close == UC_CLOSE_RST && !f->pooled);
+}
+
+/* A process that unwinds closes its connections one by one, and exits then. */
+static bool awaits_exit(const struct uc_engine *e, const struct uc_facts *f,
+			const struct uc_verdict *v)
+{
+	return v->flagged && f->closed_by == UC_CLOSED_BY_UPSTREAM && f->closed_alive &&
+	       !exit_of(e, f);
+}
+
+/* What is not plainly healthy waits for what its two processes do next; everything else is said at once. */
 static void judge(struct uc_engine *e, uint64_t now_ns)
 {
-	const struct uc_conn *c = &e->pair.nginx.conn;
 	struct uc_verdict v;
+	bool exit;
 
-	if (!wanted(e, c))
+	if (!wanted(e, &e->pair.nginx.conn))
 		return;
-	if (c->flags & UC_CONN_SEQUEL) {
-		uc_facts(&e->pair, &e->facts);
-		v = uc_verdict(&e->facts);
-		/* a response that nginx refused looks complete until nginx says 502 to its client */
-		if (((v.id != UC_VERDICT_COMPLETE && v.id != UC_VERDICT_IDLE_CLOSE) ||
-		     (e->facts.closed_by == UC_CLOSED_BY_NGINX && c->flags & UC_CONN_AT_ONCE) ||
-		     (e->facts.opaque && !e->facts.pooled) ||
-		     (e->facts.close == UC_CLOSE_RST && !e->facts.pooled)) &&
-		    uc_holds_put(e->holds, &e->pair, now_ns))
-			return;
-	}
+	uc_facts(&e->pair, &e->facts);
+	v = uc_verdict(&e->facts);
+	exit = awaits_exit(e, &e->facts, &v);
+	if ((exit || awaits_sequel(&e->facts, &v)) &&
+	    uc_holds_put(e->holds, &e->pair, exit, now_ns))
+		return;
 	report(e, &e->pair);
 }
 
@@ -277,6 +301,8 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
 	else if (rec->hdr.kind == UC_REC_SEQUEL)
 		on_sequel(e, &rec->sequel);
+	else if (rec->hdr.kind == UC_REC_EXIT)
+		uc_exits_note(&e->exits, &rec->proc);
 	if (ready)
 		judge(e, now_ns);
 }

@@ -172,6 +172,36 @@ static void advise_on_idle(const struct uc_report *r, struct uc_explanation *e)
 		name_candidates(r, e, idle);
 }
 
+struct clause {
+	char text[128];
+};
+
+/* ", then exited with status 0 (2.9 ms after that)", or nothing. */
+static struct clause then_exited(const struct uc_report *r)
+{
+	struct clause c = { "" };
+	char how[32];
+	int status, sig;
+
+	if (!r->exit)
+		return c;
+	uc_exit_of(&r->exit->task, &status, &sig);
+	if (sig >= 0)
+		uc_signal_name(sig, how, sizeof(how));
+	else
+		snprintf(how, sizeof(how), "status %d", status);
+	snprintf(c.text, sizeof(c.text), ", then %s %s (%s after that)",
+		 sig >= 0 ? "was ended by" : "exited with", how,
+		 span(r->exit->ts_ns - r->facts->upstream->end.ts_ns).text);
+	return c;
+}
+
+static void advise_on_exit(struct uc_explanation *e)
+{
+	add(&e->advice, "It was on its way out: find what ended it (a worker timeout, a restart, a "
+			"limit on requests per worker, an exception), and let it drain first.");
+}
+
 static void explain_race(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
 	if (r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
@@ -186,7 +216,20 @@ static void explain_race(const struct uc_report *r, struct uc_explanation *e, co
 		say(e,
 		    "%s closed its idle connection while nginx was sending the next request on it.",
 		    who);
-	advise_on_idle(r, e);
+	if (r->exit)
+		advise_on_exit(e);
+	else
+		advise_on_idle(r, e);
+	advise_on_retry(r, e);
+}
+
+static void explain_unaccepted(const struct uc_report *r, struct uc_explanation *e, const char *who)
+{
+	say(e, "%s closed its listening socket while this connection waited to be accepted%s.", who,
+	    then_exited(r).text);
+	add(&e->advice,
+	    "Take it out of upstream{} before it stops listening, or let it accept what "
+	    "waits; a listening socket that is handed on to the next process loses nothing.");
 	advise_on_retry(r, e);
 }
 
@@ -202,12 +245,20 @@ static void explain_closed(const struct uc_report *r, struct uc_explanation *e, 
 		    "name (proxy_ssl_server_name), client certificate.");
 		return;
 	}
+	if (f->unaccepted) {
+		explain_unaccepted(r, e, who);
+		return;
+	}
 	switch (r->verdict.proof) {
 	case UC_PROOF_DELIBERATE_CLOSE:
-		say(e,
-		    "%s read the request, and its code closed the connection %s later without a "
-		    "response; the process lives.",
-		    who, waited.text);
+		if (f->exchange)
+			say(e,
+			    "%s read the request, and its code closed the connection %s later without a "
+			    "response%s.",
+			    who, waited.text, then_exited(r).text);
+		else
+			say(e, "%s closed a new connection before nginx had sent a request%s.", who,
+			    then_exited(r).text);
 		break;
 	case UC_PROOF_REQUEST_UNREAD:
 		say(e, "%s closed a new connection without reading the request.", who);
@@ -230,9 +281,11 @@ static void explain_closed(const struct uc_report *r, struct uc_explanation *e, 
 		add(&e->advice,
 		    "Run upclose on the upstream's host to see whether its code closed the "
 		    "connection or its process ended.");
-	if (r->verdict.proof == UC_PROOF_REQUEST_UNREAD ||
-	    r->verdict.proof == UC_PROOF_REQUEST_UNACKED ||
-	    r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
+	if (r->exit)
+		advise_on_exit(e);
+	else if (!f->exchange || r->verdict.proof == UC_PROOF_REQUEST_UNREAD ||
+		 r->verdict.proof == UC_PROOF_REQUEST_UNACKED ||
+		 r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
 		add(&e->advice,
 		    "Look for a connection limit, an access list, or a server that shuts down.");
 	else if (f->waited_ns >= 900000000)
@@ -249,12 +302,15 @@ static void explain_closed(const struct uc_report *r, struct uc_explanation *e, 
 
 static void explain_died(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
+	const char *with = r->facts->unaccepted ? "with this connection waiting to be accepted" :
+			   r->facts->exchange   ? "while it held this request" :
+						  "before nginx had sent it a request";
 	char name[32];
 	int status, sig;
 
 	uc_exit_of(&r->upstream, &status, &sig);
 	if (r->verdict.proof == UC_PROOF_OOM) {
-		say(e, "%s was killed by the kernel's OOM killer while it held this request.", who);
+		say(e, "%s was killed by the kernel's OOM killer %s.", who, with);
 		add(&e->advice,
 		    "Give it more memory (its cgroup's memory.max, or the host's), or find what "
 		    "it allocates; the kernel log has the details (journalctl -k).");
@@ -262,7 +318,7 @@ static void explain_died(const struct uc_report *r, struct uc_explanation *e, co
 	}
 	if (r->verdict.proof == UC_PROOF_SIGNAL) {
 		uc_signal_name(sig, name, sizeof(name));
-		say(e, "%s was ended by %s while it held this request.", who, name);
+		say(e, "%s was ended by %s %s.", who, name, with);
 		if (!strcmp(name, "SIGKILL") || !strcmp(name, "SIGTERM"))
 			add(&e->advice,
 			    "Find who sent %s (a deploy, a supervisor's stop or health check, a "
@@ -274,7 +330,7 @@ static void explain_died(const struct uc_report *r, struct uc_explanation *e, co
 			    "its log.");
 		return;
 	}
-	say(e, "%s ended with exit status %d while it held this request.", who, status);
+	say(e, "%s ended with exit status %d %s.", who, status, with);
 	if (status)
 		add(&e->advice,
 		    "Look for an uncaught exception or an exit call at this time in its log; "
@@ -318,6 +374,13 @@ static void explain_connect(const struct uc_report *r, struct uc_explanation *e)
 	}
 }
 
+/* Not a byte, though it was sent again: its kernel has no such connection, or never got it. */
+static bool never_acknowledged(const struct uc_facts *f)
+{
+	return !f->reused && !f->adopted && f->nginx->retransmits && f->request_bytes &&
+	       f->unacked_known && f->unacked_bytes == f->request_bytes && !f->response_bytes;
+}
+
 static void explain_timeout(const struct uc_report *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
@@ -334,7 +397,17 @@ static void explain_timeout(const struct uc_report *r, struct uc_explanation *e,
 	if (f->phase == UC_PHASE_RESPONSE_BODY)
 		say(e, "%s stopped in the middle of the response; nginx waited %s and gave up.",
 		    who, stalled.text);
-	else
+	else if (never_acknowledged(f)) {
+		say(e,
+		    "The upstream's host acknowledged none of the request, which was sent %u times more; "
+		    "nginx gave up after %s.",
+		    f->nginx->retransmits, stalled.text);
+		add(&e->advice,
+		    "Its kernel dropped what nginx sent: its accept queue is full (`nstat -az "
+		    "TcpExtListenOverflows` there; a larger backlog, a faster accept), or packets are "
+		    "lost on the way.");
+		return;
+	} else
 		say(e, "%s had not begun to answer after %s; nginx gave up.", who, stalled.text);
 	if (f->upstream && f->read_none && f->request_bytes)
 		add(&e->advice,
@@ -409,6 +482,47 @@ static void explain_unknown(const struct uc_report *r, struct uc_explanation *e)
 		say(e, "What was seen of this connection does not tell why it ended.");
 }
 
+/* Its socket is on this host, or nobody here had one: the far side need not be asked. */
+static void explain_reset(const struct uc_report *r, struct uc_explanation *e)
+{
+	const struct uc_facts *f = r->facts;
+
+	if (f->upstream)
+		say(e,
+		    "A reset came while nginx waited for the response; the upstream's socket was ended "
+		    "by %s, not closed by its process.",
+		    f->upstream->end.err ? strerror(f->upstream->end.err) : "the kernel");
+	else if (f->upstream_missing)
+		say(e,
+		    "A reset came while nginx waited for the response; the upstream's socket on this "
+		    "host was not seen to end.");
+	else if (f->own_host && !f->adopted)
+		say(e,
+		    "A reset came while nginx waited for the response; no process of this host had the "
+		    "connection.");
+	else
+		say(e,
+		    "A reset came while nginx waited for the response; what the far side did cannot be seen "
+		    "from here.");
+	if (f->reused && f->idle_known)
+		add(&e->advice,
+		    "The connection had been idle for %s: if that repeats, it is the "
+		    "upstream's (or a firewall's) idle timeout; keep nginx's "
+		    "keepalive_timeout below it.",
+		    span(f->idle_ns).text);
+	if (f->upstream || f->upstream_missing)
+		add(&e->advice,
+		    "Look for what resets connections between the two: a firewall, connection "
+		    "tracking, or somebody's `ss -K`.");
+	else if (f->own_host && !f->adopted)
+		add(&e->advice,
+		    "Its accept queue may have overflowed (`nstat -az TcpExtListenOverflows`; with "
+		    "net.ipv4.tcp_abort_on_overflow the kernel answers with a reset), or a firewall "
+		    "rule rejects the connection.");
+	else
+		add(&e->advice, "Run upclose on the upstream's host to see who sent it.");
+}
+
 static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 {
 	const struct uc_facts *f = r->facts;
@@ -428,16 +542,7 @@ static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 		explain_died(r, e, who);
 		break;
 	case UC_VERDICT_UPSTREAM_RESET:
-		say(e,
-		    "A reset came while nginx waited for the response; what the far side did cannot be seen "
-		    "from here.");
-		if (f->reused && f->idle_known)
-			add(&e->advice,
-			    "The connection had been idle for %s: if that repeats, it is the "
-			    "upstream's (or a firewall's) idle timeout; keep nginx's "
-			    "keepalive_timeout below it.",
-			    span(f->idle_ns).text);
-		add(&e->advice, "Run upclose on the upstream's host to see who sent it.");
+		explain_reset(r, e);
 		break;
 	case UC_VERDICT_REQUEST_REJECTED:
 		say(e, "%s closed the connection with part of the request unread.", who);
@@ -557,6 +662,13 @@ static void evidence_of_closer(const struct uc_report *r, struct uc_lines *l)
 		add(l,
 		    "the upstream's socket was closed by a call of pid %u, which was not exiting",
 		    t->tgid);
+	if (r->exit)
+		add(l, "pid %u exited %s after it had closed the connection (wait status 0x%x)",
+		    t->tgid, span(r->exit->ts_ns - r->facts->upstream->end.ts_ns).text,
+		    (unsigned)r->exit->task.exit_code);
+	if (r->facts->unaccepted)
+		add(l,
+		    "the connection was in the accept queue of a listening socket that was closed");
 }
 
 static const char *opaque_because(const struct uc_facts *f)

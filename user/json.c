@@ -96,6 +96,19 @@ static void set_end(json_t *o, const struct uc_task *t, bool known)
 	set(o, "oom", known ? json_boolean(t->flags & UC_TASK_OOM) : json_null());
 }
 
+/* After it had closed the connection. */
+static json_t *exit_object(const struct uc_report *r)
+{
+	json_t *o;
+
+	if (!r->exit)
+		return json_null();
+	o = json_object();
+	set(o, "after_ms", milliseconds(r->exit->ts_ns - r->facts->upstream->end.ts_ns));
+	set_end(o, &r->exit->task, true);
+	return o;
+}
+
 static json_t *upstream_object(const struct uc_report *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
@@ -111,6 +124,7 @@ static json_t *upstream_object(const struct uc_report *r)
 	set(o, "cgroup", path_or_null(r->upstream_cgroup));
 	set(o, "exiting", closed ? json_boolean(t->flags & UC_TASK_EXITING) : json_null());
 	set_end(o, t, closed);
+	set(o, "exit", exit_object(r));
 	return o;
 }
 

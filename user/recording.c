@@ -122,7 +122,8 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 	if (len < sizeof(hdr))
 		return;
 	memcpy(&hdr, bytes, sizeof(hdr));
-	if (r->unredacted || hdr.kind == UC_REC_UPSTREAM_END || hdr.kind == UC_REC_PROC)
+	if (r->unredacted || hdr.kind == UC_REC_UPSTREAM_END || hdr.kind == UC_REC_PROC ||
+	    hdr.kind == UC_REC_EXIT)
 		put_frame(r, UC_FRAME_RECORD, bytes, len);
 	else if (hdr.kind == UC_REC_NGINX_END && len == sizeof(struct uc_rec_nginx))
 		put_nginx(r, bytes);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/exits.h"
 #include "core/facts.h"
 #include "core/outcome.h"
 #include "core/timeline.h"
@@ -35,6 +36,7 @@ struct uc_report {
 		*idle;                /* the upstream's idle timeout as learned so far, or NULL */
 	const struct uc_death *death; /* that closed it, with those counted so far; or NULL */
 	const char *upstream_cgroup;  /* NULL: not known */
+	const struct uc_exit *exit;   /* of the process that closed it, after its close; or NULL */
 	const struct uc_error_line *line; /* nginx's own, or NULL */
 	int64_t wall_offset_ns;           /* to be added to a record's time */
 	bool show_query;                  /* asked for: the request's query is printed */

@@ -206,6 +206,36 @@ def test_upstream_died(stage, trace, behaviour, query, status, proof, code, sign
     check_exchange(obj, fault)
 
 
+@pytest.mark.parametrize("query, said, code, signal", [
+    ("ms=3", "exited with status 4", 4, None), ("ms=3&signal=SIGKILL", "was ended by SIGKILL", None, "SIGKILL"),
+])
+def test_closed_then_exited(stage, trace, query, said, code, signal):
+    """Code that closes its connections on the way out: nobody says that the process lives."""
+    up = stage.node()
+    nginx = stage.nginx(app=Route(up.addr))
+    tr = trace(ports=[up.port])
+    fault = faults.provoke(nginx, up, "leave", faults.CLOSED, query=query)
+    up.wait()
+    obj = tr.wait(nginx_port=fault.nginx_port)
+    check(obj, nginx, up, verdict="upstream_closed", proof="deliberate_close", confidence="proven", **LIVE)
+    assert said in obj["summary"] and "on its way out" in obj["advice"][0]
+    left = obj["upstream"]["exit"]
+    assert (left["exit_code"], left["signal"]) == (code, signal)
+    assert 0 < left["after_ms"] < 50
+
+
+def test_closed_and_lives_on(stage, trace):
+    """It exits, but long after its close: that is another event."""
+    up = stage.node()
+    nginx = stage.nginx(app=Route(up.addr))
+    tr = trace(ports=[up.port])
+    fault = faults.provoke(nginx, up, "leave", faults.CLOSED, query="ms=400")
+    obj = tr.wait(nginx_port=fault.nginx_port)
+    assert up.alive()
+    check(obj, nginx, up, verdict="upstream_closed", proof="deliberate_close", confidence="proven", **LIVE)
+    assert obj["upstream"]["exit"] is None and "exited" not in obj["summary"]
+
+
 def test_upstream_died_takes_others_along(stage, trace):
     up = stage.node()
     nginx = stage.nginx(app=Route(up.addr))

@@ -103,7 +103,7 @@ static void ready(uint64_t now_ns)
 {
 	memset(&pair.outcome, 0, sizeof(pair.outcome));
 	judge(&pair);
-	uc_holds_put(waiting, &pair, now_ns);
+	uc_holds_put(waiting, &pair, false, now_ns);
 }
 
 static void mend_conn(struct uc_conn *c, bool nginx)
@@ -123,7 +123,7 @@ static void mend_conn(struct uc_conn *c, bool nginx)
 /* So that what the decoder refuses at once is not the end of the search. */
 static void mend(struct uc_record *r)
 {
-	if (r->hdr.kind == UC_REC_PROC)
+	if (r->hdr.kind == UC_REC_PROC || r->hdr.kind == UC_REC_EXIT)
 		r->proc.task.comm[UC_COMM_LEN - 1] = '\0';
 	if (r->hdr.kind == UC_REC_SEQUEL) {
 		r->sequel.what = 1 + r->sequel.what % (UC_SEQUEL_MAX - 1);
@@ -180,6 +180,7 @@ static size_t size_of(unsigned kind)
 	case UC_REC_UPSTREAM_END:
 		return sizeof(struct uc_rec_upstream);
 	case UC_REC_PROC:
+	case UC_REC_EXIT:
 		return sizeof(struct uc_rec_proc);
 	case UC_REC_SEQUEL:
 		return sizeof(struct uc_rec_sequel);

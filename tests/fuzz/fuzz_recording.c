@@ -72,6 +72,7 @@ static size_t record_length(const uint8_t *payload, size_t len, size_t left)
 	static const size_t sizes[] = { [UC_REC_NGINX_END] = sizeof(struct uc_rec_nginx),
 					[UC_REC_UPSTREAM_END] = sizeof(struct uc_rec_upstream),
 					[UC_REC_PROC] = sizeof(struct uc_rec_proc),
+					[UC_REC_EXIT] = sizeof(struct uc_rec_proc),
 					[UC_REC_SEQUEL] = sizeof(struct uc_rec_sequel) };
 	struct uc_rec_hdr hdr;
 

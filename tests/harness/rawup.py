@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A raw-socket upstream for what Node cannot do at an exact moment.
 
-usage: rawup.py [--host H] [--port P] SCRIPT...
+usage: rawup.py [--host H] [--port P] [--backlog N] [--deaf] [--fork] SCRIPT...
 
 Connection n follows the n-th script, later ones the last. A script is a row of steps:
   read       read one request and report its size      reply      answer 200 with a body of known length
@@ -11,6 +11,7 @@ Connection n follows the n-th script, later ones the last. A script is a row of 
   sip        read a few bytes
   hold       wait until the peer closes or the end of this process
   close      close()                                    reset      close with a reset
+With --deaf nothing is accepted, with --fork a child holds the listening socket, too. A line `unlisten` on stdin closes the listening socket.
 Prints JSON lines: {"event": "ready", "port": .., "pid": ..}, then one per step done. Ends when its stdin closes.
 """
 import argparse
@@ -18,6 +19,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -127,15 +129,25 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("scripts", nargs="+")
+    parser.add_argument("--backlog", type=int, default=512)
+    parser.add_argument("--deaf", action="store_true")
+    parser.add_argument("--fork", action="store_true")
+    parser.add_argument("scripts", nargs="*")
     args = parser.parse_args()
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
-    listener = socket.create_server((args.host, args.port), family=family, backlog=512)
-    threading.Thread(target=accept, args=(listener, args.scripts), daemon=True).start()
+    listener = socket.create_server((args.host, args.port), family=family, backlog=args.backlog)
+    if not args.deaf:
+        threading.Thread(target=accept, args=(listener, args.scripts), daemon=True).start()
+    if args.fork and not os.fork():
+        os.close(1)  # whoever reads it does not wait for this one
+        signal.pause()
     say("ready", port=listener.getsockname()[1], pid=os.getpid())
     for line in sys.stdin:
         if line.strip() == "go":
             go.release()
+        elif line.strip() == "unlisten":
+            listener.close()
+            say("unlistened")
     os._exit(0)  # connections may still be held by their threads
 
 

@@ -43,8 +43,9 @@ FIELDS = {
 NGINX = {"pid": int, "comm": str, "addr": str, "port": int}
 UPSTREAM = {
     "addr": str, "port": int, "pid": (int, nothing), "comm": (str, nothing), "exe": (str, nothing), "exiting": (bool, nothing),
-    "exit_code": (int, nothing), "signal": (str, nothing), "oom": (bool, nothing),
+    "exit_code": (int, nothing), "signal": (str, nothing), "oom": (bool, nothing), "exit": (dict, nothing),
 }
+EXIT = {"after_ms": number, "exit_code": (int, nothing), "signal": (str, nothing), "oom": bool}
 EXCHANGE = {
     "number": (int, nothing), "reused": (bool, nothing), "idle_ms": (*number, nothing), "method": (str, nothing),
     "target": (str, nothing), "request_bytes": (int, nothing), "unacked_bytes": (int, nothing), "unread_bytes": (int, nothing),
@@ -90,6 +91,9 @@ def assert_contract(obj):
         assert up["pid"] > 0
     if up["exit_code"] is not None or up["signal"] is not None:
         assert up["exiting"] is True
+    if up["exit"]:
+        assert_fields(up["exit"], EXIT, "upstream.exit")
+        assert up["exiting"] is False and (up["exit"]["exit_code"] is None) != (up["exit"]["signal"] is None)
     assert up["signal"] is None or re.fullmatch(r"SIG[A-Z0-9+]+", up["signal"])
 
     assert_fields(x, EXCHANGE, "exchange")

@@ -82,6 +82,10 @@ const does = {
 	// the process lives, the connection does not
 	destroy: (req) => destroy(req.socket),
 	reset: (req) => req.socket.resetAndDestroy(),
+	leave(req, res, q) { // closes, and exits or dies a moment later
+		destroy(req.socket);
+		setTimeout(() => (q.get('signal') ? process.kill(process.pid, q.get('signal')) : process.exit(4)), Number(q.get('ms') || 3));
+	},
 	header_cut: (req) => raw(req, 'HTTP/1.1 200 OK\r\nContent-Le', destroy),
 	body_cut: (req) => raw(req, 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n' + 'b'.repeat(100), destroy),
 	chunk_cut: (req) => raw(req, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n' + 'c'.repeat(50), destroy),

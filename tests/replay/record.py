@@ -9,6 +9,7 @@ Afterwards `run.sh --update UPCLOSE` writes what they print. The fuzzers' seeds 
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import sys
@@ -27,7 +28,8 @@ from harness.upclose import run  # noqa: E402
 
 CORPUS = HERE.parent / "fuzz" / "corpus"
 SEEDS = ("keepalive_race-request_unacked", "upstream_died-signal", "body_truncated-chunked", "connect_failed-refused")
-TEXTS = ("keepalive_race-sent_after_fin", "upstream_died-exit_code", "idle_close-idle", "connect_failed-refused")
+TEXTS = ("keepalive_race-sent_after_fin", "upstream_died-exit_code", "idle_close-idle", "connect_failed-refused",
+         "upstream_closed-deliberate_close-exit")
 UP, PORT = "10.77.0.2", 8099  # the far side of a link
 
 
@@ -127,6 +129,21 @@ def body_unread(take):
         assert c.response("POST").status == 502
 
 
+def in_the_queue(sig):
+    def scenario(take):
+        nginx, up = take.raw("--deaf")
+        with nginx.client() as c:
+            c.send("GET", target("ok"))
+            proc.eventually(lambda: any(s[0] == up.port and s[3] for s in proc.tcp_sockets()), "the request is there")
+            if sig:
+                os.kill(up.pid, sig)
+            else:
+                up.command("unlisten")
+            assert c.response().status == 502
+
+    return scenario
+
+
 def plain_to_other(take):
     nginx, up = take.raw(r"read send:SSH-2.0-upstream\r\n close")
     del up
@@ -213,10 +230,13 @@ SCENARIOS = {
     "keepalive_race-request_unacked": race_unacked,
     "keepalive_race-request_unread": race_unread,
     "upstream_closed-deliberate_close": provoke("destroy", faults.CLOSED, method="POST", warm=1),
+    "upstream_closed-deliberate_close-exit": provoke("leave", faults.CLOSED),
+    "upstream_closed-request_unread-queue": in_the_queue(None),
     "upstream_closed-request_acked": remote("fin", faults.CLOSED),
     "keepalive_race-request_unacked-remote": remote("reply_fin_unacked", faults.CLOSED),
     "upstream_died-exit_code": provoke("throw", faults.CLOSED),
     "upstream_died-signal": provoke("kill", faults.CLOSED, method="POST", warm=1),
+    "upstream_died-signal-queue": in_the_queue(signal.SIGKILL),
     "upstream_died-oom": out_of_memory,
     "upstream_reset-rst": remote("reply_rst_unacked", faults.RESET),
     "request_rejected-body_unread": body_unread,

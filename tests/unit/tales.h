@@ -871,6 +871,34 @@ static inline void fresh_unread(struct tale *t)
 	unread(t);
 }
 
+/* Nobody accepted it: the listener was closed with it waiting, by its process or by that process's end. */
+static inline void unaccepted(struct tale *t, uint32_t task_flags, int exit_code)
+{
+	tale_begin(t);
+	tale_write(t, GET);
+	tale_arrive(t);
+	tale_far_close(t, task_flags, exit_code);
+	up_conn(t)->flags |= UC_CONN_UNACCEPTED;
+	memset(&up_conn(t)->owner, 0, sizeof(up_conn(t)->owner));
+	memset(&t->pair.nginx.far, 0, sizeof(t->pair.nginx.far));
+	end_by_rst(t);
+}
+
+static inline void killed_unaccepted(struct tale *t)
+{
+	unaccepted(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(9));
+}
+
+static inline void exited_unaccepted(struct tale *t)
+{
+	unaccepted(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, EXIT(1));
+}
+
+static inline void listener_closed_unaccepted(struct tale *t)
+{
+	unaccepted(t, 0, 0);
+}
+
 static inline void upload_rejected(struct tale *t)
 {
 	tale_begin(t);
@@ -1003,6 +1031,34 @@ static inline void closed_unasked(struct tale *t)
 	end_by_fin(t);
 }
 
+static inline void closed_by_code_unasked(struct tale *t)
+{
+	tale_begin(t);
+	tale_wait(t, MS);
+	tale_far_close(t, 0, 0);
+	end_by_fin(t);
+}
+
+static inline void killed_unasked(struct tale *t)
+{
+	tale_begin(t);
+	tale_wait(t, MS);
+	tale_far_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(9));
+	end_by_rst(t);
+}
+
+/* Its end is on this host, and an error ended it, not its process. */
+static inline void reset_both(struct tale *t)
+{
+	tale_begin(t);
+	tale_write(t, GET);
+	tale_arrive(t);
+	tale_read_all(t);
+	up_conn(t)->end = snap_of(t, &t->up, ECONNABORTED);
+	up_event(t, UC_EV_ABORT, 0, ECONNABORTED);
+	end_by_rst(t);
+}
+
 /* More than 2 GiB were sent: half of the sequence space cannot tell before from after. */
 static inline void huge_upload_then_fin(struct tale *t)
 {
@@ -1105,6 +1161,9 @@ static const struct told {
 	ROW(killed_within_header, UPSTREAM_DIED, SIGNAL, PROVEN),
 	ROW(killed_within_body, UPSTREAM_DIED, SIGNAL, PROVEN),
 	ROW(killed_request_unread, UPSTREAM_DIED, SIGNAL, PROVEN),
+	ROW(killed_unasked, UPSTREAM_DIED, SIGNAL, PROVEN),
+	ROW(killed_unaccepted, UPSTREAM_DIED, SIGNAL, PROVEN),
+	ROW(exited_unaccepted, UPSTREAM_DIED, EXIT_CODE, PROVEN),
 	ROW(closed_by_kernel_thread, UPSTREAM_CLOSED, REQUEST_ACKED, LIKELY),
 	ROW(killed_after_nginx_closed, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
 
@@ -1161,6 +1220,7 @@ static const struct told {
 	ROW(fresh_after_fin, UPSTREAM_CLOSED, SENT_AFTER_FIN, PROVEN),
 	ROW(fresh_crossed, UPSTREAM_CLOSED, REQUEST_UNACKED, PROVEN),
 	ROW(fresh_unread, UPSTREAM_CLOSED, REQUEST_UNREAD, PROVEN),
+	ROW(listener_closed_unaccepted, UPSTREAM_CLOSED, REQUEST_UNREAD, PROVEN),
 	ROW(destroyed, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(destroyed_reused, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(destroyed_by_reset, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
@@ -1172,7 +1232,9 @@ static const struct told {
 	ROW(reset_acked, UPSTREAM_RESET, RST, PROVEN),
 	ROW(reset_unacked, UPSTREAM_RESET, RST, PROVEN),
 	ROW(reset_unacked_far_lost, UPSTREAM_RESET, RST, LIKELY),
+	ROW(reset_both, UPSTREAM_RESET, RST, PROVEN),
 	ROW(closed_unasked, UPSTREAM_CLOSED, NONE, LIKELY),
+	ROW(closed_by_code_unasked, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(huge_upload_then_fin, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(huge_upload_then_fin_remote, UPSTREAM_CLOSED, REQUEST_ACKED, LIKELY),
 

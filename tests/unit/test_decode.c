@@ -6,7 +6,7 @@
 
 static struct tale tale;
 static struct uc_record decoded;
-static struct uc_rec_proc proc;
+static struct uc_rec_proc proc, ended;
 static struct uc_rec_sequel sequel;
 
 static int set_up(void **state)
@@ -19,6 +19,8 @@ static int set_up(void **state)
 	end_by_fin(&tale);
 	proc = (struct uc_rec_proc){ .hdr = { UC_WIRE_VERSION, UC_REC_PROC, sizeof(proc), 1 },
 				     .task = { .tgid = 1, .comm = "node" } };
+	ended = proc;
+	ended.hdr.kind = UC_REC_EXIT;
 	sequel = (struct uc_rec_sequel){ .hdr = { UC_WIRE_VERSION, UC_REC_SEQUEL, sizeof(sequel),
 						  1 },
 					 .of_id = 1,
@@ -37,6 +39,9 @@ static const void *record_of(enum uc_rec_kind kind, size_t *ret_len)
 	case UC_REC_UPSTREAM_END:
 		*ret_len = sizeof(tale.pair.upstream);
 		return &tale.pair.upstream;
+	case UC_REC_EXIT:
+		*ret_len = sizeof(ended);
+		return &ended;
 	case UC_REC_SEQUEL:
 		*ret_len = sizeof(sequel);
 		return &sequel;

@@ -5,6 +5,7 @@
 static struct tale tale;
 static struct uc_report report;
 static struct uc_explanation said;
+static struct uc_exit ended; /* of the process that closed; all zero: it did not */
 
 static int set_up(void **state)
 {
@@ -23,6 +24,7 @@ static void explain(void)
 	report.upstream = !tale.pair.has_upstream     ? tale.pair.nginx.far :
 			  up_conn(&tale)->closer.tgid ? up_conn(&tale)->closer :
 							up_conn(&tale)->owner;
+	report.exit = ended.ts_ns ? &ended : NULL;
 	memset(&said, '#', sizeof(said));
 	uc_explain(&report, &said);
 }
@@ -174,6 +176,67 @@ static void test_what_is_said(void **state)
 	race_crossed_far_lost(&tale);
 	explain();
 	assert_true(says("did not come"));
+	killed_unaccepted(&tale);
+	explain();
+	assert_true(says("waiting to be accepted") && says("SIGKILL"));
+	listener_closed_unaccepted(&tale);
+	explain();
+	assert_true(says("closed its listening socket") && says("accept queue"));
+	closed_by_code_unasked(&tale);
+	explain();
+	assert_true(says("before nginx had sent a request") && !says("read the request"));
+}
+
+/* Whoever is told to look on the upstream's host is not already there. */
+static void test_advice_on_resets(void **state)
+{
+	(void)state;
+	reset_unacked(&tale);
+	ngx_conn(&tale)->tuple.remote_addr[12] = 10;
+	explain();
+	assert_true(says("cannot be seen from here") && says("on the upstream's host"));
+	/* one address at both ends, or 127.0.0.0/8 */
+	memcpy(ngx_conn(&tale)->tuple.local_addr, ngx_conn(&tale)->tuple.remote_addr, 16);
+	explain();
+	assert_true(says("no process of this host had") && !says("on the upstream's host"));
+	loopback(ngx_conn(&tale)->tuple.remote_addr);
+	explain();
+	assert_true(says("no process of this host had"));
+	ngx_conn(&tale)->flags |= UC_CONN_ADOPTED;
+	explain();
+	assert_true(says("cannot be seen from here"));
+	reset_unacked_far_lost(&tale);
+	explain();
+	assert_true(says("not seen to end") && !says("on the upstream's host"));
+	reset_both(&tale);
+	explain();
+	assert_true(says("not closed by its process") && !says("on the upstream's host"));
+}
+
+/* Its code closed, and it exited right after: never is it said to live. */
+static void test_exit_after_the_close(void **state)
+{
+	(void)state;
+	destroyed(&tale);
+	explain();
+	assert_false(says("the process lives") || says("on its way out"));
+	ended = (struct uc_exit){ .task = up_conn(&tale)->closer,
+				  .ts_ns = up_conn(&tale)->end.ts_ns + 2900 * US };
+	ended.task.flags = UC_TASK_EXITING | UC_TASK_GROUP_EXIT;
+	ended.task.exit_code = EXIT(1);
+	explain();
+	expect_explained("destroyed");
+	assert_true(says("then exited with status 1 (2.9 ms after that)") &&
+		    says("on its way out"));
+	ended.task.exit_code = SIGNAL(6);
+	explain();
+	assert_true(says("then was ended by SIGABRT (2.9 ms after that)"));
+	race_crossed(&tale);
+	ended.ts_ns = up_conn(&tale)->end.ts_ns + MS;
+	explain();
+	expect_explained("race_crossed");
+	assert_true(says("on its way out") && !says("keepalive_timeout"));
+	memset(&ended, 0, sizeof(ended));
 }
 
 /* nginx repeats everything but POST, LOCK and PATCH: to say otherwise would be wrong advice. */
@@ -270,6 +333,8 @@ int main(void)
 		TEST(test_every_tale_otherwise),
 		TEST(test_every_verdict_and_proof),
 		TEST(test_what_is_said),
+		TEST(test_advice_on_resets),
+		TEST(test_exit_after_the_close),
 		TEST(test_advice_on_retry),
 		TEST(test_hostile_name),
 		TEST(test_long_name),

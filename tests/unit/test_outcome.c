@@ -31,7 +31,7 @@ static bool put(uint64_t id, uint64_t now)
 {
 	given.nginx.conn.id = id;
 	given.nginx.conn.open_ns = id * 10;
-	return uc_holds_put(holds, &given, now);
+	return uc_holds_put(holds, &given, false, now);
 }
 
 static struct uc_rec_sequel sequel(uint64_t of_id, enum uc_sequel what, const char *head)
@@ -149,7 +149,7 @@ static void test_no_capacity(void **state)
 
 	(void)state;
 	assert_int_equal(uc_holds_new(0, &none), 0);
-	assert_false(uc_holds_put(none, &given, NOW));
+	assert_false(uc_holds_put(none, &given, false, NOW));
 	assert_int_equal(uc_holds_deadline(none), UINT64_MAX);
 	uc_holds_free(none);
 }
@@ -174,6 +174,25 @@ static void test_taken_out_anywhere(void **state)
 		assert_true(expire(UINT64_MAX));
 		assert_int_equal(got.nginx.conn.id, 4);
 		assert_false(expire(UINT64_MAX));
+	}
+}
+
+/* Something else is waited for, too: its sequel does not end the wait, whenever it comes. */
+static void test_held_to_the_end(void **state)
+{
+	(void)state;
+	assert_false(come(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	for (uint64_t id = 1; id <= 2; id++) {
+		given.nginx.conn.id = id;
+		given.nginx.conn.open_ns = id * 10;
+		assert_true(uc_holds_put(holds, &given, true, NOW));
+	}
+	assert_false(come(2, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_int_equal(uc_holds_deadline(holds), NOW + UC_OUTCOME_HOLD_NS);
+	assert_false(expire(NOW + UC_OUTCOME_HOLD_NS - 1));
+	for (uint64_t id = 1; id <= 2; id++) {
+		assert_true(expire(NOW + UC_OUTCOME_HOLD_NS));
+		expect(id, UC_OUTCOME_CLIENT_ERROR, UC_CONFIDENCE_PROVEN);
 	}
 }
 
@@ -526,6 +545,7 @@ int main(void)
 		TEST(test_capacity),
 		TEST(test_no_capacity),
 		TEST(test_taken_out_anywhere),
+		TEST(test_held_to_the_end),
 		TEST(test_freed_while_held),
 		TEST(test_retried),
 		TEST(test_retried_and_answered),

@@ -92,6 +92,7 @@ static const struct {
 	[UC_REC_NGINX_END] = { sizeof(struct uc_rec_nginx), nginx_valid },
 	[UC_REC_UPSTREAM_END] = { sizeof(struct uc_rec_upstream), upstream_valid },
 	[UC_REC_PROC] = { sizeof(struct uc_rec_proc), proc_valid },
+	[UC_REC_EXIT] = { sizeof(struct uc_rec_proc), proc_valid },
 	[UC_REC_SEQUEL] = { sizeof(struct uc_rec_sequel), sequel_valid },
 };
 

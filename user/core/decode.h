@@ -12,7 +12,7 @@ struct uc_record {
 		struct uc_rec_hdr hdr; /* every kind begins with it */
 		struct uc_rec_nginx nginx;
 		struct uc_rec_upstream upstream;
-		struct uc_rec_proc proc;
+		struct uc_rec_proc proc; /* PROC and EXIT */
 		struct uc_rec_sequel sequel;
 	};
 };

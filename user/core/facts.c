@@ -29,11 +29,21 @@ static bool reaches(const struct uc_exchange *x, uint32_t seq)
 	return x->out_bytes > INT32_MAX || seq_after(seq, x->out_seq);
 }
 
+/* One address at both ends, or an address of the loopback network (RFC 1122, section 3.2.1.3). */
+static bool own_host(const struct uc_tuple *t)
+{
+	static const uint8_t v4_loopback[] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+
+	return !memcmp(t->remote_addr, t->local_addr, sizeof(t->remote_addr)) ||
+	       !memcmp(t->remote_addr, v4_loopback, sizeof(v4_loopback));
+}
+
 static void facts_end(struct uc_facts *f)
 {
 	const struct uc_conn *c = f->nginx;
 
 	f->established = c->established_ns || f->adopted;
+	f->own_host = own_host(&c->tuple);
 	f->err = c->end.err ? c->end.err : c->peer.err;
 	f->nginx_exiting = c->closer.flags & UC_TASK_EXITING;
 	f->end_ns = c->peer.ts_ns ? c->peer.ts_ns : c->end.ts_ns;
@@ -272,6 +282,9 @@ static void facts_upstream(struct uc_facts *f)
 	const struct uc_snap *s = u->end.ts_ns ? &u->end : &u->peer;
 
 	f->upstream_closed = u->end_state;
+	f->closed_alive = u->end_state && u->closer.tgid &&
+			  !(u->closer.flags & (UC_TASK_EXITING | UC_TASK_KTHREAD));
+	f->unaccepted = u->end_state && u->flags & UC_CONN_UNACCEPTED;
 	f->unread_bytes = unread_at(s, u->peer_closed == UC_EV_FIN);
 	if (!f->exchange || f->exchange_unseen)
 		return;

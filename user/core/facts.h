@@ -47,6 +47,7 @@ struct uc_facts {
 
 	/* how it ended */
 	bool established;
+	bool own_host; /* the upstream's address is one of nginx's own host */
 	enum uc_closed_by closed_by;
 	enum uc_close close;
 	enum uc_phase phase;
@@ -87,6 +88,8 @@ struct uc_facts {
 
 	/* the upstream's end when it closed; only with upstream */
 	bool upstream_closed; /* by close() or exit, not by a reset or nginx's FIN */
+	bool closed_alive;    /* upstream_closed by a process that was not ending */
+	bool unaccepted;      /* upstream_closed with its listener: nobody had accepted it */
 	bool got_none;        /* no byte of the request had arrived */
 	bool read_none;       /* the application had read no byte of it */
 	uint32_t unread_bytes;

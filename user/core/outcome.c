@@ -9,6 +9,7 @@
 struct hold {
 	struct hold *next;
 	uint64_t deadline_ns;
+	bool to_the_end;
 	struct uc_pair pair;
 };
 
@@ -103,19 +104,21 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 	}
 }
 
-bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, uint64_t now_ns)
+bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, bool to_the_end, uint64_t now_ns)
 {
 	struct hold *hold = h->count < h->capacity ? calloc(1, sizeof(*hold)) : NULL;
 
 	if (!hold)
 		return false;
 	hold->deadline_ns = now_ns + UC_OUTCOME_HOLD_NS;
+	hold->to_the_end = to_the_end;
 	hold->pair = *pair;
 	/* from the oldest on: a retry comes before its answer */
 	for (size_t i = 0; i < EARLY; i++) {
 		const struct uc_rec_sequel *s = &h->early[(h->early_count + i) % EARLY];
 
-		if (s->of_id && s->of_id == pair->nginx.conn.id && apply(&hold->pair.outcome, s))
+		if (s->of_id && s->of_id == pair->nginx.conn.id && apply(&hold->pair.outcome, s) &&
+		    !to_the_end)
 			hold->deadline_ns = now_ns;
 	}
 	*h->end = hold;
@@ -131,7 +134,7 @@ bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct u
 
 		if (c->id != s->of_id)
 			continue;
-		if (!apply(&(*at)->pair.outcome, s))
+		if (!apply(&(*at)->pair.outcome, s) || (*at)->to_the_end)
 			return false;
 		take_out(h, at, ret);
 		return true;

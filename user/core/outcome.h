@@ -25,8 +25,11 @@ struct uc_holds;
 int uc_holds_new(size_t capacity, struct uc_holds **ret);
 void uc_holds_free(struct uc_holds *h);
 
-/* False: no room; judge the pair without its sequel. */
-bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, uint64_t now_ns);
+/*
+ * False: no room; judge the pair without its sequel. to_the_end: it is held for
+ * all of its time, as more than the sequel is waited for.
+ */
+bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, bool to_the_end, uint64_t now_ns);
 
 /*
  * True: *ret is complete, and no longer held. A sequel that comes before its

@@ -59,9 +59,19 @@ static bool never_established(const struct uc_facts *f)
 
 /* ---- the far process ended ---- */
 
+static bool by_upstream(const struct uc_facts *f)
+{
+	return f->closed_by == UC_CLOSED_BY_UPSTREAM;
+}
+
+static bool before_any_request(const struct uc_facts *f)
+{
+	return by_upstream(f) && !f->exchange && !f->nginx->x.in_bytes;
+}
+
 static bool upstream_exited(const struct uc_facts *f)
 {
-	return f->closed_by == UC_CLOSED_BY_UPSTREAM && f->upstream && f->upstream_closed &&
+	return by_upstream(f) && f->upstream && f->upstream_closed &&
 	       f->upstream->closer.flags & UC_TASK_EXITING &&
 	       !(f->upstream->closer.flags & UC_TASK_KTHREAD);
 }
@@ -81,19 +91,19 @@ static bool open_or_opaque(const struct uc_facts *f)
 	return open_exchange(f) || (f->exchange && f->response_state == UC_RESPONSE_UNKNOWN);
 }
 
+static bool died(const struct uc_facts *f)
+{
+	return upstream_exited(f) && (open_or_opaque(f) || before_any_request(f));
+}
+
 static bool died_oom(const struct uc_facts *f)
 {
-	return open_or_opaque(f) && upstream_exited(f) && f->upstream->closer.flags & UC_TASK_OOM;
+	return died(f) && f->upstream->closer.flags & UC_TASK_OOM;
 }
 
 static bool died_signal(const struct uc_facts *f)
 {
-	return open_or_opaque(f) && upstream_exited(f) && (f->upstream->closer.exit_code & 0x7f);
-}
-
-static bool died_exit(const struct uc_facts *f)
-{
-	return open_or_opaque(f) && upstream_exited(f);
+	return died(f) && (f->upstream->closer.exit_code & 0x7f);
 }
 
 /* ---- nothing was going on ---- */
@@ -167,8 +177,7 @@ static bool opaque_failed(const struct uc_facts *f)
 
 static bool opaque_closed(const struct uc_facts *f)
 {
-	return opaque_failed(f) && f->upstream && f->upstream_closed &&
-	       !(f->upstream->closer.flags & (UC_TASK_KTHREAD | UC_TASK_EXITING));
+	return opaque_failed(f) && f->closed_alive;
 }
 
 /* Encrypted, or another protocol: an answer came, and where it ended cannot be read. */
@@ -322,11 +331,6 @@ static bool nginx_closed(const struct uc_facts *f)
 
 /* ---- the upstream closed in the middle of an exchange ---- */
 
-static bool by_upstream(const struct uc_facts *f)
-{
-	return f->closed_by == UC_CLOSED_BY_UPSTREAM;
-}
-
 static bool short_of_length(const struct uc_facts *f)
 {
 	return by_upstream(f) && f->response_state == UC_RESPONSE_BODY &&
@@ -431,8 +435,7 @@ static bool body_unread(const struct uc_facts *f)
 
 static bool closed_by_living_task(const struct uc_facts *f)
 {
-	return unanswered(f) && f->upstream && f->upstream_closed &&
-	       !(f->upstream->closer.flags & (UC_TASK_KTHREAD | UC_TASK_EXITING));
+	return unanswered(f) && f->closed_alive;
 }
 
 static bool body_unacked(const struct uc_facts *f)
@@ -451,15 +454,9 @@ static bool reset(const struct uc_facts *f)
 	return unanswered(f) && f->close == UC_CLOSE_RST;
 }
 
-static bool before_any_request(const struct uc_facts *f)
-{
-	return by_upstream(f) && !f->exchange && !f->nginx->x.in_bytes;
-}
-
 static bool closed_before_request(const struct uc_facts *f)
 {
-	return before_any_request(f) && f->upstream && f->upstream_closed &&
-	       !(f->upstream->closer.flags & (UC_TASK_KTHREAD | UC_TASK_EXITING));
+	return before_any_request(f) && f->closed_alive;
 }
 
 static bool unseen_start(const struct uc_facts *f)
@@ -510,7 +507,7 @@ static const struct rule {
 	{ tls_against_plain, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, PROVEN, 0 },
 	{ died_oom, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_OOM, PROVEN, 0 },
 	{ died_signal, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_SIGNAL, PROVEN, 0 },
-	{ died_exit, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
+	{ died, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
 	{ opaque_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, LIKELY, 0 },
 	{ opaque_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, LIKELY, 0 },
 	{ opaque_failed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_OPAQUE, LIKELY, FAR },
