@@ -9,9 +9,10 @@
 #   UPCLOSE_REQUIRE_BPF=1   end-to-end tests fail, where otherwise they are skipped
 #   CHECK_SECONDS=840       all stages together; what runs longer is stopped and failed
 #   FUZZ_SMOKE_SECONDS=5    each fuzzer
+#   E2E_JOBS=3              files of end-to-end tests at a time
 set -u -o pipefail
 
-: "${O:=build}" "${MAKE:=make}" "${CHECK_SECONDS:=840}" "${FUZZ_SMOKE_SECONDS:=5}"
+: "${O:=build}" "${MAKE:=make}" "${CHECK_SECONDS:=840}" "${FUZZ_SMOKE_SECONDS:=5}" "${E2E_JOBS:=3}"
 export O PYTHONDONTWRITEBYTECODE=1
 UPCLOSE=$(realpath -m "$O")/upclose
 export UPCLOSE
@@ -166,7 +167,7 @@ e2e_names() {
 }
 
 stage_e2e() {
-	local python name names status
+	local python name names
 	if ! compgen -G 'tests/e2e/test_*.py' >/dev/null; then
 		record "skip e2e: no tests"
 		return
@@ -192,15 +193,24 @@ stage_e2e() {
 		record "not ok e2e: no program"
 		return
 	fi
-	limited "$python" -m pytest -p no:cacheprovider --color=no -v --tb=short \
-		--junitxml="$work/e2e.xml" -o junit_family=xunit2 tests/e2e
+	# Most of a test is waiting, so several files run at a time; those that measure time run alone.
+	e2e_part "$python" together "not alone" -n "$E2E_JOBS" --dist loadfile
+	e2e_part "$python" alone alone -n 0
+}
+
+# e2e_part PYTHON NAME MARKS OPTION...
+e2e_part() {
+	local python=$1 name=$2 marks=$3 status
+	shift 3
+	limited "$python" -m pytest -p no:cacheprovider --color=no -v --tb=short -m "$marks" "$@" \
+		--junitxml="$work/e2e-$name.xml" -o junit_family=xunit2 tests/e2e
 	status=$?
-	"$python" tests/junit.py e2e "$work/e2e.xml" >"$work/e2e.results"
-	cat "$work/e2e.results" >>"$results"
+	"$python" tests/junit.py e2e "$work/e2e-$name.xml" >"$work/e2e-$name.results"
+	cat "$work/e2e-$name.results" >>"$results"
 	case $status in
 	0) ;;
-	124 | 137) record "not ok e2e: stopped, its time is up" ;;
-	*) grep -q '^not ok' "$work/e2e.results" || record "not ok e2e: pytest's exit status $status" ;;
+	124 | 137) record "not ok e2e $name: stopped, its time is up" ;;
+	*) grep -q '^not ok' "$work/e2e-$name.results" || record "not ok e2e $name: pytest's exit status $status" ;;
 	esac
 }
 

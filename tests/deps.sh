@@ -7,7 +7,7 @@
 #   tests/deps.sh need [LEVEL]...      the same, as a message for a person
 #   tests/deps.sh install [LEVEL]...   install what is missing (root)
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
-#   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest)
+#   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest and xdist)
 #
 # LEVEL: build (default), demo, test, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
@@ -55,7 +55,7 @@ find_bpftool() {
 find_python() {
 	for python in "${PYTHON:-}" python3 /usr/bin/python3; do
 		[ -n "$python" ] || continue
-		"$python" -c 'import pytest' 2>/dev/null || continue
+		"$python" -c 'import pytest, xdist' 2>/dev/null || continue
 		echo "$python"
 		return
 	done
@@ -146,7 +146,7 @@ package() {
 	libcurl) echo libcurl4-openssl-dev ;;
 	libyaml | libcyaml | libmicrohttpd | libsystemd | libseccomp) echo "$1-dev" ;;
 	cmocka) echo libcmocka-dev ;;
-	pytest) echo python3-pytest ;;
+	pytest) echo python3-pytest python3-pytest-xdist ;;
 	nft) echo nftables ;;
 	node-versions) have npm || echo npm ;;
 	bpftool)

@@ -28,6 +28,10 @@ def pytest_addoption(parser):
     parser.addoption("--no-upclose", action="store_true", help="run the faults without upclose, to try the harness")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures time, so that nothing else runs beside it")
+
+
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--no-upclose"):
         for item in items:

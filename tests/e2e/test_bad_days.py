@@ -137,7 +137,7 @@ def test_recording_cannot_be_written(bpf, where, patterns):
 
 def test_disk_is_full_at_once(bpf):
     """The trace goes on without its recording; the failure is said and is in the status."""
-    done = run("trace", "-o", "json", "-d", "1", "-w", "/dev/full")
+    done = run("trace", "-o", "json", "-d", "1", "-p", "1", "-w", "/dev/full")
     assert done.returncode == 1 and "/dev/full" in done.stderr and done.stderr.count("No space left") == 1
     assert json.loads(done.stdout)["kind"] == "summary"
 

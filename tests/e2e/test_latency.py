@@ -8,6 +8,8 @@ from harness.nginx import Route
 from harness.stage import path, target
 from harness.upclose import ended_at
 
+pytestmark = pytest.mark.alone
+
 TIMES = 7
 
 

@@ -5,7 +5,7 @@ from harness import faults, node_versions, proc
 from harness.nginx import Route
 from harness.stage import path, target
 
-KEEPALIVE = 200  # ms
+KEEPALIVE = 800  # ms; long enough to stop nginx within it on a busy machine
 REQUEST = 400  # ms for a whole request to arrive
 
 
