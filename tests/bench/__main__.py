@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""usage: python3 -m bench compare|hooks|render
+"""usage: python3 -m bench compare|hooks|scale|growth|render
 
 Each prints its table on standard output, talk on standard error, and keeps its figures in BENCH_OUT (build).
   compare  nginx saturated, and at a constant rate: without, with upclose, with other tools
   hooks    nanoseconds of each hook, for tracked and untracked sockets
+  scale    many connections, many failures, a reader that stands still
+  growth   CPU and memory against requests, connections and failures a second
   render   tests/bench/results and the README's table out of the figures in BENCH_OUT
 BENCH_PAIRS=7 rounds, BENCH_SECONDS=2 of each run; BENCH_QUICK=1 is a smaller and shorter one.
 """
@@ -34,7 +36,7 @@ def machine():
 
 
 def main(args):
-    if len(args) != 1 or args[0] not in ("compare", "hooks", "render"):
+    if len(args) != 1 or args[0] not in ("compare", "hooks", "scale", "growth", "render"):
         print(__doc__, file=sys.stderr if args[:1] not in (["-h"], ["--help"]) else sys.stdout)
         return 0 if args[:1] in (["-h"], ["--help"]) else 2
     name = args[0]

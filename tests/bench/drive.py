@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from harness.proc import JsonChild, free_port
@@ -51,3 +52,8 @@ class Conns(JsonChild):
         if done["failed"]:
             raise Failed(f"conns: {command}: {done['failed']} connections failed")
         return done["seconds"]
+
+
+def wait(seconds):
+    """What is measured is that nothing happens."""
+    time.sleep(seconds)

@@ -28,7 +28,7 @@ def readme(result):
 
 def render(out):
     RESULTS.mkdir(exist_ok=True)
-    for name in ("compare", "hooks"):
+    for name in ("compare", "hooks", "scale", "growth"):
         file = out / ("bench.json" if name == "compare" else f"bench-{name}.json")
         if not file.exists():
             continue

@@ -67,3 +67,27 @@ def hooks(result):
         rows.append(row)
     rows.append(["a program that does nothing, on send", *(f"{result['floor_ns'][str(n)]:.0f}" for n in result["counts"] * 2)])
     return table(head, rows)
+
+
+def scale(result):
+    rows = []
+    for name, c in result["cases"].items():
+        reasons = ", ".join(f"{k} {v}" for k, v in c["lost_by_reason"].items())
+        rows.append([name, c["ended"], c["connections"], c["flagged"], reasons or 0, mib(c["rss_bytes"]["after"]), "; ".join(c["wrong"]) or "nothing"])
+    s = result["storage"]
+    return table(["case", "ended", "told", "flagged", "counted as lost", "RSS, MiB", "wrong"], rows) + (
+        f"\nKernel memory: {s['bytes_each']} bytes for each connection with both ends on this host, {mib(s['map_bytes'])} MiB of maps; "
+        f"resident {mib(s['rss_bytes'])} MiB at 10,000 connections.\n")
+
+
+def growth(result):
+    rows, slopes = [], []
+    for s in result["series"].values():
+        for step in s["steps"]:
+            rows.append([s["each"], f"{step['rate']:.0f}", f"{100 * step['reader']:.2f}",
+                         f"{100 * step['hooks']:.2f}" if "hooks" in step else "-", mib(step["rss_bytes"])])
+        fit = s["slopes"]
+        slopes.append([s["each"], f"{1e6 * fit['reader']['each']:.2f}",
+                       f"{1e6 * fit['hooks']['each']:.2f}" if "hooks" in fit else "-", f"{fit['rss_bytes']['each']:.0f}"])
+    return (table(["", "number", "reader, % of a core", "hooks, % of a core", "RSS, MiB"], rows) + "\nThe slopes, what one more costs:\n\n"
+            + table(["one more", "reader, us", "hooks, us", "RSS, bytes"], slopes))
