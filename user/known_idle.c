@@ -98,3 +98,45 @@ size_t uc_known_idle(uint64_t idle_ns, const char *exe, struct uc_known_idle ret
 	}
 	return count;
 }
+
+static json_t *row_of_kind(const char *kind)
+{
+	json_t *row, *name;
+	size_t i, k;
+
+	json_array_foreach(table(), i, row)
+		json_array_foreach(json_object_get(row, "kind"), k, name)
+			if (!strcmp(json_string_value(name), kind))
+				return row;
+	return NULL;
+}
+
+bool uc_known_idle_kind(const char *kind, struct uc_known_kind *ret)
+{
+	json_t *row = row_of_kind(kind), *idle, *observed;
+
+	if (!row)
+		return false;
+	idle = json_object_get(row, "idle_s");
+	observed = json_object_get(row, "observed_s");
+	ret->name = json_string_value(json_object_get(row, "name"));
+	ret->setting = json_string_value(json_object_get(row, "setting"));
+	ret->closes = json_is_number(idle);
+	ret->idle_ms = (int64_t)(json_number_value(idle) * 1000);
+	ret->min_ms = ret->idle_ms;
+	if (json_is_number(observed) && json_number_value(observed) * 1000 < ret->min_ms)
+		ret->min_ms = (int64_t)(json_number_value(observed) * 1000);
+	return true;
+}
+
+const char *uc_known_idle_kind_at(size_t at)
+{
+	json_t *row, *name;
+	size_t i, k;
+
+	json_array_foreach(table(), i, row)
+		json_array_foreach(json_object_get(row, "kind"), k, name)
+			if (!at--)
+				return json_string_value(name);
+	return NULL;
+}

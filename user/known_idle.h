@@ -3,6 +3,7 @@
 #ifndef UPCLOSE_KNOWN_IDLE_H
 #define UPCLOSE_KNOWN_IDLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,5 +21,17 @@ struct uc_known_idle {
  */
 size_t uc_known_idle(uint64_t idle_ns, const char *exe,
 		     struct uc_known_idle ret[UC_KNOWN_IDLE_MAX]);
+
+/* A row by one of its short names, such as "node20", for people to say what an upstream is. */
+struct uc_known_kind {
+	const char *name;
+	const char *setting;
+	bool closes;     /* false: it never closes an idle connection by default */
+	int64_t idle_ms; /* 0: it closes after each response */
+	int64_t min_ms;  /* the shorter of what its source says and what was measured */
+};
+bool uc_known_idle_kind(const char *kind, struct uc_known_kind *ret);
+/* The i-th short name, NULL behind the last. */
+const char *uc_known_idle_kind_at(size_t i);
 
 #endif
