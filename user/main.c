@@ -21,6 +21,8 @@ static const struct {
 	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
 	{ "replay", uc_cmd_replay,
 	  "judge and print a recording made with 'trace -w', without privilege" },
+	{ "check", uc_cmd_check,
+	  "hold an nginx configuration against its upstreams' idle timeouts" },
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 

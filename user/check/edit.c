@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "check/edit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define INDENT_MAX 64
+
+static struct uc_edit *add(struct uc_finding *f, uint32_t file, uint32_t from, uint32_t to)
+{
+	struct uc_edit *e;
+
+	if (f->edit_count == UC_FINDING_EDITS)
+		return NULL;
+	e = &f->edits[f->edit_count++];
+	*e = (struct uc_edit){ .file = file, .from = from, .to = to };
+	return e;
+}
+
+/* The blanks before offset at on its line; -1: there is something else, too. */
+static int indent_of(const struct uc_nginx_file *f, uint32_t at, char buf[INDENT_MAX])
+{
+	uint32_t from = at;
+
+	while (from && (f->bytes[from - 1] == ' ' || f->bytes[from - 1] == '\t'))
+		from--;
+	if (from && f->bytes[from - 1] != '\n')
+		return -1;
+	if (at - from >= INDENT_MAX)
+		return -1;
+	memcpy(buf, f->bytes + from, at - from);
+	buf[at - from] = '\0';
+	return at - from;
+}
+
+/* The bytes that a word takes in its file, quotes and escapes included. */
+static uint32_t word_end(const struct uc_nginx_file *f, uint32_t at, uint32_t limit)
+{
+	char quote = f->bytes[at] == '"' || f->bytes[at] == '\'' ? f->bytes[at] : '\0';
+	uint32_t i = at + (quote != '\0');
+
+	for (; i < limit; i++) {
+		char ch = f->bytes[i];
+
+		if (ch == '\\')
+			i++;
+		else if (quote ? ch == quote : !!strchr(" \t\r\n;{", ch))
+			return quote ? i + 1 : i;
+	}
+	return limit;
+}
+
+void uc_edit_replace(struct uc_finding *f, const struct uc_nginx_directive *d, const char *text)
+{
+	struct uc_edit *e = add(f, d->file, d->start, d->end);
+
+	if (e)
+		snprintf(e->text, sizeof(e->text), "%s", text);
+}
+
+void uc_edit_behind(const struct uc_nginx_conf *c, struct uc_finding *f,
+		    const struct uc_nginx_directive *d, const char *text)
+{
+	struct uc_edit *e = add(f, d->file, d->end, d->end);
+	char indent[INDENT_MAX];
+
+	if (!e)
+		return;
+	if (indent_of(uc_nginx_conf_file(c, d->file), d->start, indent) < 0)
+		snprintf(e->text, sizeof(e->text), " %s", text);
+	else
+		snprintf(e->text, sizeof(e->text), "\n%s%s", indent, text);
+}
+
+void uc_edit_first(const struct uc_nginx_conf *c, struct uc_finding *f,
+		   const struct uc_nginx_directive *block, const char *text)
+{
+	const struct uc_nginx_directive *child = block->child;
+	char indent[INDENT_MAX];
+	struct uc_edit *e;
+
+	e = add(f, block->file, block->body, block->body);
+	if (!e)
+		return;
+	if (child && child->file == block->file &&
+	    indent_of(uc_nginx_conf_file(c, block->file), child->start, indent) >= 0)
+		snprintf(e->text, sizeof(e->text), "\n%s%s", indent, text);
+	else
+		snprintf(e->text, sizeof(e->text), " %s", text);
+}
+
+void uc_edit_last(const struct uc_nginx_conf *c, struct uc_finding *f,
+		  const struct uc_nginx_directive *block, const char *text)
+{
+	const struct uc_nginx_directive *last = NULL;
+
+	for (const struct uc_nginx_directive *d = block->child; d; d = d->next)
+		if (d->file == block->file)
+			last = d;
+	if (last)
+		uc_edit_behind(c, f, last, text);
+	else
+		uc_edit_first(c, f, block, text);
+}
+
+void uc_edit_replace_word(const struct uc_nginx_conf *c, struct uc_finding *f,
+			  const struct uc_nginx_directive *d, uint32_t word, const char *text)
+{
+	const struct uc_nginx_file *file = uc_nginx_conf_file(c, d->file);
+	uint32_t from = d->words[word].at;
+	struct uc_edit *e = add(f, d->file, from, word_end(file, from, d->end));
+
+	if (e)
+		snprintf(e->text, sizeof(e->text), "%s", text);
+}
+
+void uc_edit_drop_word(const struct uc_nginx_conf *c, struct uc_finding *f,
+		       const struct uc_nginx_directive *d, const char *word)
+{
+	const struct uc_nginx_file *file = uc_nginx_conf_file(c, d->file);
+
+	for (uint32_t i = 1; i < d->count; i++) {
+		uint32_t from = d->words[i].at;
+
+		if (!uc_nginx_word_is(&d->words[i], word))
+			continue;
+		/* the only reason that is left out leaves none: the default is then what was meant */
+		if (d->count == 2)
+			return;
+		while (from && strchr(" \t", file->bytes[from - 1]))
+			from--;
+		add(f, d->file, from, word_end(file, d->words[i].at, d->end));
+	}
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "check/evidence.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "known_idle.h"
+#include "options.h"
+#include "text.h"
+
+#define LINE_LIMIT (1 << 20)
+
+struct uc_evidence {
+	struct uc_evidence_of *rows;
+	size_t count, room;
+	int64_t recorded_ms;
+};
+
+int uc_evidence_new(struct uc_evidence **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+void uc_evidence_free(struct uc_evidence *e)
+{
+	if (!e)
+		return;
+	free(e->rows);
+	free(e);
+}
+
+int64_t uc_evidence_recorded_ms(const struct uc_evidence *e)
+{
+	return e->recorded_ms;
+}
+
+/* --- rows --------------------------------------------------------------------------- */
+
+static struct uc_evidence_of *find(const struct uc_evidence *e, const char *addr)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (!strcasecmp(e->rows[i].addr, addr))
+			return &e->rows[i];
+	return NULL;
+}
+
+static struct uc_evidence_of *row_of(struct uc_evidence *e, const char *addr)
+{
+	struct uc_evidence_of *row = find(e, addr);
+
+	if (row)
+		return row;
+	if (e->count == UC_EVIDENCE_MAX || strlen(addr) >= UC_EVIDENCE_ADDR)
+		return NULL;
+	if (e->count == e->room) {
+		size_t room = e->room ? 2 * e->room : 16;
+
+		row = reallocarray(e->rows, room, sizeof(*row));
+		if (!row)
+			return NULL;
+		e->rows = row;
+		e->room = room;
+	}
+	row = &e->rows[e->count++];
+	memset(row, 0, sizeof(*row));
+	row->response_ms = -1;
+	strcpy(row->addr, addr);
+	return row;
+}
+
+void uc_evidence_addr(const struct uc_nginx_server *s, char buf[UC_EVIDENCE_ADDR])
+{
+	const struct uc_nginx_word *h = &s->at.host;
+	char host[UC_EVIDENCE_ADDR - 16];
+
+	uc_text_escape(h->p, h->len, host, sizeof(host));
+	if (s->at.unix_socket)
+		snprintf(buf, UC_EVIDENCE_ADDR, "unix:%s", host);
+	else
+		snprintf(buf, UC_EVIDENCE_ADDR, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+			 s->at.port);
+}
+
+static const struct uc_evidence_of *find_server(const struct uc_evidence *e,
+						const struct uc_nginx_server *s, const char *host)
+{
+	char addr[UC_EVIDENCE_ADDR];
+
+	if (!host)
+		uc_evidence_addr(s, addr);
+	else
+		snprintf(addr, sizeof(addr), "%s:%u", host, s->at.port);
+	return find(e, addr);
+}
+
+const struct uc_evidence_of *uc_evidence_find(const struct uc_evidence *e,
+					      const struct uc_nginx_server *s)
+{
+	const struct uc_evidence_of *row = find_server(e, s, NULL);
+
+	if (!row && uc_nginx_word_is(&s->at.host, "localhost")) {
+		row = find_server(e, s, "127.0.0.1");
+		row = row ? row : find_server(e, s, "[::1]");
+	}
+	return row;
+}
+
+struct uc_idle uc_evidence_idle(const struct uc_evidence *e, const struct uc_nginx_server *s,
+				const struct uc_nginx_group *group, const char **source)
+{
+	const struct uc_evidence_of *rows[3] = { uc_evidence_find(e, s), NULL, find(e, "*") };
+	char name[UC_EVIDENCE_ADDR];
+
+	if (group) {
+		uc_text_escape(group->name.p, group->name.len, name, sizeof(name));
+		rows[1] = find(e, name);
+	}
+	for (unsigned origin = UC_IDLE_PROBE; origin < UC_IDLE_ORIGIN_MAX; origin++)
+		for (size_t i = 0; i < 3; i++)
+			if (rows[i] && rows[i]->idle[origin].origin) {
+				*source = rows[i]->source[origin];
+				return rows[i]->idle[origin];
+			}
+	*source = "";
+	return (struct uc_idle){ .origin = UC_IDLE_UNKNOWN };
+}
+
+/* --- told by the user -------------------------------------------------------------------- */
+
+/* The part before the last "=", copied; NULL: there is none. */
+static const char *split(const char *text, char addr[UC_EVIDENCE_ADDR])
+{
+	const char *equals = strrchr(text, '=');
+
+	if (!equals || equals == text || !equals[1] || equals - text >= UC_EVIDENCE_ADDR)
+		return NULL;
+	memcpy(addr, text, equals - text);
+	addr[equals - text] = '\0';
+	return equals + 1;
+}
+
+int uc_evidence_state(struct uc_evidence *e, const char *text, char why[UC_EVIDENCE_WHY])
+{
+	char addr[UC_EVIDENCE_ADDR];
+	const char *value = split(text, addr);
+	struct uc_evidence_of *row;
+	uint64_t ns = 0;
+	int64_t ms;
+
+	if (!value ||
+	    (strcmp(value, "never") && strcmp(value, "0") && !uc_parse_seconds(value, &ns))) {
+		snprintf(why, UC_EVIDENCE_WHY,
+			 "upstream '%s' is not valid: ADDR=SECONDS, such as 127.0.0.1:3000=5, "
+			 "ADDR=0 where it closes after each response, or ADDR=never",
+			 text);
+		return -EINVAL;
+	}
+	row = row_of(e, addr);
+	if (!row)
+		return -ENOMEM;
+	ms = strcmp(value, "never") ? (int64_t)(ns / 1000000) : UC_NGINX_NEVER;
+	row->idle[UC_IDLE_STATED] = (struct uc_idle){ UC_IDLE_STATED, ms, ms, 0 };
+	snprintf(row->source[UC_IDLE_STATED], UC_EVIDENCE_SOURCE, "as told by --upstream");
+	return 0;
+}
+
+static void list_kinds(char *buf, size_t size)
+{
+	size_t used = 0;
+	const char *name;
+
+	buf[0] = '\0';
+	for (size_t i = 0; (name = uc_known_idle_kind_at(i)) && used < size; i++)
+		used += snprintf(buf + used, size - used, "%s%s", i ? ", " : "", name);
+}
+
+int uc_evidence_kind(struct uc_evidence *e, const char *text, char why[UC_EVIDENCE_WHY])
+{
+	char addr[UC_EVIDENCE_ADDR], kinds[400];
+	const char *value = split(text, addr);
+	struct uc_evidence_of *row;
+	struct uc_known_kind kind;
+	struct uc_idle idle = { .origin = UC_IDLE_KIND };
+
+	if (!value || !uc_known_idle_kind(value, &kind)) {
+		list_kinds(kinds, sizeof(kinds));
+		snprintf(why, UC_EVIDENCE_WHY,
+			 "kind '%.60s' is not valid: ADDR=KIND, where KIND is one of %s", text,
+			 kinds);
+		return -EINVAL;
+	}
+	row = row_of(e, addr);
+	if (!row)
+		return -ENOMEM;
+	idle.ms = kind.closes ? kind.idle_ms : UC_NGINX_NEVER;
+	idle.min_ms = kind.closes ? kind.min_ms : UC_NGINX_NEVER;
+	row->idle[UC_IDLE_KIND] = idle;
+	snprintf(row->source[UC_IDLE_KIND], UC_EVIDENCE_SOURCE, "the default of %s (%s)", kind.name,
+		 kind.setting);
+	return 0;
+}
+
+/* --- recordings ------------------------------------------------------------------------------ */
+
+static struct uc_evidence_of *row_of_json(struct uc_evidence *e, json_t *o)
+{
+	const char *addr = json_string_value(json_object_get(o, "addr"));
+	json_int_t port = json_integer_value(json_object_get(o, "port"));
+	char text[UC_EVIDENCE_ADDR];
+
+	if (!addr || strlen(addr) > 128)
+		return NULL;
+	snprintf(text, sizeof(text), strchr(addr, ':') ? "[%s]:%d" : "%s:%d", addr, (int)port);
+	return row_of(e, text);
+}
+
+static int64_t ms_of(json_t *o, const char *name, int64_t otherwise)
+{
+	json_t *v = json_object_get(o, name);
+	double ms = json_number_value(v);
+
+	return json_is_number(v) && ms >= 0 && ms < 1e12 ? (int64_t)ms : otherwise;
+}
+
+static void learn_idle(struct uc_evidence_of *row, json_t *idle)
+{
+	struct uc_idle *to = &row->idle[UC_IDLE_LEARNED];
+	int64_t ms = ms_of(idle, "timeout_ms", -1);
+
+	if (ms <= 0)
+		return;
+	to->origin = UC_IDLE_LEARNED;
+	to->ms = ms;
+	to->min_ms = ms_of(idle, "min_ms", ms);
+	to->count = ms_of(idle, "count", 0);
+	snprintf(row->source[UC_IDLE_LEARNED], UC_EVIDENCE_SOURCE,
+		 "learned from %u closes of idle connections, after %.2f to %.2f s", to->count,
+		 to->min_ms / 1e3, ms_of(idle, "max_ms", ms) / 1e3);
+}
+
+static void learn_response(struct uc_evidence_of *row, json_t *o)
+{
+	int64_t waited = ms_of(json_object_get(o, "exchange"), "waited_ms", -1);
+
+	if (waited <= row->response_ms)
+		return;
+	row->response_ms = waited;
+	snprintf(row->response_source, UC_EVIDENCE_SOURCE, "the longest of the recorded");
+}
+
+static void learn_connection(struct uc_evidence *e, json_t *o)
+{
+	const char *verdict = json_string_value(json_object_get(o, "verdict"));
+	struct uc_evidence_of *row = row_of_json(e, json_object_get(o, "upstream"));
+
+	if (!row || !verdict)
+		return;
+	row->recorded = true;
+	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
+		if (!strcmp(verdict, uc_verdict_name(v)))
+			row->happened[v]++;
+	learn_idle(row, json_object_get(o, "upstream_idle"));
+	if (!strcmp(verdict, uc_verdict_name(UC_VERDICT_COMPLETE)) ||
+	    !strcmp(verdict, uc_verdict_name(UC_VERDICT_IDLE_CLOSE)))
+		learn_response(row, o);
+}
+
+static void learn_summary(struct uc_evidence *e, json_t *o)
+{
+	json_t *upstream;
+	size_t i;
+
+	e->recorded_ms += ms_of(o, "duration_ms", 0);
+	json_array_foreach(json_object_get(o, "upstreams"), i, upstream) {
+		struct uc_evidence_of *row = row_of_json(e, upstream);
+
+		if (!row)
+			continue;
+		row->recorded = true;
+		learn_idle(row, json_object_get(upstream, "idle"));
+	}
+}
+
+static bool learn(struct uc_evidence *e, json_t *o, const char *kind)
+{
+	if (!strcmp(kind, "connection"))
+		learn_connection(e, o);
+	else if (!strcmp(kind, "summary"))
+		learn_summary(e, o);
+	else
+		return false;
+	return true;
+}
+
+/* --- lines ---------------------------------------------------------------------------------- */
+
+typedef bool (*take_fn)(struct uc_evidence *e, json_t *o, const char *kind);
+
+/* 1: taken; 0: an object of another kind; negative: no JSON object. */
+static int take_line(struct uc_evidence *e, const char *line, size_t len, take_fn take)
+{
+	json_t *o = json_loadb(line, len, 0, NULL);
+	const char *kind = json_string_value(json_object_get(o, "kind"));
+	int ret = json_is_object(o) ? kind && take(e, o, kind) : -EBADMSG;
+
+	json_decref(o);
+	return ret;
+}
+
+static int read_lines(struct uc_evidence *e, FILE *in, const char *name, take_fn take,
+		      const char *maker, char why[UC_EVIDENCE_WHY])
+{
+	char *line = malloc(LINE_LIMIT);
+	unsigned long number = 0, taken = 0;
+	int err = line ? 0 : -ENOMEM;
+
+	while (!err && fgets(line, LINE_LIMIT, in)) {
+		size_t len = strlen(line);
+		int ret;
+
+		number++;
+		if (len && strspn(line, " \t\r\n") == len)
+			continue;
+		ret = take_line(e, line, len, take);
+		taken += ret == 1;
+		err = ret < 0 ? ret : 0;
+	}
+	free(line);
+	if (err)
+		snprintf(why, UC_EVIDENCE_WHY, "%s:%lu: not a line of JSON of `%s`", name, number,
+			 maker);
+	else if (ferror(in))
+		err = -EIO, snprintf(why, UC_EVIDENCE_WHY, "%s: cannot be read", name);
+	else if (!taken)
+		err = -ENODATA,
+		snprintf(why, UC_EVIDENCE_WHY, "%s: no line of it is of `%s`", name, maker);
+	return err;
+}
+
+static int read_file(struct uc_evidence *e, const char *path, take_fn take, const char *maker,
+		     char why[UC_EVIDENCE_WHY])
+{
+	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	int err;
+
+	if (!in) {
+		err = -errno;
+		snprintf(why, UC_EVIDENCE_WHY, "%s: %s", path, strerror(errno));
+		return err;
+	}
+	err = read_lines(e, in, path, take, maker, why);
+	if (in != stdin)
+		fclose(in);
+	return err;
+}
+
+int uc_evidence_learned(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY])
+{
+	return read_file(e, path, learn, "upclose trace -o json", why);
+}
+
+/* --- probes ------------------------------------------------------------------------------------ */
+
+static bool probe(struct uc_evidence *e, json_t *o, const char *kind)
+{
+	(void)e;
+	(void)o;
+	return !strcmp(kind, "probe");
+}
+
+int uc_evidence_probe(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY])
+{
+	return read_file(e, path, probe, "upclose probe -o json", why);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The rules: one table, a row each. */
+#ifndef UPCLOSE_CHECK_RULES_H
+#define UPCLOSE_CHECK_RULES_H
+
+#include "check/finding.h"
+
+struct uc_judge;
+
+struct uc_rule {
+	const char *id;            /* "idle-race" */
+	enum uc_severity severity; /* the highest that it gives */
+	void (*judge)(struct uc_judge *j,
+		      const struct uc_check_contract *c); /* NULL: not of a contract */
+	const char *title;
+	enum uc_verdict_id verdict; /* of trace when it happens; UC_VERDICT_MAX: none */
+};
+
+size_t uc_rules_count(void);
+const struct uc_rule *uc_rules_at(size_t i);
+const struct uc_rule *uc_rules_find(const char *id);
+
+/* The policy's required numbers, in ms or counts; -1: not required. */
+struct uc_requirements {
+	int64_t upstream_keepalive_timeout_max;
+	int64_t read_timeout_max, read_timeout_min;
+	int64_t connect_timeout_max;
+	int64_t attempts_max;
+	bool upstream_idle_known;
+};
+
+struct uc_judge_config {
+	const struct uc_nginx_conf *conf;
+	const struct uc_nginx_http *http; /* as it will be */
+	const struct uc_nginx_http *from; /* before an upgrade, of the same conf; or NULL */
+	const struct uc_evidence *evidence;
+	int64_t client_timeout_ms; /* after which the client or balancer gives up; -1: not told */
+	int64_t balancer_idle_ms;  /* how long it keeps idle connections to nginx; -1: not told */
+	struct uc_requirements require;
+};
+
+/* -ENOMEM; -E2BIG for more contracts than one could read. */
+int uc_judge_new(const struct uc_judge_config *cfg, struct uc_judge **ret);
+void uc_judge_free(struct uc_judge *j);
+
+/* By file and line. */
+struct uc_finding *uc_judge_findings(struct uc_judge *j, size_t *count);
+/* More than UC_FINDINGS_MAX were found, and these were left out. */
+size_t uc_judge_left_out(const struct uc_judge *j);
+const struct uc_check_contract *uc_judge_contracts(const struct uc_judge *j, size_t *count);
+
+/* "60 s", "500 ms", "without end", "unknown" */
+void uc_check_time(int64_t ms, char *buf, size_t size);
+/* "/etc/nginx/conf.d/app.conf:3:5" */
+void uc_check_place(const struct uc_nginx_conf *conf, const struct uc_nginx_directive *d, char *buf,
+		    size_t size);
+/* "nginx 1.22.1", "nginx 1.28" where no patch was named */
+void uc_check_version(uint32_t version, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/evidence.h"
+#include "check/print.h"
+#include "check/rules.h"
+#include "check/running.h"
+#include "check/sources.h"
+#include "command.h"
+#include "log.h"
+#include "options.h"
+
+/* Assumed where nothing tells the version: the newest stable branch. */
+#define ASSUMED UC_NGINX_VERSION(1, 30, 999)
+
+static const char usage[] =
+	"Usage: upclose check [OPTIONS] [FILE]\n\n"
+	"Holds an nginx configuration against the idle timeouts of its upstreams, and names what\n"
+	"can lead to a 502 or 504. FILE is its main file; includes are followed. Without one, the\n"
+	"nginx that runs here is checked.\n\n"
+	"      --nginx-t FILE        read the text of `nginx -T` instead; '-' is standard input\n"
+	"      --pid PID             the nginx with this master process\n"
+	"      --root DIR            the folder that stands for / in paths\n"
+	"      --version-of VERSION  of nginx, such as 1.28.0\n"
+	"      --from VERSION, --to VERSION\n"
+	"                            what an upgrade of nginx would bring\n"
+	"      --probe FILE          what `upclose probe -o json` measured\n"
+	"      --learned FILE        what `upclose trace -o json` printed\n"
+	"      --upstream ADDR=SECONDS\n"
+	"                            the idle timeout of an upstream; 0: it closes after each\n"
+	"                            response; never. ADDR may be a group's name, or *\n"
+	"      --kind ADDR=KIND      what server it is, such as node20, for its default\n"
+	"      --client-timeout SECONDS\n"
+	"                            after which clients, or a balancer, give a request up\n"
+	"      --balancer-idle SECONDS\n"
+	"                            how long a balancer keeps idle connections to nginx\n"
+	"  -o, --output FORMAT       text\n"
+	"  -v, --verbose             more talk on standard error\n"
+	"  -h, --help                this text\n";
+
+typedef int (*print_fn)(FILE *out, const struct uc_check_report *r);
+
+struct check {
+	const char *file, *dump, *root;
+	uint64_t pid;
+	uint32_t version, from, to; /* 0: not told */
+	int64_t client_timeout_ms, balancer_idle_ms;
+	struct uc_evidence *evidence;
+	print_fn print;
+	/* what a run makes */
+	struct uc_running running;
+	struct uc_sources *sources;
+	struct uc_nginx_http *http, *before;
+	char version_source[64];
+};
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static bool version_option(const char *name, const char *value, uint32_t *ret)
+{
+	if (uc_nginx_version_parse(value, ret) && *ret >= UC_NGINX_OLDEST &&
+	    *ret <= UC_NGINX_NEWEST)
+		return true;
+	uc_error("%s '%s' is not valid: a version of nginx from 1.9 to 1.31, such as 1.28.0", name,
+		 value);
+	return false;
+}
+
+static bool seconds_option(const char *name, const char *value, int64_t *ret_ms)
+{
+	uint64_t ns;
+
+	if (uc_parse_seconds(value, &ns)) {
+		*ret_ms = (int64_t)(ns / 1000000);
+		return true;
+	}
+	uc_error("%s '%s' is not valid: seconds, more than 0", name, value);
+	return false;
+}
+
+static bool print_option(struct check *c, const char *value)
+{
+	static const struct {
+		const char *name;
+		print_fn print;
+	} formats[] = { { "text", uc_check_print_text } };
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!strcmp(value, formats[i].name)) {
+			c->print = formats[i].print;
+			return true;
+		}
+	uc_error("output format '%s' is not valid: text", value);
+	return false;
+}
+
+enum {
+	DUMP = 256,
+	PID,
+	ROOT,
+	VERSION_OF,
+	FROM,
+	TO,
+	PROBE,
+	LEARNED,
+	UPSTREAM,
+	KIND,
+	CLIENT_TIMEOUT,
+	BALANCER_IDLE
+};
+
+/* An exit status, or -1 to go on. */
+static int evidence_option(struct check *c, int option, const char *value)
+{
+	char why[UC_EVIDENCE_WHY] = "out of memory";
+	int err = 0;
+
+	if (option == UPSTREAM)
+		err = uc_evidence_state(c->evidence, value, why);
+	else if (option == KIND)
+		err = uc_evidence_kind(c->evidence, value, why);
+	else if (option == PROBE)
+		err = uc_evidence_probe(c->evidence, value, why);
+	else
+		err = uc_evidence_learned(c->evidence, value, why);
+	if (!err)
+		return -1;
+	uc_error("%s", why);
+	return option == UPSTREAM || option == KIND ? UC_EXIT_USAGE : UC_EXIT_FAILED;
+}
+
+static bool plain_option(struct check *c, int option, const char *value)
+{
+	switch (option) {
+	case 'o':
+		return print_option(c, value);
+	case 'v':
+		uc_log_verbosity++;
+		return true;
+	case DUMP:
+		c->dump = value;
+		return true;
+	case ROOT:
+		c->root = value;
+		return true;
+	case PID:
+		if (uc_parse_number(value, 1, INT32_MAX, &c->pid))
+			return true;
+		uc_error("process '%s' is not valid: the number of a master process", value);
+		return false;
+	case VERSION_OF:
+		return version_option("--version-of", value, &c->version);
+	case FROM:
+		return version_option("--from", value, &c->from);
+	case TO:
+		return version_option("--to", value, &c->to);
+	case CLIENT_TIMEOUT:
+		return seconds_option("--client-timeout", value, &c->client_timeout_ms);
+	case BALANCER_IDLE:
+		return seconds_option("--balancer-idle", value, &c->balancer_idle_ms);
+	default:
+		return false;
+	}
+}
+
+/* --- the run ----------------------------------------------------------------------------------- */
+
+static int read_running(struct check *c, char why[UC_SOURCES_WHY])
+{
+	char told[UC_RUNNING_WHY] = "";
+	int err = uc_running_find((pid_t)c->pid, &c->running, told);
+
+	if (err) {
+		snprintf(why, UC_SOURCES_WHY, "%s", told);
+		return err;
+	}
+	uc_note("checking %s of nginx's process %d", c->running.conf, c->running.pid);
+	c->sources = uc_sources_read(c->running.conf, c->running.root[0] ? c->running.root : NULL,
+				     why);
+	if (c->running.version && !c->version) {
+		c->version = c->running.version;
+		snprintf(c->version_source, sizeof(c->version_source), "of process %d",
+			 c->running.pid);
+	}
+	return c->sources ? 0 : -EINVAL;
+}
+
+static int read_dump(struct check *c, char why[UC_SOURCES_WHY])
+{
+	FILE *in = strcmp(c->dump, "-") ? fopen(c->dump, "re") : stdin;
+
+	if (!in) {
+		snprintf(why, UC_SOURCES_WHY, "%s: %s", c->dump, strerror(errno));
+		return -errno;
+	}
+	c->sources = uc_sources_read_dump(in, c->dump, why);
+	if (in != stdin)
+		fclose(in);
+	return c->sources ? 0 : -EINVAL;
+}
+
+static int read_sources(struct check *c)
+{
+	char why[UC_SOURCES_WHY] = "";
+	int err = 0;
+
+	if (c->dump) {
+		err = read_dump(c, why);
+	} else if (c->file) {
+		c->sources = uc_sources_read(c->file, c->root, why);
+		err = c->sources ? 0 : -EINVAL;
+	} else {
+		err = read_running(c, why);
+	}
+	if (err)
+		uc_error("%s", why);
+	return err;
+}
+
+static void note_skips(const struct check *c)
+{
+	char place[4200];
+
+	for (size_t i = 0; i < c->sources->skip_count; i++) {
+		const struct uc_source_skip *s = &c->sources->skips[i];
+
+		uc_check_place(c->sources->conf, s->include, place, sizeof(place));
+		uc_note("%s: left out: include %.*s: %s", place, (int)s->include->words[1].len,
+			s->include->words[1].p, s->why);
+	}
+}
+
+/* What was told, else of the nginx that runs, else of the one that is installed. */
+static void settle_version(struct check *c)
+{
+	static const char *const installed[] = { "/usr/sbin/nginx", "/usr/local/sbin/nginx",
+						 "/usr/local/nginx/sbin/nginx", "/usr/bin/nginx" };
+
+	if (c->to)
+		c->version = c->to;
+	if (c->version) {
+		if (!c->version_source[0])
+			strcpy(c->version_source, "as told");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(installed) / sizeof(installed[0]); i++)
+		if (uc_running_version(installed[i], &c->version)) {
+			snprintf(c->version_source, sizeof(c->version_source), "of %s",
+				 installed[i]);
+			return;
+		}
+	c->version = ASSUMED;
+	strcpy(c->version_source, "assumed: tell it with --version-of");
+}
+
+static int out_of_bounds(int err)
+{
+	uc_error("%s", err == -E2BIG ?
+			       "the configuration passes requests on in more ways than can be "
+			       "checked at once: check its files one by one" :
+			       "out of memory");
+	return err;
+}
+
+static int judge(struct check *c, struct uc_judge **ret)
+{
+	struct uc_judge_config cfg = {
+		.conf = c->sources->conf,
+		.evidence = c->evidence,
+		.client_timeout_ms = c->client_timeout_ms,
+		.balancer_idle_ms = c->balancer_idle_ms,
+		.require = { -1, -1, -1, -1, -1, false },
+	};
+	uint32_t from = c->from ? c->from : c->to ? c->version : 0;
+	int err;
+
+	settle_version(c);
+	err = uc_nginx_http_new(c->sources->conf, c->version, &c->http);
+	if (!err && from && c->to)
+		err = uc_nginx_http_new(c->sources->conf, from, &c->before);
+	cfg.http = c->http;
+	cfg.from = c->before;
+	if (!err)
+		err = uc_judge_new(&cfg, ret);
+	return err ? out_of_bounds(err) : 0;
+}
+
+static int report(struct check *c, struct uc_judge *j)
+{
+	struct uc_check_report r = {
+		.sources = c->sources,
+		.http = c->http,
+		.version_source = c->version_source,
+		.evidence = c->evidence,
+		.left_out = uc_judge_left_out(j),
+	};
+	int err;
+
+	r.findings = uc_judge_findings(j, &r.finding_count);
+	r.contracts = uc_judge_contracts(j, &r.contract_count);
+	err = c->print(stdout, &r);
+	if (err) {
+		uc_error("cannot write to standard output: %s", strerror(-err));
+		return UC_EXIT_FAILED;
+	}
+	return uc_check_counted(&r, UC_SEVERITY_WARNING) ? UC_EXIT_FOUND : UC_EXIT_DONE;
+}
+
+static int check(struct check *c)
+{
+	struct uc_judge *j = NULL;
+	int status = UC_EXIT_FAILED;
+
+	if (!read_sources(c)) {
+		note_skips(c);
+		if (!judge(c, &j))
+			status = report(c, j);
+	}
+	uc_judge_free(j);
+	uc_nginx_http_free(c->http);
+	uc_nginx_http_free(c->before);
+	uc_sources_free(c->sources);
+	return status;
+}
+
+static int parse(struct check *c, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "nginx-t", required_argument, NULL, DUMP },
+		{ "pid", required_argument, NULL, PID },
+		{ "root", required_argument, NULL, ROOT },
+		{ "version-of", required_argument, NULL, VERSION_OF },
+		{ "from", required_argument, NULL, FROM },
+		{ "to", required_argument, NULL, TO },
+		{ "probe", required_argument, NULL, PROBE },
+		{ "learned", required_argument, NULL, LEARNED },
+		{ "upstream", required_argument, NULL, UPSTREAM },
+		{ "kind", required_argument, NULL, KIND },
+		{ "client-timeout", required_argument, NULL, CLIENT_TIMEOUT },
+		{ "balancer-idle", required_argument, NULL, BALANCER_IDLE },
+		{ "output", required_argument, NULL, 'o' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int opt, status = -1;
+
+	while (status < 0 && (opt = getopt_long(argc, argv, "o:vh", longs, NULL)) != -1) {
+		if (opt == 'h') {
+			fputs(usage, stdout);
+			return UC_EXIT_DONE;
+		}
+		if (opt == UPSTREAM || opt == KIND || opt == PROBE || opt == LEARNED)
+			status = evidence_option(c, opt, optarg);
+		else if (!plain_option(c, opt, optarg))
+			status = UC_EXIT_USAGE;
+	}
+	if (status >= 0)
+		return status;
+	if (argc - optind > 1) {
+		uc_error("'%s' is one argument too many: one configuration at a time",
+			 argv[optind + 1]);
+		return UC_EXIT_USAGE;
+	}
+	c->file = argv[optind];
+	if (!!c->file + !!c->dump + !!c->pid > 1) {
+		uc_error("a file, --nginx-t and --pid exclude each other");
+		return UC_EXIT_USAGE;
+	}
+	if (c->from && !c->to) {
+		uc_error("--from needs --to: the version that nginx is upgraded to");
+		return UC_EXIT_USAGE;
+	}
+	return -1;
+}
+
+int uc_cmd_check(int argc, char **argv)
+{
+	struct check c = { .client_timeout_ms = -1,
+			   .balancer_idle_ms = -1,
+			   .print = uc_check_print_text };
+	int status;
+
+	if (uc_evidence_new(&c.evidence)) {
+		uc_error("out of memory");
+		return UC_EXIT_FAILED;
+	}
+	status = parse(&c, argc, argv);
+	if (status == UC_EXIT_USAGE)
+		uc_note("'upclose check --help' has the options");
+	if (status < 0)
+		status = check(&c);
+	uc_evidence_free(c.evidence);
+	return status;
+}
