@@ -30,14 +30,6 @@ struct uc_capture {
 	int64_t wall_offset_ns; /* as told last; 0: not yet */
 };
 
-uint64_t uc_now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* The engine sees a process before the connection ends that name it: it is read while it lives. */
 static void announce(struct uc_capture *c, const void *bytes, size_t len)
 {

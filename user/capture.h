@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "clock.h"
 #include "source.h"
 #include "tracer.h"
 
@@ -38,7 +38,5 @@ int uc_capture_poll(struct uc_capture *c, uint64_t *ret_now_ns);
 void uc_capture_losses(struct uc_capture *c);
 
 struct uc_tracer *uc_capture_tracer(struct uc_capture *c);
-
-uint64_t uc_now_ns(clockid_t clock);
 
 #endif
