@@ -8,7 +8,7 @@
 
 static const struct uc_alert_rule usual = { .name = "race",
 					    .verdicts = UC_ALERT_VERDICT(UC_VERDICT_KEEPALIVE_RACE),
-					    .severity = UC_SEVERITY_WARNING,
+					    .severity = UC_ALERT_WARNING,
 					    .count = 3,
 					    .window_ns = WINDOW };
 
@@ -591,13 +591,13 @@ static void test_replace(void **state)
 	assert_true(uc_alerts_step(alerts, T0, &said));
 	assert_false(uc_alerts_step(alerts, T0, &said));
 	next[0] = rules[1];
-	next[0].severity = UC_SEVERITY_CRITICAL;
+	next[0].severity = UC_ALERT_CRITICAL;
 	next[1] = rules[0];
 	assert_int_equal(uc_alerts_replace(alerts, next, 2), 0);
 	assert_true(uc_alerts_deadline(alerts) <= T0);
 	assert_true(uc_alerts_step(alerts, T0 + S, &said));
 	assert_string_equal(said.rule->name, "changes");
-	assert_int_equal(said.rule->severity, UC_SEVERITY_WARNING);
+	assert_int_equal(said.rule->severity, UC_ALERT_WARNING);
 	assert_int_equal(said.change, UC_ALERT_RESOLVES);
 	assert_true(said.withdrawn);
 	assert_true(uc_alerts_step(alerts, T0 + S, &said));
@@ -671,10 +671,10 @@ static void test_defaults(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	assert_string_equal(uc_severity_name(UC_SEVERITY_INFO), "info");
-	assert_string_equal(uc_severity_name(UC_SEVERITY_WARNING), "warning");
-	assert_string_equal(uc_severity_name(UC_SEVERITY_CRITICAL), "critical");
-	assert_string_equal(uc_severity_name(UC_SEVERITY_MAX), "invalid");
+	assert_string_equal(uc_alert_severity_name(UC_ALERT_INFO), "info");
+	assert_string_equal(uc_alert_severity_name(UC_ALERT_WARNING), "warning");
+	assert_string_equal(uc_alert_severity_name(UC_ALERT_CRITICAL), "critical");
+	assert_string_equal(uc_alert_severity_name(UC_ALERT_MAX), "invalid");
 	assert_string_equal(uc_alert_state_name(UC_ALERT_INACTIVE), "inactive");
 	assert_string_equal(uc_alert_state_name(UC_ALERT_PENDING), "pending");
 	assert_string_equal(uc_alert_state_name(UC_ALERT_FIRING), "firing");

@@ -19,14 +19,14 @@
 const struct uc_alert_rule uc_alert_defaults[] = {
 	{ .name = "UpcloseUpstreamDied",
 	  .verdicts = V(UPSTREAM_DIED),
-	  .severity = UC_SEVERITY_CRITICAL,
+	  .severity = UC_ALERT_CRITICAL,
 	  .count = 1,
 	  .window_ns = 5 * MINUTE,
 	  .cooldown_ns = 5 * MINUTE,
 	  .repeat_ns = 4 * HOUR },
 	{ .name = "UpcloseConnectFailed",
 	  .verdicts = V(CONNECT_FAILED),
-	  .severity = UC_SEVERITY_CRITICAL,
+	  .severity = UC_ALERT_CRITICAL,
 	  .count = 5,
 	  .window_ns = MINUTE,
 	  .cooldown_ns = 5 * MINUTE,
@@ -36,7 +36,7 @@ const struct uc_alert_rule uc_alert_defaults[] = {
 		      V(UPSTREAM_RESET) | V(REQUEST_REJECTED) | V(PARTIAL_HEADER) |
 		      V(PROTOCOL_MISMATCH) | V(CONNECT_FAILED) | V(BODY_TRUNCATED) |
 		      V(NGINX_TIMEOUT) | V(NGINX_REJECTED_RESPONSE),
-	  .severity = UC_SEVERITY_CRITICAL,
+	  .severity = UC_ALERT_CRITICAL,
 	  .share_ppm = 10000,
 	  .count = 10,
 	  .window_ns = 5 * MINUTE,
@@ -45,14 +45,14 @@ const struct uc_alert_rule uc_alert_defaults[] = {
 	  .repeat_ns = 4 * HOUR },
 	{ .name = "UpcloseKeepaliveRace",
 	  .verdicts = V(KEEPALIVE_RACE),
-	  .severity = UC_SEVERITY_WARNING,
+	  .severity = UC_ALERT_WARNING,
 	  .count = 1,
 	  .window_ns = 15 * MINUTE,
 	  .cooldown_ns = 15 * MINUTE,
 	  .repeat_ns = 24 * HOUR },
 	{ .name = "UpcloseBodyTruncated",
 	  .verdicts = V(BODY_TRUNCATED),
-	  .severity = UC_SEVERITY_WARNING,
+	  .severity = UC_ALERT_WARNING,
 	  .count = 1,
 	  .window_ns = 15 * MINUTE,
 	  .cooldown_ns = 15 * MINUTE,
@@ -61,7 +61,7 @@ const struct uc_alert_rule uc_alert_defaults[] = {
 	  .verdicts = V(UPSTREAM_CLOSED) | V(UPSTREAM_RESET) | V(REQUEST_REJECTED) |
 		      V(PARTIAL_HEADER) | V(PROTOCOL_MISMATCH) | V(NGINX_REJECTED_RESPONSE) |
 		      V(NGINX_TIMEOUT),
-	  .severity = UC_SEVERITY_WARNING,
+	  .severity = UC_ALERT_WARNING,
 	  .count = 5,
 	  .window_ns = 5 * MINUTE,
 	  .cooldown_ns = 5 * MINUTE,
@@ -116,9 +116,9 @@ struct uc_alerts {
 };
 
 static const char *const severities[] = {
-	[UC_SEVERITY_INFO] = "info",
-	[UC_SEVERITY_WARNING] = "warning",
-	[UC_SEVERITY_CRITICAL] = "critical",
+	[UC_ALERT_INFO] = "info",
+	[UC_ALERT_WARNING] = "warning",
+	[UC_ALERT_CRITICAL] = "critical",
 };
 
 static const char *const states[] = {
@@ -127,7 +127,7 @@ static const char *const states[] = {
 	[UC_ALERT_FIRING] = "firing",
 };
 
-const char *uc_severity_name(enum uc_severity s)
+const char *uc_alert_severity_name(enum uc_alert_severity s)
 {
 	return (size_t)s < COUNT(severities) ? severities[s] : "invalid";
 }

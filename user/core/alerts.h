@@ -25,7 +25,7 @@
 #define UC_ALERT_WINDOW_MIN_NS 1000000000ULL
 #define UC_ALERT_VERDICT(v)    (1u << (v))
 
-enum uc_severity { UC_SEVERITY_INFO, UC_SEVERITY_WARNING, UC_SEVERITY_CRITICAL, UC_SEVERITY_MAX };
+enum uc_alert_severity { UC_ALERT_INFO, UC_ALERT_WARNING, UC_ALERT_CRITICAL, UC_ALERT_MAX };
 
 /* All of it is compared when rules are replaced: zero what is not set. */
 struct uc_alert_rule {
@@ -34,7 +34,7 @@ struct uc_alert_rule {
 	uint32_t verdicts;                    /* UC_ALERT_VERDICT of each that counts */
 	uint32_t outcomes;                    /* 1 << enum uc_outcome_id of each; 0: all */
 	uint32_t share_ppm;                   /* of the exchanges, at least; 0: any share */
-	enum uc_severity severity;
+	enum uc_alert_severity severity;
 	uint64_t count;       /* at least so many; 0 is 1 */
 	uint64_t window_ns;   /* at least UC_ALERT_WINDOW_MIN_NS */
 	uint64_t hold_ns;     /* the condition holds so long before the alert fires */
@@ -125,7 +125,7 @@ uint64_t uc_alerts_folded(const struct uc_alerts *a);
 bool uc_alert_glob(const char *pattern, const char *text);
 
 /* Static strings, "invalid" for a number out of range. */
-const char *uc_severity_name(enum uc_severity s);
+const char *uc_alert_severity_name(enum uc_alert_severity s);
 const char *uc_alert_state_name(enum uc_alert_state s);
 
 #endif
