@@ -16,7 +16,8 @@
 #include <linux/types.h>
 #endif
 
-#define UC_WIRE_VERSION 1
+/* 1: connection ends have their whole form only. 2: also the shorter ones at the end of this file. */
+#define UC_WIRE_VERSION 2
 
 #define UC_COMM_LEN 16
 /* Newest events kept per connection end; a power of two. */
@@ -254,6 +255,24 @@ enum uc_lost {
 	UC_LOST_MAX
 };
 
+/*
+ * Few connection ends have many events or a long head, and a record of a
+ * connection end is sent in the shortest form that holds what it has: the same
+ * fields in the same order, with shorter arrays. The size tells the form.
+ */
+#define UC_UPSTREAM_FORMS(FORM) FORM(8) FORM(UC_EVENTS)
+#define UC_NGINX_FORMS(FORM) \
+	FORM(8, 256, 256)    \
+	FORM(16, 512, 1536)  \
+	FORM(UC_EVENTS, UC_REQUEST_HEAD, UC_RESPONSE_HEAD)
+
+#define UC_CONN_SIZE(e)     (__builtin_offsetof(struct uc_conn, ev) + (e) * sizeof(struct uc_event))
+#define UC_HEADS_SIZE(q)    (__builtin_offsetof(struct uc_heads, request) + (q))
+#define UC_UPSTREAM_SIZE(e) (sizeof(struct uc_rec_hdr) + UC_CONN_SIZE(e))
+#define UC_NGINX_SIZE(e, q, r)                                                      \
+	(UC_UPSTREAM_SIZE(e) + sizeof(struct uc_task) + sizeof(struct uc_clients) + \
+	 UC_HEADS_SIZE(q) + (r))
+
 #ifndef __bpf__
 static_assert(sizeof(struct uc_rec_hdr) == 16, "wire layout");
 static_assert(sizeof(struct uc_event) == 48, "wire layout");
@@ -264,6 +283,10 @@ static_assert(sizeof(struct uc_exchange) == 80, "wire layout");
 static_assert(sizeof(struct uc_conn) == 40 + 48 + 96 + 64 + 80 + 24 + 48 * UC_EVENTS,
 	      "wire layout");
 static_assert((UC_EVENTS & (UC_EVENTS - 1)) == 0, "index is masked");
+static_assert(UC_UPSTREAM_SIZE(UC_EVENTS) == sizeof(struct uc_rec_upstream), "the whole form");
+static_assert(UC_NGINX_SIZE(UC_EVENTS, UC_REQUEST_HEAD, UC_RESPONSE_HEAD) ==
+		      sizeof(struct uc_rec_nginx),
+	      "the whole form");
 #endif
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "core/forms.h"
 #include "core/http.h"
 #include "recording_format.h"
 
@@ -83,12 +84,12 @@ static void redact_tail(__u8 *tail, size_t len)
 			tail[i] = 'x';
 }
 
-static void put_nginx(struct uc_recorder *r, const void *bytes)
+static void put_nginx(struct uc_recorder *r, const void *bytes, size_t len)
 {
 	struct uc_rec_nginx *n = &r->scratch;
+	uint8_t folded[sizeof(*n)];
 
-	memcpy(n, bytes, sizeof(*n));
-	if (n->heads.request_len > UC_REQUEST_HEAD || n->heads.response_len > UC_RESPONSE_HEAD)
+	if (uc_forms_unfold_nginx(bytes, len, n))
 		return;
 	uc_http_redact_request(n->heads.request, n->heads.request_len);
 	uc_http_redact_response(n->heads.response, n->heads.response_len);
@@ -97,7 +98,7 @@ static void put_nginx(struct uc_recorder *r, const void *bytes)
 	memset(n->heads.response + n->heads.response_len, 0,
 	       UC_RESPONSE_HEAD - n->heads.response_len);
 	redact_tail(n->heads.tail, UC_RESPONSE_TAIL);
-	put_frame(r, UC_FRAME_RECORD, n, sizeof(*n));
+	put_frame(r, UC_FRAME_RECORD, folded, uc_forms_fold_nginx(n, folded));
 }
 
 /* A status line is kept; a worker's bytes of another kind are a client's business. */
@@ -125,8 +126,8 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 	if (r->unredacted || hdr.kind == UC_REC_UPSTREAM_END || hdr.kind == UC_REC_PROC ||
 	    hdr.kind == UC_REC_EXIT)
 		put_frame(r, UC_FRAME_RECORD, bytes, len);
-	else if (hdr.kind == UC_REC_NGINX_END && len == sizeof(struct uc_rec_nginx))
-		put_nginx(r, bytes);
+	else if (hdr.kind == UC_REC_NGINX_END)
+		put_nginx(r, bytes, len);
 	else if (hdr.kind == UC_REC_SEQUEL && len == sizeof(struct uc_rec_sequel))
 		put_sequel(r, bytes);
 }

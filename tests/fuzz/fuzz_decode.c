@@ -7,6 +7,7 @@
 
 #include "core/decode.h"
 #include "core/facts.h"
+#include "core/forms.h"
 #include "core/join.h"
 #include "core/outcome.h"
 #include "core/timeline.h"
@@ -189,6 +190,36 @@ static size_t size_of(unsigned kind)
 	}
 }
 
+/* In its shortest form it is the same record. */
+static void check_forms(const struct uc_record *r)
+{
+	static uint8_t folded[sizeof(struct uc_record)];
+	static struct uc_record again;
+	size_t len;
+
+	if (r->hdr.kind == UC_REC_NGINX_END)
+		len = uc_forms_fold_nginx(&r->nginx, folded);
+	else if (r->hdr.kind == UC_REC_UPSTREAM_END)
+		len = uc_forms_fold_upstream(&r->upstream, folded);
+	else
+		return;
+	require(!uc_decode(folded, len, &again), "forms: a folded record is not valid");
+	if (r->hdr.kind == UC_REC_NGINX_END) {
+		require(!memcmp(&again.nginx.far, &r->nginx.far, sizeof(r->nginx.far)),
+			"forms: another far end");
+		require(!memcmp(again.nginx.heads.request, r->nginx.heads.request,
+				r->nginx.heads.request_len),
+			"forms: another request");
+		require(!memcmp(again.nginx.heads.response, r->nginx.heads.response,
+				r->nginx.heads.response_len),
+			"forms: another response");
+	}
+	require(!memcmp(&again.upstream.conn, &r->upstream.conn,
+			UC_CONN_SIZE(r->upstream.conn.events < UC_EVENTS ? r->upstream.conn.events :
+									   UC_EVENTS)),
+		"forms: another connection");
+}
+
 /* Takes one record off the front; its kind says how long it is, a cut one is filled with zeros. */
 static size_t take(struct uc_join *join, const uint8_t *data, size_t size)
 {
@@ -207,6 +238,7 @@ static size_t take(struct uc_join *join, const uint8_t *data, size_t size)
 		if (decode(&given, len, &decoded))
 			return had;
 	}
+	check_forms(&decoded);
 	feed(join, &decoded);
 	return had;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/forms.h"
+
 /* 36 years of uptime: all that is reckoned from times below it stays far from an overflow. */
 #define LATEST_NS (1ULL << 60)
 
@@ -85,30 +87,61 @@ static bool sequel_valid(const struct uc_record *r)
 	return s->what && s->what < UC_SEQUEL_MAX && s->head_len <= UC_SEQUEL_HEAD;
 }
 
+static int exact(const void *bytes, size_t len, size_t size, struct uc_record *ret)
+{
+	if (len != size)
+		return -EBADMSG;
+	memcpy(ret, bytes, len);
+	return 0;
+}
+
+static int take_nginx(const void *bytes, size_t len, struct uc_record *ret)
+{
+	return uc_forms_unfold_nginx(bytes, len, &ret->nginx);
+}
+
+static int take_upstream(const void *bytes, size_t len, struct uc_record *ret)
+{
+	return uc_forms_unfold_upstream(bytes, len, &ret->upstream);
+}
+
+static int take_proc(const void *bytes, size_t len, struct uc_record *ret)
+{
+	return exact(bytes, len, sizeof(ret->proc), ret);
+}
+
+static int take_sequel(const void *bytes, size_t len, struct uc_record *ret)
+{
+	return exact(bytes, len, sizeof(ret->sequel), ret);
+}
+
 static const struct {
-	size_t size;
+	int (*take)(const void *bytes, size_t len, struct uc_record *ret);
 	bool (*valid)(const struct uc_record *r);
 } kinds[UC_REC_KIND_MAX] = {
-	[UC_REC_NGINX_END] = { sizeof(struct uc_rec_nginx), nginx_valid },
-	[UC_REC_UPSTREAM_END] = { sizeof(struct uc_rec_upstream), upstream_valid },
-	[UC_REC_PROC] = { sizeof(struct uc_rec_proc), proc_valid },
-	[UC_REC_EXIT] = { sizeof(struct uc_rec_proc), proc_valid },
-	[UC_REC_SEQUEL] = { sizeof(struct uc_rec_sequel), sequel_valid },
+	[UC_REC_NGINX_END] = { take_nginx, nginx_valid },
+	[UC_REC_UPSTREAM_END] = { take_upstream, upstream_valid },
+	[UC_REC_PROC] = { take_proc, proc_valid },
+	[UC_REC_EXIT] = { take_proc, proc_valid },
+	[UC_REC_SEQUEL] = { take_sequel, sequel_valid },
 };
 
 int uc_decode(const void *buf, size_t len, struct uc_record *ret)
 {
 	struct uc_rec_hdr hdr;
+	int err;
 
 	if (len < sizeof(hdr))
 		return -EBADMSG;
 	memcpy(&hdr, buf, sizeof(hdr));
-	if (hdr.version != UC_WIRE_VERSION)
+	if (!hdr.version || hdr.version > UC_WIRE_VERSION)
 		return -EPROTO;
 	if (hdr.kind >= UC_REC_KIND_MAX || !kinds[hdr.kind].valid)
 		return -EPROTO;
-	if (hdr.size != kinds[hdr.kind].size || len != hdr.size)
+	if (hdr.size != len)
 		return -EBADMSG;
-	memcpy(ret, buf, len);
+	err = kinds[hdr.kind].take(buf, len, ret);
+	if (err)
+		return err;
 	return hdr.ts_ns < LATEST_NS && kinds[hdr.kind].valid(ret) ? 0 : -EINVAL;
 }

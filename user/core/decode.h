@@ -20,8 +20,9 @@ struct uc_record {
 /*
  * Copies and checks one record: length, version, kind, size, content, in this
  * order. buf needs no alignment. Returns 0; -EBADMSG: too short, or the size is
- * not the kind's; -EPROTO: a version or kind that this program does not know;
- * -EINVAL: a value out of its range. *ret is valid on success only.
+ * none of the kind's; -EPROTO: a version or kind that this program does not know;
+ * -EINVAL: a value out of its range. *ret is valid on success only, and then a
+ * connection end has its whole form.
  */
 int uc_decode(const void *buf, size_t len, struct uc_record *ret);
 
