@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every map, and every value that userspace sets before the programs are loaded. */
+/* Every map, and every value that userspace sets. */
 #ifndef UPCLOSE_MAPS_BPF_H
 #define UPCLOSE_MAPS_BPF_H
 
@@ -10,12 +10,12 @@
 #define MAX_COMMS 8
 #define MAX_PORTS 16
 
-/* The executables whose connections are followed, padded with zeros. */
-const volatile char cfg_comms[MAX_COMMS][UC_COMM_LEN];
-const volatile __u32 cfg_comm_count;
-/* Upstream ports to follow, host order; none: all. */
-const volatile __u16 cfg_ports[MAX_PORTS];
-const volatile __u32 cfg_port_count;
+/* The executables whose connections are followed, padded with zeros; may change at any time. */
+volatile char cfg_comms[MAX_COMMS][UC_COMM_LEN] __attribute__((aligned(8)));
+volatile __u32 cfg_comm_count;
+/* Upstream ports to follow, host order; none: all. May change at any time. */
+volatile __u16 cfg_ports[MAX_PORTS];
+volatile __u32 cfg_port_count;
 /* How many arguments this kernel's tcp_recvmsg() has. */
 const volatile __u32 cfg_recvmsg_args;
 

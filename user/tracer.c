@@ -23,6 +23,9 @@ struct uc_tracer {
 	struct uc_live *lives; /* shared with the kernel; NULL until it is asked for */
 	struct bpf_link *walk;
 	struct uc_frames frames;
+	const struct uc_hook *hooks; /* as planned for this host */
+	size_t hook_count;
+	int stats_fd; /* as long as it is open the kernel measures its programs; -1 */
 };
 
 __attribute__((format(printf, 2, 0))) static int libbpf_says(enum libbpf_print_level level,
@@ -84,14 +87,24 @@ static int plan_check(const struct btf *btf, const struct uc_hook *hooks, size_t
 	return 0;
 }
 
+/* Shared memory: also of programs that run. */
+static void select_connections(struct upclose_bpf *bpf, const struct uc_tracer_config *cfg)
+{
+	for (size_t i = 0; i < cfg->comm_count; i++) {
+		char comm[UC_COMM_LEN] = "";
+
+		strncpy(comm, cfg->comms[i], UC_COMM_LEN - 1);
+		memcpy((char *)bpf->bss->cfg_comms[i], comm, sizeof(comm));
+	}
+	for (size_t i = 0; i < cfg->port_count; i++)
+		bpf->bss->cfg_ports[i] = cfg->ports[i];
+	bpf->bss->cfg_comm_count = cfg->comm_count;
+	bpf->bss->cfg_port_count = cfg->port_count;
+}
+
 static void configure(struct upclose_bpf *bpf, const struct uc_tracer_config *cfg)
 {
-	for (size_t i = 0; i < cfg->comm_count; i++)
-		strncpy((char *)bpf->rodata->cfg_comms[i], cfg->comms[i], UC_COMM_LEN - 1);
-	bpf->rodata->cfg_comm_count = cfg->comm_count;
-	for (size_t i = 0; i < cfg->port_count; i++)
-		bpf->rodata->cfg_ports[i] = cfg->ports[i];
-	bpf->rodata->cfg_port_count = cfg->port_count;
+	select_connections(bpf, cfg);
 	if (cfg->ring_bytes)
 		bpf_map__set_max_entries(bpf->maps.uc_ring, cfg->ring_bytes);
 }
@@ -127,7 +140,7 @@ static int run_iterator(struct bpf_link *link)
 	return n < 0 ? -errno : 0;
 }
 
-/* The passes are those of bpf/adopt.bpf.h, in their order. */
+/* The passes are those of bpf/adopt.bpf.h, in their order. A connection that is followed stays as it is. */
 static void adopt(struct upclose_bpf *bpf)
 {
 	if (!bpf->links.uc_adopt)
@@ -137,12 +150,12 @@ static void adopt(struct upclose_bpf *bpf)
 
 		bpf->bss->adopt_pass = pass;
 		err = run_iterator(bpf->links.uc_adopt);
-		if (err)
-			uc_note("note: connections that exist already are not followed (%s)",
-				strerror(-err));
+		if (!err)
+			continue;
+		uc_note("note: connections that exist already are not followed (%s)",
+			strerror(-err));
+		return;
 	}
-	bpf_link__destroy(bpf->links.uc_adopt);
-	bpf->links.uc_adopt = NULL;
 }
 
 static int ring_record(void *ctx, void *data, size_t len)
@@ -156,12 +169,10 @@ static int ring_record(void *ctx, void *data, size_t len)
 static int start(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 {
 	struct btf *btf = kernel_btf();
-	const struct uc_hook *hooks;
-	size_t count;
 	int err;
 
-	hooks = uc_hooks_plan(btf, &count);
-	err = plan_check(btf, hooks, count);
+	t->hooks = uc_hooks_plan(btf, &t->hook_count);
+	err = plan_check(btf, t->hooks, t->hook_count);
 	btf__free(btf);
 	if (err)
 		return err;
@@ -169,7 +180,7 @@ static int start(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 	if (!t->bpf)
 		return -errno;
 	configure(t->bpf, cfg);
-	choose(t->bpf, hooks, count);
+	choose(t->bpf, t->hooks, t->hook_count);
 	/* it needs a map to walk over: uc_tracer_each_live attaches it */
 	bpf_program__set_autoattach(t->bpf->progs.uc_walk, false);
 	err = upclose_bpf__load(t->bpf);
@@ -197,6 +208,7 @@ int uc_tracer_new(const struct uc_tracer_config *cfg, const struct uc_frames *fr
 		return -ENOMEM;
 	libbpf_set_print(libbpf_says);
 	t->frames = *frames;
+	t->stats_fd = -1;
 	err = start(t, cfg);
 	if (err) {
 		uc_tracer_free(t);
@@ -212,6 +224,8 @@ void uc_tracer_free(struct uc_tracer *t)
 		return;
 	if (t->lives)
 		munmap(t->lives, UC_LIVE_SLOTS * sizeof(*t->lives));
+	if (t->stats_fd >= 0)
+		close(t->stats_fd);
 	bpf_link__destroy(t->walk);
 	ring_buffer__free(t->ring);
 	upclose_bpf__destroy(t->bpf);
@@ -287,6 +301,64 @@ int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct
 		if (t->lives[i].connections)
 			one(ctx, &t->lives[i]);
 	return err;
+}
+
+void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg)
+{
+	select_connections(t->bpf, cfg);
+	adopt(t->bpf);
+}
+
+const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_count)
+{
+	*ret_count = t->hook_count;
+	return t->hooks;
+}
+
+size_t uc_tracer_ring_bytes(const struct uc_tracer *t)
+{
+	return bpf_map__max_entries(t->bpf->maps.uc_ring);
+}
+
+/* Kernel, Documentation/bpf/ringbuf.rst: the consumer's position is a page, the producer's the next. */
+int uc_tracer_ring_pending(const struct uc_tracer *t, size_t *ret)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	int fd = bpf_map__fd(t->bpf->maps.uc_ring);
+	unsigned long *consumer = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+	unsigned long *producer = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, page);
+	bool mapped = consumer != MAP_FAILED && producer != MAP_FAILED;
+
+	if (mapped)
+		*ret = __atomic_load_n(producer, __ATOMIC_ACQUIRE) -
+		       __atomic_load_n(consumer, __ATOMIC_ACQUIRE);
+	if (consumer != MAP_FAILED)
+		munmap(consumer, page);
+	if (producer != MAP_FAILED)
+		munmap(producer, page);
+	return mapped ? 0 : -EIO;
+}
+
+int uc_tracer_measure(struct uc_tracer *t)
+{
+	t->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return t->stats_fd < 0 ? -errno : 0;
+}
+
+void uc_tracer_each_program(const struct uc_tracer *t,
+			    void (*one)(void *ctx, const char *name, uint64_t runs, uint64_t ns),
+			    void *ctx)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, t->bpf->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			one(ctx, bpf_program__name(p), info.run_cnt, info.run_time_ns);
+	}
 }
 
 uint64_t uc_tracer_live_folded(const struct uc_tracer *t)

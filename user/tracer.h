@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hooks.h"
 #include "live.h"
 #include "source.h"
 
@@ -47,6 +48,26 @@ struct uc_losses uc_tracer_losses(const struct uc_tracer *t);
 int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
 			void *ctx);
 uint64_t uc_tracer_live_folded(const struct uc_tracer *t); /* connections counted in slot 0 */
+
+/*
+ * Follows other processes and ports from now on (the rest of cfg is not read),
+ * and adopts what they have open. Connections that are followed stay so.
+ */
+void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg);
+
+/* The plan of this host's hooks, with what became of each. */
+const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_count);
+
+size_t uc_tracer_ring_bytes(const struct uc_tracer *t); /* its size */
+/* Bytes in it that were not taken yet; 0 or a negative errno. */
+int uc_tracer_ring_pending(const struct uc_tracer *t, size_t *ret);
+
+/* Lets the kernel measure its BPF programs, all of them, until the tracer is freed. Negative errno. */
+int uc_tracer_measure(struct uc_tracer *t);
+/* Runs and their time are 0 where the kernel does not measure (kernel.bpf_stats_enabled). */
+void uc_tracer_each_program(const struct uc_tracer *t,
+			    void (*one)(void *ctx, const char *name, uint64_t runs, uint64_t ns),
+			    void *ctx);
 
 /* "upclose hooks": prints the plan; 0 when tracing is possible, else a negative errno. */
 int uc_tracer_print_hooks(bool json);
