@@ -273,6 +273,9 @@ static void count_repeated(struct uc_engine *e, const struct uc_rec_sequel *s)
 	memcpy(addr.addr, s->remote_addr, sizeof(addr.addr));
 	uc_upstreams_repeated(e->upstreams, &addr);
 	e->totals.repeated++;
+	for (size_t i = 0; i < e->cfg.sink_count; i++)
+		if (e->cfg.sinks[i]->repeated)
+			e->cfg.sinks[i]->repeated(e->cfg.sinks[i], &addr);
 }
 
 static void on_sequel(struct uc_engine *e, const struct uc_rec_sequel *s)
@@ -336,6 +339,12 @@ struct uc_frames uc_engine_frames(struct uc_engine *e)
 				   .clock = on_clock,
 				   .losses = on_losses,
 				   .ctx = e };
+}
+
+void uc_engine_reconfigure(struct uc_engine *e, struct uc_errorlog *error_log, bool show_query)
+{
+	e->cfg.error_log = error_log;
+	e->cfg.show_query = show_query;
 }
 
 void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)

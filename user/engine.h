@@ -37,6 +37,9 @@ void uc_engine_free(struct uc_engine *e);
 /* What a source calls. */
 struct uc_frames uc_engine_frames(struct uc_engine *e);
 
+/* From now on; the engine no longer uses the log that it had. */
+void uc_engine_reconfigure(struct uc_engine *e, struct uc_errorlog *error_log, bool show_query);
+
 /* Gives up what has waited long enough by that time. */
 void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns);
 /* When uc_engine_tick is due; UINT64_MAX: nothing waits. */

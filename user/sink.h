@@ -11,6 +11,8 @@ struct uc_sink {
 	/* both return 0, or a negative errno when the output took no more */
 	int (*connection)(struct uc_sink *s, const struct uc_report *r);
 	int (*summary)(struct uc_sink *s, const struct uc_totals *t);
+	/* nginx made another attempt, at this address; may be NULL */
+	void (*repeated)(struct uc_sink *s, const struct uc_upstream_addr *addr);
 	bool all; /* it gets every end, not only the flagged ones */
 	FILE *out;
 	bool colour;

@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -313,6 +314,21 @@ const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_cou
 {
 	*ret_count = t->hook_count;
 	return t->hooks;
+}
+
+const char *uc_tracer_detached(const struct uc_tracer *t)
+{
+	const struct bpf_object_skeleton *s = t->bpf->skeleton;
+
+	for (int i = 0; i < s->prog_cnt; i++) {
+		const struct bpf_program *p = *s->progs[i].prog;
+		const struct bpf_link *link = *s->progs[i].link;
+
+		if (bpf_program__autoload(p) && bpf_program__autoattach(p) &&
+		    (!link || fcntl(bpf_link__fd(link), F_GETFD) < 0))
+			return bpf_program__section_name(p);
+	}
+	return NULL;
 }
 
 size_t uc_tracer_ring_bytes(const struct uc_tracer *t)

@@ -58,6 +58,9 @@ void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg);
 /* The plan of this host's hooks, with what became of each. */
 const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_count);
 
+/* The name of a hook that should be attached and is not; NULL: all of them are. */
+const char *uc_tracer_detached(const struct uc_tracer *t);
+
 size_t uc_tracer_ring_bytes(const struct uc_tracer *t); /* its size */
 /* Bytes in it that were not taken yet; 0 or a negative errno. */
 int uc_tracer_ring_pending(const struct uc_tracer *t, size_t *ret);

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .client import SECRET
+from .daemon import Daemon
 from .nginx import Nginx
 from .proc import JsonChild, comm, exe
 from .upclose import Upclose
@@ -51,6 +52,9 @@ class Stage(contextlib.ExitStack):
 
     def upclose(self, *args, **options):
         return self.enter_context(Upclose(*args, **options))
+
+    def daemon(self, *args, **options):
+        return self.enter_context(Daemon(*args, **options))
 
     def client(self, nginx, route=None, **options):
         return self.enter_context(nginx.client(route, **options))

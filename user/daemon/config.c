@@ -67,6 +67,7 @@ static const cyaml_schema_field_t log_fields[] = {
 			 CYAML_ARRAY_LEN(log_tos)),
 	CYAML_FIELD_ENUM("format", OPTIONAL | CYAML_FLAG_STRICT, struct uc_log_config, format,
 			 log_formats, CYAML_ARRAY_LEN(log_formats)),
+	CYAML_FIELD_UINT("max_per_second", OPTIONAL, struct uc_log_config, max_per_second),
 	CYAML_FIELD_END
 };
 
@@ -151,6 +152,8 @@ static int check_metrics(struct uc_config *c, struct uc_yaml *y)
 
 static int check_log(struct uc_config *c, struct uc_yaml *y)
 {
+	c->log->max_per_second = uc_yaml_number(y, "log.max_per_second", c->log->max_per_second,
+						100, 1, 1000000);
 	if (c->log->to == UC_LOG_JOURNAL && c->log->format == UC_LOG_JSON)
 		uc_yaml_fault(y, "log.format",
 			      "the journal has fields of its own; json is for 'to: stderr'");

@@ -55,6 +55,7 @@ enum uc_log_format { UC_LOG_TEXT, UC_LOG_JSON };
 struct uc_log_config {
 	enum uc_log_to to;
 	enum uc_log_format format; /* of standard error */
+	uint32_t max_per_second;   /* flagged connections; the rest of a second's is counted */
 };
 
 struct uc_config {

@@ -12,14 +12,24 @@
 
 #include "capture.h"
 #include "daemon/config.h"
+#include "daemon/history.h"
+#include "daemon/http.h"
 #include "daemon/journal.h"
 #include "daemon/lock.h"
+#include "daemon/metrics.h"
+#include "daemon/tally.h"
 #include "engine.h"
 #include "log.h"
 #include "proc.h"
 
 /* The clock and the engine are looked after at least so often. */
 #define TICK_US 1000000
+
+/* Feeds what metrics and page are made of. */
+struct view_sink {
+	struct uc_sink sink;
+	struct uc_view view;
+};
 
 struct daemon {
 	const char *config_path;
@@ -28,11 +38,164 @@ struct daemon {
 	sd_event *event;
 	sd_event_source *tick;
 	struct uc_log_sink log;
+	struct view_sink view;
+	struct uc_http *http;
 	struct uc_errorlog *error_log;
 	struct uc_engine *engine;
 	struct uc_capture *capture;
 	uint64_t began_ns;
 };
+
+/* --- what the view is fed with ------------------------------------------------------ */
+
+static int view_connection(struct uc_sink *sink, const struct uc_report *r)
+{
+	struct uc_view *v = &((struct view_sink *)sink)->view;
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+
+	uc_tally_end(v->tally, r, now);
+	if (r->verdict.flagged)
+		uc_history_add(v->history, r, now);
+	return 0;
+}
+
+static void view_repeated(struct uc_sink *sink, const struct uc_upstream_addr *addr)
+{
+	uc_tally_repeated(((struct view_sink *)sink)->view.tally, addr);
+}
+
+static int view_summary(struct uc_sink *sink, const struct uc_totals *t)
+{
+	(void)sink;
+	(void)t;
+	return 0;
+}
+
+static int open_view(struct daemon *d)
+{
+	struct uc_view *v = &d->view.view;
+
+	d->view.sink = (struct uc_sink){ .connection = view_connection,
+					 .summary = view_summary,
+					 .repeated = view_repeated,
+					 .all = true };
+	v->began_ns = d->began_ns;
+	v->reload_ok = true;
+	v->reload_wall_ns = uc_now_ns(CLOCK_REALTIME);
+	if (uc_tally_new(d->cfg->metrics->max_upstreams, &v->tally) || uc_history_new(&v->history))
+		return -ENOMEM;
+	return 0;
+}
+
+/* --- configuration ------------------------------------------------------------------ */
+
+static struct uc_tracer_config tracer_config(const struct uc_tracing_config *t)
+{
+	struct uc_tracer_config cfg = { .comm_count = t->comms_count,
+					.port_count = t->ports_count,
+					.ring_bytes = (size_t)t->ring_mib << 20 };
+
+	for (uint32_t i = 0; i < t->comms_count; i++)
+		cfg.comms[i] = t->comms[i];
+	for (uint32_t i = 0; i < t->ports_count; i++)
+		cfg.ports[i] = t->ports[i];
+	return cfg;
+}
+
+static int open_error_log(const struct uc_config *cfg, struct uc_errorlog **ret)
+{
+	const char *path = cfg->tracing->error_log;
+	int err = path ? uc_errorlog_new(path, false, ret) : 0;
+
+	if (err)
+		uc_error("cannot read nginx's error log %s: %s", path,
+			 err == -EINVAL ? "not a file" : strerror(-err));
+	return err;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static void say_what_waits(const struct uc_config *old, const struct uc_config *new)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} fixed[] = {
+		{ "tracing.ring_mib", old->tracing->ring_mib == new->tracing->ring_mib },
+		{ "metrics.max_upstreams",
+		  old->metrics->max_upstreams == new->metrics->max_upstreams },
+		{ "metrics.bpf_run_time",
+		  old->metrics->bpf_run_time == new->metrics->bpf_run_time },
+		{ "user", same_text(old->user, new->user) },
+		{ "state_directory", same_text(old->state_directory, new->state_directory) },
+		{ "runtime_directory", same_text(old->runtime_directory, new->runtime_directory) },
+	};
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (!fixed[i].same)
+			uc_note("%s takes effect at the next start", fixed[i].key);
+}
+
+/* All of it or nothing: whatever can fail comes first. */
+static int apply(struct daemon *d, struct uc_config *new)
+{
+	bool same_log = same_text(d->cfg->tracing->error_log, new->tracing->error_log);
+	struct uc_tracer_config cfg = tracer_config(new->tracing);
+	struct uc_errorlog *error_log = d->error_log;
+	struct uc_http *http;
+	int err;
+
+	if (!same_log) {
+		error_log = NULL;
+		err = open_error_log(new, &error_log);
+		if (err)
+			return err;
+	}
+	err = uc_http_new(new->metrics, d->event, &d->view.view, d->http, &http);
+	if (err) {
+		if (!same_log)
+			uc_errorlog_free(error_log);
+		return err;
+	}
+	uc_http_free(d->http);
+	d->http = http;
+	uc_engine_reconfigure(d->engine, error_log, new->tracing->show_query);
+	if (!same_log)
+		uc_errorlog_free(d->error_log);
+	d->error_log = error_log;
+	uc_log_sink_init(&d->log, new->log);
+	uc_tracer_select(uc_capture_tracer(d->capture), &cfg);
+	say_what_waits(d->cfg, new);
+	uc_config_free(d->cfg);
+	d->cfg = new;
+	return 0;
+}
+
+static void reload(struct daemon *d)
+{
+	struct uc_view *v = &d->view.view;
+	struct uc_config *new = NULL;
+	int err;
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)uc_now_ns(CLOCK_MONOTONIC) / 1000);
+	err = uc_config_load(d->config_path, &new);
+	if (!err)
+		err = apply(d, new);
+	v->reload_ok = !err;
+	if (err) {
+		uc_config_free(new);
+		uc_error("the configuration %s is not taken; the one before it stays",
+			 d->config_path);
+	} else {
+		v->reload_wall_ns = uc_now_ns(CLOCK_REALTIME);
+		uc_note("the configuration %s is in use now", d->config_path);
+	}
+	sd_notify(0, "READY=1");
+}
 
 /* --- the loop ----------------------------------------------------------------------- */
 
@@ -42,11 +205,13 @@ static int take_records(struct daemon *d)
 	int err = uc_capture_poll(d->capture, &now);
 
 	uc_engine_tick(d->engine, now);
-	if (err) {
-		uc_error("cannot read the ring: %s", strerror(-err));
-		sd_event_exit(d->event, err);
+	uc_log_sink_tick(&d->log, now);
+	if (!err) {
+		d->view.view.ring_read_ns = now;
+		return 0;
 	}
-	return 0;
+	uc_error("cannot read the ring: %s", strerror(-err));
+	return sd_event_exit(d->event, err);
 }
 
 static int on_ring(sd_event_source *s, int fd, uint32_t events, void *ctx)
@@ -90,7 +255,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *info, vo
 {
 	(void)s;
 	(void)info;
-	(void)ctx;
+	reload(ctx);
 	return 0;
 }
 
@@ -120,37 +285,34 @@ static int open_loop(struct daemon *d)
 
 static int open_engine(struct daemon *d)
 {
-	struct uc_engine_config cfg = { .sinks = { &d->log.sink },
-					.sink_count = 1,
+	struct uc_engine_config cfg = { .sinks = { &d->view.sink, &d->log.sink },
+					.sink_count = 2,
 					.show_query = d->cfg->tracing->show_query };
-	const char *path = d->cfg->tracing->error_log;
-	int err;
+	int err = open_error_log(d->cfg, &d->error_log);
 
-	if (path) {
-		err = uc_errorlog_new(path, false, &d->error_log);
-		if (err) {
-			uc_error("cannot read nginx's error log %s: %s", path,
-				 err == -EINVAL ? "not a file" : strerror(-err));
-			return err;
-		}
-		cfg.error_log = d->error_log;
-	}
-	return uc_engine_new(&cfg, &d->engine);
+	cfg.error_log = d->error_log;
+	if (!err)
+		err = uc_engine_new(&cfg, &d->engine);
+	d->view.view.engine = d->engine;
+	return err;
 }
 
 static int open_capture(struct daemon *d)
 {
-	const struct uc_tracing_config *t = d->cfg->tracing;
-	struct uc_tracer_config cfg = { .comm_count = t->comms_count,
-					.port_count = t->ports_count,
-					.ring_bytes = (size_t)t->ring_mib << 20 };
+	struct uc_tracer_config cfg = tracer_config(d->cfg->tracing);
 	struct uc_frames taker = uc_engine_frames(d->engine);
+	int err = uc_capture_new(&cfg, &taker, 1, &d->capture);
 
-	for (uint32_t i = 0; i < t->comms_count; i++)
-		cfg.comms[i] = t->comms[i];
-	for (uint32_t i = 0; i < t->ports_count; i++)
-		cfg.ports[i] = t->ports[i];
-	return uc_capture_new(&cfg, &taker, 1, &d->capture);
+	if (err)
+		return err;
+	d->view.view.tracer = uc_capture_tracer(d->capture);
+	/* what it needs is made at first use, which is now, with privilege */
+	uc_view_refresh(&d->view.view);
+	d->view.view.ring_read_ns = d->view.view.now_ns;
+	err = d->cfg->metrics->bpf_run_time ? uc_tracer_measure(d->view.view.tracer) : 0;
+	if (err)
+		uc_note("note: the kernel does not measure its BPF programs: %s", strerror(-err));
+	return 0;
 }
 
 static int start(struct daemon *d)
@@ -159,11 +321,16 @@ static int start(struct daemon *d)
 
 	err = uc_lock(d->cfg->runtime_directory, &d->lock);
 	if (!err)
+		err = open_view(d);
+	if (!err)
 		err = open_engine(d);
 	if (!err)
-		err = open_capture(d);
-	if (!err)
 		err = sd_event_new(&d->event);
+	/* before the hooks: an address in use is said at once */
+	if (!err)
+		err = uc_http_new(d->cfg->metrics, d->event, &d->view.view, NULL, &d->http);
+	if (!err)
+		err = open_capture(d);
 	if (!err)
 		err = open_loop(d);
 	return err;
@@ -193,11 +360,14 @@ static void finish(struct daemon *d)
 
 static void close_all(struct daemon *d)
 {
+	uc_http_free(d->http);
 	sd_event_source_unref(d->tick);
 	sd_event_unref(d->event);
 	uc_capture_free(d->capture);
 	uc_engine_free(d->engine);
 	uc_errorlog_free(d->error_log);
+	uc_tally_free(d->view.view.tally);
+	uc_history_free(d->view.view.history);
 	uc_config_free(d->cfg);
 	if (d->lock >= 0)
 		close(d->lock);

@@ -12,6 +12,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "capture.h"
 #include "explain.h"
 #include "json.h"
 #include "log.h"
@@ -135,12 +136,26 @@ static void print_json(json_t *o)
 	fputc('\n', stderr);
 }
 
+void uc_log_sink_tick(struct uc_log_sink *s, uint64_t now_ns)
+{
+	if (now_ns / 1000000000 == s->second)
+		return;
+	if (s->in_second > s->max_per_second)
+		uc_note("%llu more flagged connections in that second are not logged one by one",
+			(unsigned long long)(s->in_second - s->max_per_second));
+	s->second = now_ns / 1000000000;
+	s->in_second = 0;
+}
+
 static int log_connection(struct uc_sink *sink, const struct uc_report *r)
 {
-	const struct uc_log_sink *s = (const struct uc_log_sink *)sink;
+	struct uc_log_sink *s = (struct uc_log_sink *)sink;
 	char text[1024], when[48];
 	json_t *o = NULL;
 
+	uc_log_sink_tick(s, uc_now_ns(CLOCK_MONOTONIC));
+	if (++s->in_second > s->max_per_second)
+		return 0;
 	sentence(r, text, sizeof(text));
 	if (s->journal || s->format == UC_LOG_JSON)
 		o = uc_json_connection(r);
@@ -198,5 +213,6 @@ void uc_log_sink_init(struct uc_log_sink *s, const struct uc_log_config *cfg)
 	s->sink = (struct uc_sink){ .connection = log_connection, .summary = log_summary };
 	s->journal = cfg->to == UC_LOG_JOURNAL || (cfg->to == UC_LOG_AUTO && stderr_is_journal());
 	s->format = cfg->format;
+	s->max_per_second = cfg->max_per_second;
 	uc_log_writer = s->journal ? talk_to_journal : NULL;
 }

@@ -13,7 +13,13 @@ struct uc_log_sink {
 	struct uc_sink sink;
 	bool journal;
 	enum uc_log_format format;
+	uint32_t max_per_second;
+	uint64_t second; /* CLOCK_MONOTONIC */
+	uint64_t in_second;
 };
+
+/* Says how many of a second that is over were not logged; to be called now and then. */
+void uc_log_sink_tick(struct uc_log_sink *s, uint64_t now_ns);
 
 /* Chooses where the log goes, also that of uc_error and uc_note; again after a reload. */
 void uc_log_sink_init(struct uc_log_sink *s, const struct uc_log_config *cfg);

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/http.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "daemon/health.h"
+#include "daemon/listen.h"
+#include "daemon/page.h"
+#include "log.h"
+
+/* Sockets at most: one of our own, or several of systemd's. */
+#define SERVERS       4
+#define CLIENTS       64
+#define CLIENT_MEMORY 16384
+/* Without a byte; longer than Prometheus' usual minute, so that it may keep its connection. */
+#define IDLE_S 90
+/* From a connection's start, or its newest answer, to its next one. */
+#define ANSWER_S 180
+/* Somebody who asks more often gets the same answer. */
+#define CACHE_NS 1000000000ULL
+#define PEM_MAX  65536
+
+struct client {
+	struct client *next;
+	MHD_socket fd;
+	uint64_t since_ns;
+};
+
+struct server {
+	struct uc_http *http;
+	struct MHD_Daemon *mhd;
+	sd_event_source *io, *alarm;
+};
+
+struct uc_http {
+	struct server server[SERVERS];
+	size_t server_count;
+	char *listen; /* as configured, and its socket; -1: none of our own */
+	int listen_fd;
+	struct client *clients;
+	struct uc_view *view;
+	bool page;
+	char *cached; /* the newest exposition */
+	size_t cached_len;
+	uint64_t cached_ns;
+};
+
+/* --- answers ------------------------------------------------------------------------ */
+
+struct answer {
+	unsigned status;
+	const char *type;
+	char *text; /* malloc'ed */
+	size_t len;
+};
+
+static char *metrics_text(struct uc_http *h, size_t *ret_len)
+{
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+	char *copy;
+
+	if (!h->cached || now - h->cached_ns >= CACHE_NS) {
+		free(h->cached);
+		uc_view_refresh(h->view);
+		h->cached = uc_metrics_write(h->view, &h->cached_len);
+		h->cached_ns = now;
+	}
+	copy = h->cached ? malloc(h->cached_len) : NULL;
+	if (copy)
+		memcpy(copy, h->cached, h->cached_len);
+	*ret_len = h->cached_len;
+	return copy;
+}
+
+static struct answer answer_metrics(struct uc_http *h)
+{
+	struct answer a = { .status = MHD_HTTP_OK,
+			    .type = "text/plain; version=0.0.4; charset=utf-8" };
+
+	a.text = metrics_text(h, &a.len);
+	return a;
+}
+
+static struct answer plain(unsigned status, const char *text)
+{
+	return (struct answer){ .status = status,
+				.type = "text/plain; charset=utf-8",
+				.text = strdup(text),
+				.len = strlen(text) };
+}
+
+static struct answer answer_health(struct uc_http *h)
+{
+	char why[UC_HEALTH_WHY + 1] = "ok";
+	bool healthy;
+
+	h->view->now_ns = uc_now_ns(CLOCK_MONOTONIC);
+	healthy = uc_healthy(h->view, why);
+	strcat(why, "\n");
+	return plain(healthy ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, why);
+}
+
+static struct answer answer_page(struct uc_http *h)
+{
+	struct answer a = { .status = MHD_HTTP_OK, .type = "text/html; charset=utf-8" };
+
+	if (!h->page)
+		return plain(MHD_HTTP_NOT_FOUND, "The page is off (metrics.page).\n");
+	uc_view_refresh(h->view);
+	a.text = uc_page_write(h->view, &a.len);
+	return a;
+}
+
+static const struct {
+	const char *path;
+	struct answer (*answer)(struct uc_http *h);
+} routes[] = {
+	{ "/", answer_page },
+	{ "/metrics", answer_metrics },
+	{ "/healthz", answer_health },
+};
+
+static struct answer answer_to(struct uc_http *h, const char *path, const char *method)
+{
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return plain(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only.\n");
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (!strcmp(routes[i].path, path))
+			return routes[i].answer(h);
+	return plain(MHD_HTTP_NOT_FOUND, "There are /, /metrics and /healthz.\n");
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a)
+{
+	static const char *const headers[][2] = {
+		{ "Cache-Control", "no-store" },
+		{ "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; "
+					     "base-uri 'none'; form-action 'none'; "
+					     "frame-ancestors 'none'" },
+		{ "Referrer-Policy", "no-referrer" },
+		{ "X-Content-Type-Options", "nosniff" },
+	};
+	struct MHD_Response *r;
+	enum MHD_Result done;
+
+	if (!a->text)
+		return MHD_NO;
+	r = MHD_create_response_from_buffer(a->len, a->text, MHD_RESPMEM_MUST_FREE);
+	if (!r) {
+		free(a->text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+		MHD_add_response_header(r, headers[i][0], headers[i][1]);
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	done = MHD_queue_response(c, a->status, r);
+	MHD_destroy_response(r);
+	return done;
+}
+
+/* Called with the headers, for each part of a body, and at the request's end. */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *path,
+				  const char *method, const char *version, const char *body,
+				  size_t *body_len, void **state)
+{
+	static int seen;
+	struct uc_http *h = ctx;
+	struct answer a;
+
+	(void)version;
+	(void)body;
+	if (!*state &&
+	    (!strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD))) {
+		*state = &seen;
+		return MHD_YES;
+	}
+	if (*body_len) {
+		*body_len = 0;
+		return MHD_YES;
+	}
+	a = answer_to(h, path, method);
+	return send_answer(c, &a);
+}
+
+/* --- clients ------------------------------------------------------------------------ */
+
+static void on_connection(void *ctx, struct MHD_Connection *c, void **state,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct uc_http *h = ctx;
+	struct client *client = *state, **at;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		client = calloc(1, sizeof(*client));
+		*state = client;
+		if (!client)
+			return;
+		client->fd = info->connect_fd;
+		client->since_ns = uc_now_ns(CLOCK_MONOTONIC);
+		client->next = h->clients;
+		h->clients = client;
+		return;
+	}
+	for (at = &h->clients; client && *at; at = &(*at)->next) {
+		if (*at != client)
+			continue;
+		*at = client->next;
+		free(client);
+		return;
+	}
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *c, void **state,
+			 enum MHD_RequestTerminationCode how)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct client *client = info ? info->socket_context : NULL;
+
+	(void)ctx;
+	(void)state;
+	(void)how;
+	if (client)
+		client->since_ns = uc_now_ns(CLOCK_MONOTONIC);
+}
+
+/* libmicrohttpd's own timeout starts again with every byte; who sends one now and then is not served. */
+static void end_dawdlers(struct uc_http *h)
+{
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+
+	for (struct client *c = h->clients; c; c = c->next)
+		if (now - c->since_ns > ANSWER_S * 1000000000ULL)
+			shutdown(c->fd, SHUT_RDWR);
+}
+
+/* --- the loop ----------------------------------------------------------------------- */
+
+static int serve(struct server *s)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+	uint64_t now;
+
+	end_dawdlers(s->http);
+	MHD_run(s->mhd);
+	if (MHD_get_timeout(s->mhd, &wait_ms) == MHD_NO)
+		return sd_event_source_set_enabled(s->alarm, SD_EVENT_OFF);
+	sd_event_now(sd_event_source_get_event(s->io), CLOCK_MONOTONIC, &now);
+	/* dawdlers are looked for, whatever the library waits for */
+	if (wait_ms > 10000)
+		wait_ms = 10000;
+	sd_event_source_set_time(s->alarm, now + wait_ms * 1000);
+	return sd_event_source_set_enabled(s->alarm, SD_EVENT_ONESHOT);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *ctx)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	return serve(ctx);
+}
+
+static int on_alarm(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	(void)source;
+	(void)usec;
+	return serve(ctx);
+}
+
+/* --- start and end ------------------------------------------------------------------ */
+
+static void silent(void *ctx, const char *fmt, va_list args)
+{
+	(void)ctx;
+	(void)fmt;
+	(void)args;
+}
+
+/* The server gets a descriptor of its own, since it closes it when it ends. */
+static int add_server(struct uc_http *h, sd_event *event, int socket, const char *key,
+		      const char *cert)
+{
+	int fd = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+	struct server *s = &h->server[h->server_count];
+	struct MHD_OptionItem tls[] = { { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key },
+					{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)cert },
+					{ MHD_OPTION_END, 0, NULL } };
+	const union MHD_DaemonInfo *info;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	s->http = h;
+	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | (key ? MHD_USE_TLS : 0), 0, NULL, NULL,
+				  on_request, h, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL,
+				  MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+				  (unsigned)CLIENTS, MHD_OPTION_CONNECTION_TIMEOUT,
+				  (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				  (size_t)CLIENT_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
+				  on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+				  MHD_OPTION_ARRAY, key ? tls : &tls[2], MHD_OPTION_END);
+	if (!s->mhd) {
+		close(fd);
+		return -EINVAL;
+	}
+	h->server_count++;
+	info = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+	r = info ? sd_event_add_io(event, &s->io, info->epoll_fd, EPOLLIN, on_io, s) : -EINVAL;
+	if (r >= 0)
+		r = sd_event_add_time(event, &s->alarm, CLOCK_MONOTONIC, 0, 1000, on_alarm, s);
+	return r < 0 ? r : 0;
+}
+
+static int read_pem(const char *path, char **ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = fd < 0 ? -errno : 0;
+	char *text = calloc(1, PEM_MAX + 1);
+	ssize_t n;
+
+	if (!err && !text)
+		err = -ENOMEM;
+	if (!err) {
+		n = read(fd, text, PEM_MAX);
+		err = n < 0 ? -errno : 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (err) {
+		free(text);
+		uc_error("cannot read %s: %s", path, strerror(-err));
+		return err;
+	}
+	*ret = text;
+	return 0;
+}
+
+/* Those of systemd's that listen; a negative errno where they are none of ours. */
+static int add_activated(struct uc_http *h, sd_event *event, const char *key, const char *cert)
+{
+	int count = sd_listen_fds(false), err = 0;
+
+	if (count > SERVERS) {
+		uc_error("systemd handed over %d sockets; %d are served at most", count, SERVERS);
+		return -E2BIG;
+	}
+	for (int i = 0; !err && i < count; i++)
+		err = add_server(h, event, SD_LISTEN_FDS_START + i, key, cert);
+	return err ? err : count;
+}
+
+static int add_own(struct uc_http *h, const struct uc_metrics_config *cfg, sd_event *event,
+		   const struct uc_http *old, const char *key, const char *cert)
+{
+	struct uc_listen_addr addr;
+	int fd;
+
+	uc_listen_parse(cfg->listen, &addr);
+	if (addr.off)
+		return 0;
+	if (old && old->listen && !strcmp(old->listen, cfg->listen))
+		fd = fcntl(old->listen_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = uc_listen_open(&addr);
+	if (fd < 0) {
+		uc_error("cannot serve metrics on %s: %s%s", cfg->listen, strerror(-fd),
+			 fd == -EADDRINUSE ? "; choose another with metrics.listen" : "");
+		return fd;
+	}
+	h->listen_fd = fd;
+	h->listen = strdup(cfg->listen);
+	return h->listen ? add_server(h, event, fd, key, cert) : -ENOMEM;
+}
+
+static int add_servers(struct uc_http *h, const struct uc_metrics_config *cfg, sd_event *event,
+		       const struct uc_http *old)
+{
+	char *key = NULL, *cert = NULL;
+	int r = 0;
+
+	if (cfg->tls)
+		r = read_pem(cfg->tls->key, &key);
+	if (!r && cfg->tls)
+		r = read_pem(cfg->tls->certificate, &cert);
+	if (!r)
+		r = add_activated(h, event, key, cert);
+	if (!r)
+		r = add_own(h, cfg, event, old, key, cert);
+	if (r == -EINVAL)
+		uc_error("cannot serve metrics%s",
+			 key ? ": the certificate or its key is not good" : "");
+	if (key)
+		explicit_bzero(key, strlen(key));
+	free(key);
+	free(cert);
+	return r < 0 ? r : 0;
+}
+
+int uc_http_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
+		const struct uc_http *old, struct uc_http **ret)
+{
+	struct uc_http *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	h->view = view;
+	h->listen_fd = -1;
+	h->page = uc_metrics_page(cfg);
+	err = add_servers(h, cfg, event, old);
+	if (err) {
+		uc_http_free(h);
+		return err;
+	}
+	*ret = h;
+	return 0;
+}
+
+void uc_http_free(struct uc_http *h)
+{
+	if (!h)
+		return;
+	for (size_t i = 0; i < h->server_count; i++) {
+		sd_event_source_disable_unref(h->server[i].io);
+		sd_event_source_disable_unref(h->server[i].alarm);
+		MHD_stop_daemon(h->server[i].mhd);
+	}
+	if (h->listen_fd >= 0)
+		close(h->listen_fd);
+	free(h->listen);
+	free(h->cached);
+	free(h);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The HTTP server: /metrics, /healthz and / out of a view. It runs within the
+ * caller's event loop; clients may be hostile, so their number, time and memory
+ * are bounded, and nothing of a request but its path is looked at.
+ */
+#ifndef UPCLOSE_DAEMON_HTTP_H
+#define UPCLOSE_DAEMON_HTTP_H
+
+#include <systemd/sd-event.h>
+
+#include "daemon/config.h"
+#include "daemon/metrics.h"
+
+struct uc_http;
+
+/*
+ * Serves the sockets that systemd handed over, else cfg->listen; old, which may be
+ * NULL, lends its socket where that is the same, so that a server replaces another
+ * without refusing anybody. Says why it could not; negative errno. The view lives
+ * longer.
+ */
+int uc_http_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
+		const struct uc_http *old, struct uc_http **ret);
+void uc_http_free(struct uc_http *h);
+
+#endif
