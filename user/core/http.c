@@ -584,6 +584,26 @@ void uc_http_response(const void *buf, size_t len, const char *method, size_t me
 	ret->keep_alive_s = claims.keep_alive_s;
 }
 
+bool uc_http_field(const void *buf, size_t len, const char *name, const char **value,
+		   size_t *value_len)
+{
+	struct span s = { .p = buf, .len = len }, found;
+	enum field_step step;
+	struct field f;
+
+	if (!len || !take_line(&s).ended)
+		return false;
+	while ((step = take_field(&s, &f)) == FIELD_TAKEN || step == FIELD_OPEN) {
+		if (!same_name(f.name, f.name_len, name))
+			continue;
+		found = trim((struct span){ .p = f.value, .len = f.value_len });
+		*value = found.p;
+		*value_len = found.len;
+		return true;
+	}
+	return false;
+}
+
 static int hex_value(char c)
 {
 	if (is_digit(c))

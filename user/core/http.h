@@ -86,6 +86,14 @@ void uc_http_response(const void *buf, size_t len, const char *method, size_t me
 		      struct uc_response_head *ret);
 
 /*
+ * The value of the first header of this name (in lower case) in a message whose
+ * first line begins at buf, without the blanks around it; a continuation line stays
+ * in it with its line end. Only headers that are wholly there count. False: none.
+ */
+bool uc_http_field(const void *buf, size_t len, const char *name, const char **value,
+		   size_t *value_len);
+
+/*
  * buf/len: the kept first bytes of the response, as given to uc_http_response;
  * total: all bytes of the response that arrived; tail: its newest tail_len bytes
  * (up to 8), which matter when total > len. missing, where not NULL, gets the
