@@ -146,7 +146,6 @@ static void name_candidates(const struct uc_report *r, struct uc_explanation *e,
 static void advise_on_idle(const struct uc_report *r, struct uc_explanation *e)
 {
 	uint64_t own = uc_facts_upstream_idle(r->facts), idle = r->idle ? r->idle->ns : own;
-	int below = idle > 2500000000 ? (int)((idle - 500000000) / 1000000000) : 1;
 	char source[64] = "here";
 
 	if (!idle)
@@ -159,9 +158,9 @@ static void advise_on_idle(const struct uc_report *r, struct uc_explanation *e)
 		    "upstream's.");
 	else if (idle >= 1500000000)
 		add(&e->advice,
-		    "Keep nginx's idle time below the upstream's (%s %s): `keepalive_timeout %ds;` in "
+		    "Keep nginx's idle time below the upstream's (%s %s): `keepalive_timeout %us;` in "
 		    "upstream{}, or raise the upstream's above nginx's (60 s by default).",
-		    source, span(idle).text, below);
+		    source, span(idle).text, uc_idle_below_s(idle));
 	else
 		add(&e->advice,
 		    "The upstream gave up the connection after %s idle: raise its keep-alive "

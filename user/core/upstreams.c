@@ -20,6 +20,11 @@ struct uc_upstreams {
 	struct upstream upstream[];
 };
 
+unsigned uc_idle_below_s(uint64_t idle_ns)
+{
+	return idle_ns < 1500000000 ? 0 : (unsigned)((idle_ns - 500000000) / 1000000000);
+}
+
 int uc_upstreams_new(size_t capacity, struct uc_upstreams **ret)
 {
 	struct uc_upstreams *t = calloc(1, sizeof(*t) + capacity * sizeof(t->upstream[0]));

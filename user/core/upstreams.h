@@ -39,6 +39,12 @@ struct uc_upstream {
 	struct uc_idle_learned idle;
 };
 
+/*
+ * Whole seconds for nginx's keepalive_timeout that stay at least half a second below
+ * an upstream's idle timeout; 0 where there is no such number.
+ */
+unsigned uc_idle_below_s(uint64_t idle_ns);
+
 struct uc_upstreams;
 
 /* -ENOMEM. capacity: addresses at most; the one used least recently goes for a new one. */
