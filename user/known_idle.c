@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "known_idle.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 static const char table_text[] =
 #include "idle-timeouts.inc"
@@ -41,13 +43,24 @@ static bool runs_as(json_t *row, const char *exe)
 	return false;
 }
 
-static bool exe_is_known(const char *exe)
+/* "nginx/1.22.1" is "nginx", "Apache" is "Apache". */
+static bool answers_as(json_t *row, const char *server)
+{
+	const char *known = json_string_value(json_object_get(row, "server"));
+	size_t n = known ? strlen(known) : 0;
+
+	return known && !strncasecmp(server, known, n) && !isalnum((unsigned char)server[n]);
+}
+
+typedef bool (*is_it)(json_t *row, const char *what);
+
+static bool is_known(is_it is, const char *what)
 {
 	json_t *row;
 	size_t i;
 
 	json_array_foreach(table(), i, row)
-		if (runs_as(row, exe))
+		if (is(row, what))
 			return true;
 	return false;
 }
@@ -71,18 +84,29 @@ static double distance(json_t *row, double idle_s)
 	return best;
 }
 
-size_t uc_known_idle(uint64_t idle_ns, const char *exe, struct uc_known_idle ret[UC_KNOWN_IDLE_MAX])
+/* The same for "closes after each answer". */
+static double keeps_none(json_t *row, double idle_s)
 {
-	bool by_exe = exe && exe_is_known(exe);
+	json_t *value = json_object_get(row, "idle_s");
+
+	return idle_s <= 0 && json_is_number(value) && json_number_value(value) <= 0 ? 0 : -1;
+}
+
+typedef double (*distance_fn)(json_t *row, double idle_s);
+
+static size_t find(uint64_t idle_ns, distance_fn distance_of, is_it is, const char *what,
+		   struct uc_known_idle ret[UC_KNOWN_IDLE_MAX])
+{
+	bool narrowed = what && is_known(is, what);
 	double far[UC_KNOWN_IDLE_MAX];
 	size_t count = 0, i;
 	json_t *row;
 
 	json_array_foreach(table(), i, row) {
-		double d = distance(row, idle_ns / 1e9);
+		double d = distance_of(row, idle_ns / 1e9);
 		size_t at = count;
 
-		if (d < 0 || (by_exe && !runs_as(row, exe)))
+		if (d < 0 || (narrowed && !is(row, what)))
 			continue;
 		while (at && far[at - 1] > d)
 			at--;
@@ -97,6 +121,17 @@ size_t uc_known_idle(uint64_t idle_ns, const char *exe, struct uc_known_idle ret
 		ret[at].setting = json_string_value(json_object_get(row, "setting"));
 	}
 	return count;
+}
+
+size_t uc_known_idle(uint64_t idle_ns, const char *exe, struct uc_known_idle ret[UC_KNOWN_IDLE_MAX])
+{
+	return find(idle_ns, distance, runs_as, exe, ret);
+}
+
+size_t uc_known_idle_of_server(uint64_t idle_ns, const char *server,
+			       struct uc_known_idle ret[UC_KNOWN_IDLE_MAX])
+{
+	return find(idle_ns, idle_ns ? distance : keeps_none, answers_as, server, ret);
 }
 
 static json_t *row_of_kind(const char *kind)

@@ -22,6 +22,13 @@ struct uc_known_idle {
 size_t uc_known_idle(uint64_t idle_ns, const char *exe,
 		     struct uc_known_idle ret[UC_KNOWN_IDLE_MAX]);
 
+/*
+ * The same by the value of a Server header (may be NULL) in place of exe. idle_ns 0:
+ * those that keep no connection.
+ */
+size_t uc_known_idle_of_server(uint64_t idle_ns, const char *server,
+			       struct uc_known_idle ret[UC_KNOWN_IDLE_MAX]);
+
 /* A row by one of its short names, such as "node20", for people to say what an upstream is. */
 struct uc_known_kind {
 	const char *name;

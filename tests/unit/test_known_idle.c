@@ -148,6 +148,36 @@ static void test_no_time(void **state)
 	assert_int_equal(uc_known_idle(UINT64_MAX, NULL, known), 0);
 }
 
+static size_t look_up_server(double seconds, const char *server)
+{
+	memset(known, 0, sizeof(known));
+	return uc_known_idle_of_server((uint64_t)llround(seconds * 1e9), server, known);
+}
+
+/* Where a Server header is known, only its rows; a version behind it changes nothing. */
+static void test_server_decides(void **state)
+{
+	(void)state;
+	assert_int_equal(look_up_server(5, NULL), look_up(5, NULL));
+	assert_int_equal(look_up_server(5, "of our own make"), look_up(5, NULL));
+	assert_int_equal(look_up_server(5, "Apache/2.4.57 (Debian)"), 1);
+	assert_string_equal(known[0].name, "Apache httpd (event)");
+	assert_int_equal(look_up_server(4.95, "uvicorn"), 1);
+	assert_string_equal(known[0].name, "uvicorn");
+	assert_int_equal(look_up_server(5, "nginx"), 0);
+	assert_int_equal(look_up_server(5, "Apachetto"), look_up(5, NULL));
+}
+
+/* Those that end each connection, by their answers. */
+static void test_servers_that_keep_none(void **state)
+{
+	(void)state;
+	assert_int_equal(look_up_server(0, NULL), 3);
+	assert_int_equal(look_up_server(0, "gunicorn"), 1);
+	assert_string_equal(known[0].name, "gunicorn sync worker");
+	assert_int_equal(look_up_server(0, "nginx/1.22.1"), 0);
+}
+
 static void test_exe_decides(void **state)
 {
 	(void)state;
@@ -275,11 +305,17 @@ static void test_limit(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),        cmocka_unit_test(test_each_is_found),
-		cmocka_unit_test(test_tolerance),   cmocka_unit_test(test_no_time),
-		cmocka_unit_test(test_exe_decides), cmocka_unit_test(test_exe_with_a_version),
-		cmocka_unit_test(test_exe_unknown), cmocka_unit_test(test_nearest_first),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_each_is_found),
+		cmocka_unit_test(test_tolerance),
+		cmocka_unit_test(test_no_time),
+		cmocka_unit_test(test_exe_decides),
+		cmocka_unit_test(test_exe_with_a_version),
+		cmocka_unit_test(test_exe_unknown),
+		cmocka_unit_test(test_nearest_first),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_server_decides),
+		cmocka_unit_test(test_servers_that_keep_none),
 	};
 
 	return cmocka_run_group_tests_name("known_idle", tests, set_up_table, tear_down_table);
