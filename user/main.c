@@ -23,6 +23,7 @@ static const struct {
 	  "judge and print a recording made with 'trace -w', without privilege" },
 	{ "check", uc_cmd_check,
 	  "hold an nginx configuration against its upstreams' idle timeouts" },
+	{ "probe", uc_cmd_probe, "measure the timeouts of an upstream server" },
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 

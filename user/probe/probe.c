@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "probe/lane.h"
+#include "text.h"
+
+#define MS     1000000ULL
+#define SECOND (1000 * MS)
+#define TICK   (SECOND / 2)
+
+/* More than one lane of a trial has only IDLE. */
+#define LANES_MAX (UC_SAMPLES_MAX + UC_TRIAL_COUNT)
+
+/* A target and what is done to it. */
+struct run {
+	const struct uc_target *target;
+	struct uc_lane lane[LANES_MAX];
+	size_t count;
+	uint64_t began_ns;
+	bool answered; /* the first request */
+	bool done;
+	char addr[64];
+	char error[sizeof(((struct uc_lane *)0)->why) + 32];
+	struct uc_probe_result result;
+};
+
+struct probe {
+	const struct uc_probe_config *cfg;
+	const struct uc_probe_events *events;
+	struct run *run;
+	size_t count;
+	uint64_t began_ns, tick_ns;
+	struct pollfd *fds; /* stop_fd, then those of all lanes */
+	size_t fd_count;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+/* --- what to do -------------------------------------------------------------------- */
+
+static bool is_wanted(const struct uc_probe_config *cfg, const struct uc_target *target,
+		      const struct uc_trial_plan *plan)
+{
+	if (!(cfg->groups & 1U << plan->group) || (plan->posts && !cfg->body_tests))
+		return false;
+	/* a FIN inside TLS is an attack to the other end, not half a close */
+	return plan->trial != UC_TRIAL_HALF_CLOSE || !target->tls;
+}
+
+static void add_lane(struct run *r, const struct uc_probe_config *cfg, enum uc_trial trial)
+{
+	struct uc_lane *l = &r->lane[r->count++];
+
+	l->cfg = cfg;
+	l->target = r->target;
+	l->plan = &uc_plan[trial];
+	l->seen.trial = trial;
+}
+
+/* The first lane finds out whether there is anybody at all; its connection is a sample, too. */
+static void plan_run(struct run *r, const struct uc_probe_config *cfg,
+		     const struct uc_target *target, uint64_t now)
+{
+	unsigned idle = cfg->groups & 1U << UC_GROUP_IDLE ? cfg->samples : 1;
+
+	r->target = r->result.target = target;
+	r->result.keep_alive_s = -1;
+	r->began_ns = now;
+	for (unsigned i = 0; i < idle; i++)
+		add_lane(r, cfg, UC_TRIAL_IDLE);
+	for (size_t i = 0; i < UC_TRIAL_COUNT; i++)
+		if (uc_plan[i].turn != UC_TURN_FIRST && is_wanted(cfg, target, &uc_plan[i]))
+			add_lane(r, cfg, uc_plan[i].trial);
+}
+
+static bool is_open(const struct uc_lane *l)
+{
+	return l->state != UC_LANE_QUEUED && l->state != UC_LANE_OVER;
+}
+
+/* Unequal steps, so that a server that looks at its timers now and then shows its spread. */
+static uint64_t stagger(size_t i)
+{
+	return (i * 370 + i % 3 * 83) * MS;
+}
+
+/* Whether a lane before this one, of its turn or an earlier one, still has something to do. */
+static bool must_wait(const struct run *r, const struct uc_lane *l)
+{
+	for (const struct uc_lane *other = r->lane; other < l; other++) {
+		if (other->state == UC_LANE_OVER)
+			continue;
+		if (other->plan->turn == UC_TURN_FIRST) {
+			if (l->plan->turn == UC_TURN_LAST && other->state != UC_LANE_WATCHING)
+				return true;
+		} else if (other->plan->turn == UC_TURN_NEXT) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static unsigned open_lanes(const struct run *r)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		n += is_open(&r->lane[i]);
+	return n;
+}
+
+static bool may_open(const struct run *r, const struct uc_lane *l, uint64_t now)
+{
+	if (l->state != UC_LANE_QUEUED || now < l->start_ns || open_lanes(r) >= UC_PROBE_LANES)
+		return false;
+	if (l == r->lane)
+		return true;
+	return r->answered && (l->plan->turn == UC_TURN_FIRST || !must_wait(r, l));
+}
+
+/* --- what was found ------------------------------------------------------------------ */
+
+/* A server that ends each connection has no idle timeout to show; one look is enough. */
+static void skip_samples(struct run *r, uint64_t now)
+{
+	for (size_t i = 1; i < r->count; i++)
+		if (r->lane[i].plan->trial == UC_TRIAL_IDLE)
+			uc_lane_stop(&r->lane[i], now);
+}
+
+static void note_first(struct run *r, const struct uc_lane *l, uint64_t now)
+{
+	struct uc_probe_result *res = &r->result;
+
+	if (!res->reached && l->seen.opened_ns) {
+		res->reached = true;
+		res->connect_ns = l->seen.opened_ns - l->began_ns;
+		snprintf(r->addr, sizeof(r->addr), "%s", uc_wire_addr(l->wire));
+		res->port = uc_wire_port(l->wire);
+	}
+	if (r->answered || !l->seen.answers)
+		return;
+	r->answered = true;
+	res->status = l->seen.status;
+	res->minor = l->first.minor;
+	res->said_close = l->seen.said_close;
+	res->keep_alive_s = l->first.keep_alive_s;
+	res->answer_ns = l->seen.answered_ns > l->seen.sent_ns ?
+				 l->seen.answered_ns - l->seen.sent_ns :
+				 0;
+	res->answer_bytes = l->first.bytes;
+	res->server = l->first.server;
+	for (size_t i = 1; i < r->count; i++)
+		if (r->lane[i].plan->trial == UC_TRIAL_IDLE)
+			r->lane[i].start_ns = now + stagger(i);
+	if (res->said_close)
+		skip_samples(r, now);
+}
+
+static void finish(struct probe *p, struct run *r, uint64_t now)
+{
+	struct uc_observation seen[LANES_MAX];
+	struct uc_probe_result *res = &r->result;
+
+	for (size_t i = 0; i < r->count; i++) {
+		seen[i] = r->lane[i].seen;
+		res->connections += seen[i].opened_ns != 0;
+		res->requests += r->lane[i].requests;
+	}
+	uc_measure(seen, r->count, &res->measured);
+	if (!(p->cfg->groups & 1U << UC_GROUP_IDLE))
+		res->measured.idle.known = false;
+	res->addr = r->addr;
+	res->elapsed_ns = now - r->began_ns;
+	if (!r->answered && !res->interrupted) {
+		snprintf(r->error, sizeof(r->error), "%s", r->lane[0].why);
+		res->error = r->error;
+	}
+	r->done = true;
+	p->events->done(p->events->ctx, res);
+}
+
+/* --- running ---------------------------------------------------------------------------- */
+
+static int open_due(struct run *r, uint64_t now)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->count && !err; i++)
+		if (may_open(r, &r->lane[i], now))
+			err = uc_lane_open(&r->lane[i], r->addr, now);
+	return err;
+}
+
+static void step_lane(struct run *r, struct uc_lane *l, const struct pollfd *fds, size_t count)
+{
+	uint64_t now = now_ns();
+
+	uc_lane_step(l, fds, count, now);
+	if (l == r->lane)
+		note_first(r, l, now);
+	if (l->state == UC_LANE_OVER)
+		uc_lane_release(l);
+}
+
+/* Its first request got no answer, or nothing is left to do. */
+static bool is_through(const struct run *r)
+{
+	if (!r->answered)
+		return r->lane[0].state == UC_LANE_OVER;
+	for (size_t i = 0; i < r->count; i++)
+		if (r->lane[i].state != UC_LANE_OVER)
+			return false;
+	return true;
+}
+
+static void stop_run(struct run *r, uint64_t now)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		uc_lane_stop(&r->lane[i], now);
+		uc_lane_release(&r->lane[i]);
+	}
+}
+
+static uint64_t lane_due(const struct run *r, const struct uc_lane *l)
+{
+	/* what waits for another lane is opened as that one ends; what waits for the clock says when */
+	if (l->state == UC_LANE_QUEUED && r->answered && l->start_ns)
+		return l->start_ns;
+	return uc_lane_due(l);
+}
+
+static size_t fds_of(const struct uc_lane *l, struct pollfd *fds)
+{
+	size_t n = uc_lane_fds(l, fds);
+
+	for (size_t i = 0; i < n; i++)
+		fds[i].revents = 0;
+	return n;
+}
+
+/* Fills p->fds behind the first; returns how long to wait for them. */
+static int prepare(struct probe *p, uint64_t now)
+{
+	uint64_t due = p->tick_ns, lane;
+
+	p->fd_count = 1;
+	for (struct run *r = p->run; r < p->run + p->count; r++) {
+		for (size_t i = 0; i < r->count; i++) {
+			lane = lane_due(r, &r->lane[i]);
+			/* a lane that all places are taken for waits for a place */
+			if (lane < due && (is_open(&r->lane[i]) || lane > now))
+				due = lane;
+			p->fd_count += fds_of(&r->lane[i], p->fds + p->fd_count);
+		}
+	}
+	return due <= now ? 0 : (int)((due - now + MS - 1) / MS);
+}
+
+/* The descriptors are in the order of the lanes, as prepare() left them. */
+static void step_all(struct probe *p)
+{
+	const struct pollfd *at = p->fds + 1;
+	struct pollfd same[UC_WIRE_FDS];
+
+	for (struct run *r = p->run; r < p->run + p->count; r++) {
+		for (size_t i = 0; i < r->count; i++) {
+			size_t n = uc_lane_fds(&r->lane[i], same);
+
+			if (!is_open(&r->lane[i]))
+				continue;
+			step_lane(r, &r->lane[i], at, n);
+			at += n;
+		}
+	}
+}
+
+static void tell_progress(struct probe *p, uint64_t now)
+{
+	struct uc_probe_progress g = { .targets = p->count, .elapsed_ns = now - p->began_ns };
+
+	for (struct run *r = p->run; r < p->run + p->count; r++) {
+		g.done += r->done;
+		for (size_t i = 0; i < r->count; i++) {
+			const struct uc_lane *l = &r->lane[i];
+
+			g.requests += l->requests;
+			g.open += is_open(l);
+			if (l->state != UC_LANE_WATCHING)
+				continue;
+			g.waiting_idle += l->plan->trial == UC_TRIAL_IDLE;
+			g.waiting_header += l->plan->turn == UC_TURN_LAST;
+			if (l->deadline_ns > now && l->deadline_ns - now > g.left_ns)
+				g.left_ns = l->deadline_ns - now;
+		}
+	}
+	p->tick_ns = now + TICK;
+	p->events->progress(p->events->ctx, &g);
+}
+
+static size_t runs_left(const struct probe *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		n += !p->run[i].done;
+	return n;
+}
+
+static void end_runs(struct probe *p, bool stopped)
+{
+	uint64_t now = now_ns();
+
+	for (struct run *r = p->run; r < p->run + p->count; r++) {
+		if (r->done || !(stopped || is_through(r)))
+			continue;
+		r->result.interrupted = stopped && !is_through(r);
+		stop_run(r, now);
+		finish(p, r, now);
+	}
+}
+
+static int loop(struct probe *p)
+{
+	int err, timeout_ms;
+
+	while (runs_left(p)) {
+		uint64_t now = now_ns();
+
+		for (struct run *r = p->run; r < p->run + p->count; r++)
+			if (!r->done && (err = open_due(r, now)))
+				return err;
+		if (now >= p->tick_ns)
+			tell_progress(p, now);
+		timeout_ms = prepare(p, now_ns());
+		if (poll(p->fds, p->fd_count, timeout_ms) < 0 && errno != EINTR)
+			return -errno;
+		if (p->fds[0].revents) {
+			end_runs(p, true);
+			return 0;
+		}
+		step_all(p);
+		end_runs(p, false);
+	}
+	return 0;
+}
+
+int uc_probe_run(const struct uc_probe_config *cfg, const struct uc_target *targets, size_t count,
+		 int stop_fd, const struct uc_probe_events *events)
+{
+	struct probe p = { .cfg = cfg, .events = events, .count = count, .began_ns = now_ns() };
+	int err = -ENOMEM;
+
+	p.run = calloc(count, sizeof(*p.run));
+	p.fds = calloc(1 + count * UC_PROBE_LANES * UC_WIRE_FDS, sizeof(*p.fds));
+	if (p.run && p.fds) {
+		p.fds[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
+		for (size_t i = 0; i < count; i++)
+			plan_run(&p.run[i], cfg, &targets[i], p.began_ns);
+		err = loop(&p);
+		for (size_t i = 0; i < count; i++)
+			stop_run(&p.run[i], now_ns());
+	}
+	free(p.run);
+	free(p.fds);
+	return err;
+}
