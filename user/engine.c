@@ -8,8 +8,8 @@
 #include "core/decode.h"
 #include "core/join.h"
 
-/* Ends held at once; each is at most a record's size. */
-#define JOIN_CAPACITY 4096
+/* Ends held at once: a process that dies with so many connections loses none of them here. */
+#define JOIN_CAPACITY 16384
 /* Failed connections that wait for what nginx did next. */
 #define HOLDS 1024
 /* Processes whose end closed connections. */

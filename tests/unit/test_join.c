@@ -240,6 +240,35 @@ static void test_full_of_nginx_ends(void **state)
 	expect_held(7, 2);
 }
 
+/* Those that closed second make room for all others, and that is no loss. */
+static void test_full_of_second_ends(void **state)
+{
+	(void)state;
+	for (uint64_t key = 1; key <= 4; key++)
+		assert_false(give_upstream(key, NOW));
+	up.conn.peer_closed = UC_EV_FIN;
+	for (uint64_t key = 5; key <= 20; key++)
+		assert_false(give_upstream(key, NOW));
+	expect_held(8, 0);
+	assert_true(give_nginx(20, NOW));
+	expect_pair(20, true, false);
+	assert_false(give_nginx(100, NOW));
+	assert_false(give_nginx(101, NOW));
+	assert_false(give_nginx(102, NOW));
+	expect_held(8, 0);
+	up.conn.peer_closed = 0;
+	for (uint64_t key = 30; key <= 40; key++)
+		assert_false(give_upstream(key, NOW));
+	expect_held(8, 10);
+	/* full of those that are waited for: it does not come in */
+	up.conn.peer_closed = UC_EV_FIN;
+	assert_false(give_upstream(50, NOW));
+	expect_held(8, 10);
+	assert_true(give_nginx(40, NOW));
+	assert_true(give_upstream(102, NOW));
+	expect_pair(102, true, false);
+}
+
 static void test_no_capacity(void **state)
 {
 	(void)state;
@@ -321,6 +350,7 @@ int main(void)
 		TEST(test_full_of_upstream_ends),
 		TEST(test_stale_upstream_ends_make_room),
 		TEST(test_full_of_nginx_ends),
+		TEST(test_full_of_second_ends),
 		TEST(test_no_capacity),
 		TEST(test_times_at_the_end),
 		TEST(test_freed_when_full),

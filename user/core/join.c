@@ -5,26 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/forms.h"
+
 /* An upstream's end that closed first may wait for a blocked nginx; only the table's bound ends that. */
 #define NEVER UINT64_MAX
+
+/* Who waits for the other end; those of one kind all wait equally long. */
+enum waiter {
+	NGINX,
+	UPSTREAM_FIRST,  /* it closed first */
+	UPSTREAM_SECOND, /* nginx's end came before it, or was lost */
+	WAITERS
+};
 
 struct entry {
 	uint64_t key;
 	uint64_t deadline_ns;
 	struct entry *next_in_bucket;
-	struct entry *older, *newer;
-	bool nginx;
-	union {
-		struct uc_rec_nginx nginx_end;
-		struct uc_rec_upstream upstream_end;
-	};
+	struct entry *older, *newer; /* of the same kind */
+	enum waiter waiter;
+	size_t len;
+	uint8_t folded[]; /* its record in the shortest form */
 };
 
 struct uc_join {
 	size_t capacity, held;
 	uint64_t evicted;
-	uint64_t earliest_ns; /* no deadline is earlier */
-	struct entry *oldest, *newest;
+	struct entry *oldest[WAITERS], *newest[WAITERS];
+	union {
+		struct uc_rec_upstream upstream;
+		uint8_t folded[sizeof(struct uc_rec_nginx)];
+	} scratch;
 	size_t bucket_mask;
 	struct entry *bucket[];
 };
@@ -46,7 +57,6 @@ int uc_join_new(size_t capacity, struct uc_join **ret)
 		return -ENOMEM;
 	j->capacity = capacity;
 	j->bucket_mask = buckets - 1;
-	j->earliest_ns = NEVER;
 	*ret = j;
 	return 0;
 }
@@ -59,21 +69,26 @@ static void take_out(struct uc_join *j, struct entry *e)
 	while (*at != e)
 		at = &(*at)->next_in_bucket;
 	*at = e->next_in_bucket;
-	*(e->older ? &e->older->newer : &j->oldest) = e->newer;
-	*(e->newer ? &e->newer->older : &j->newest) = e->older;
+	*(e->older ? &e->older->newer : &j->oldest[e->waiter]) = e->newer;
+	*(e->newer ? &e->newer->older : &j->newest[e->waiter]) = e->older;
 	j->held--;
+}
+
+static void drop_oldest(struct uc_join *j, enum waiter waiter)
+{
+	struct entry *e = j->oldest[waiter];
+
+	take_out(j, e);
+	free(e);
 }
 
 void uc_join_free(struct uc_join *j)
 {
 	if (!j)
 		return;
-	while (j->oldest) {
-		struct entry *e = j->oldest;
-
-		take_out(j, e);
-		free(e);
-	}
+	for (enum waiter w = 0; w < WAITERS; w++)
+		while (j->oldest[w])
+			drop_oldest(j, w);
 	free(j);
 }
 
@@ -81,33 +96,35 @@ static struct entry *find(const struct uc_join *j, uint64_t key, bool nginx)
 {
 	struct entry *e = j->bucket[bucket_of(j, key)];
 
-	while (e && (e->key != key || e->nginx != nginx))
+	while (e && (e->key != key || (e->waiter == NGINX) != nginx))
 		e = e->next_in_bucket;
 	return e;
 }
 
-static struct entry *put_in(struct uc_join *j, uint64_t key, bool nginx, uint64_t deadline_ns)
+/* With the record that is folded in the scratch. */
+static bool put_in(struct uc_join *j, uint64_t key, enum waiter waiter, uint64_t deadline_ns,
+		   size_t len)
 {
 	struct entry *e, **at = &j->bucket[bucket_of(j, key)];
 
 	if (j->held >= j->capacity)
-		return NULL;
-	e = malloc(sizeof(*e));
+		return false;
+	e = malloc(sizeof(*e) + len);
 	if (!e)
-		return NULL;
+		return false;
 	e->key = key;
-	e->nginx = nginx;
+	e->waiter = waiter;
 	e->deadline_ns = deadline_ns;
-	if (deadline_ns < j->earliest_ns)
-		j->earliest_ns = deadline_ns;
+	e->len = len;
+	memcpy(e->folded, j->scratch.folded, len);
 	e->next_in_bucket = *at;
 	*at = e;
-	e->older = j->newest;
+	e->older = j->newest[waiter];
 	e->newer = NULL;
-	*(j->newest ? &j->newest->newer : &j->oldest) = e;
-	j->newest = e;
+	*(e->older ? &e->older->newer : &j->oldest[waiter]) = e;
+	j->newest[waiter] = e;
 	j->held++;
-	return e;
+	return true;
 }
 
 static void pair_fill(struct uc_pair *p, const struct uc_rec_nginx *n,
@@ -132,15 +149,16 @@ static bool worth_waiting(const struct uc_conn *c)
 	return c->peer_closed || !c->x.in_bytes;
 }
 
-static void evict_oldest_upstream(struct uc_join *j)
+/* One that closed second is waited for by nobody any more, unless records overtook each other. */
+static void make_room(struct uc_join *j)
 {
-	for (struct entry *e = j->oldest; e; e = e->newer) {
-		if (e->nginx)
-			continue;
-		take_out(j, e);
-		free(e);
-		j->evicted++;
+	if (j->held < j->capacity)
 		return;
+	if (j->oldest[UPSTREAM_SECOND]) {
+		drop_oldest(j, UPSTREAM_SECOND);
+	} else if (j->oldest[UPSTREAM_FIRST]) {
+		drop_oldest(j, UPSTREAM_FIRST);
+		j->evicted++;
 	}
 }
 
@@ -151,19 +169,17 @@ bool uc_join_nginx(struct uc_join *j, const struct uc_rec_nginx *rec, uint64_t n
 
 	if (e) {
 		take_out(j, e);
-		pair_fill(ret, rec, &e->upstream_end);
+		uc_forms_unfold_upstream(e->folded, e->len, &j->scratch.upstream);
+		pair_fill(ret, rec, &j->scratch.upstream);
 		free(e);
 		return true;
 	}
 	if (worth_waiting(&rec->conn)) {
 		/* an old end over there waits for one that was lost, more likely than this one in vain */
-		if (j->held >= j->capacity)
-			evict_oldest_upstream(j);
-		e = put_in(j, rec->conn.key, true, now_ns + UC_JOIN_HOLD_NS);
-		if (e) {
-			e->nginx_end = *rec;
+		make_room(j);
+		if (put_in(j, rec->conn.key, NGINX, now_ns + UC_JOIN_HOLD_NS,
+			   uc_forms_fold_nginx(rec, j->scratch.folded)))
 			return false;
-		}
 		j->evicted++;
 	}
 	pair_fill(ret, rec, NULL);
@@ -174,6 +190,7 @@ bool uc_join_nginx(struct uc_join *j, const struct uc_rec_nginx *rec, uint64_t n
 bool uc_join_upstream(struct uc_join *j, const struct uc_rec_upstream *rec, uint64_t now_ns,
 		      struct uc_pair *ret)
 {
+	bool second = rec->conn.peer_closed;
 	struct entry *e;
 
 	if (!rec->conn.key)
@@ -181,60 +198,51 @@ bool uc_join_upstream(struct uc_join *j, const struct uc_rec_upstream *rec, uint
 	e = find(j, rec->conn.key, true);
 	if (e) {
 		take_out(j, e);
-		pair_fill(ret, &e->nginx_end, rec);
+		uc_forms_unfold_nginx(e->folded, e->len, &ret->nginx);
+		ret->outcome = (struct uc_outcome){ 0 };
+		ret->upstream = *rec;
+		ret->has_upstream = true;
+		ret->upstream_missing = false;
 		free(e);
 		return true;
 	}
-	if (j->held >= j->capacity)
-		evict_oldest_upstream(j);
-	e = put_in(j, rec->conn.key, false,
-		   rec->conn.peer_closed ? now_ns + UC_JOIN_SECOND_NS : NEVER);
-	if (e)
-		e->upstream_end = *rec;
-	else
+	if (!second || j->oldest[UPSTREAM_SECOND])
+		make_room(j);
+	if (!put_in(j, rec->conn.key, second ? UPSTREAM_SECOND : UPSTREAM_FIRST,
+		    second ? now_ns + UC_JOIN_SECOND_NS : NEVER,
+		    uc_forms_fold_upstream(rec, j->scratch.folded)) &&
+	    !second)
 		j->evicted++;
 	return false;
 }
 
-static uint64_t earliest_of(const struct uc_join *j)
-{
-	uint64_t first = NEVER;
-
-	for (const struct entry *e = j->oldest; e; e = e->newer)
-		if (e->deadline_ns < first)
-			first = e->deadline_ns;
-	return first;
-}
-
 bool uc_join_expire(struct uc_join *j, uint64_t now_ns, struct uc_pair *ret)
 {
-	struct entry *e = j->oldest, *newer;
+	struct entry *e = j->oldest[NGINX];
 
-	/* asked for every record, so the list is walked only when something is due */
-	if (now_ns < j->earliest_ns)
+	while (j->oldest[UPSTREAM_SECOND] && j->oldest[UPSTREAM_SECOND]->deadline_ns <= now_ns)
+		drop_oldest(j, UPSTREAM_SECOND);
+	while (now_ns == NEVER && j->oldest[UPSTREAM_FIRST])
+		drop_oldest(j, UPSTREAM_FIRST);
+	if (!e || e->deadline_ns > now_ns)
 		return false;
-	for (; e; e = newer) {
-		bool nginx = e->nginx;
-
-		newer = e->newer;
-		if (e->deadline_ns > now_ns)
-			continue;
-		take_out(j, e);
-		if (nginx) {
-			pair_fill(ret, &e->nginx_end, NULL);
-			ret->upstream_missing = true;
-		}
-		free(e);
-		if (nginx)
-			return true;
-	}
-	j->earliest_ns = earliest_of(j);
-	return false;
+	take_out(j, e);
+	ret->outcome = (struct uc_outcome){ 0 };
+	uc_forms_unfold_nginx(e->folded, e->len, &ret->nginx);
+	ret->has_upstream = false;
+	ret->upstream_missing = true;
+	free(e);
+	return true;
 }
 
 uint64_t uc_join_deadline(const struct uc_join *j)
 {
-	return earliest_of(j);
+	uint64_t first = NEVER;
+
+	for (enum waiter w = 0; w < WAITERS; w++)
+		if (j->oldest[w] && j->oldest[w]->deadline_ns < first)
+			first = j->oldest[w]->deadline_ns;
+	return first;
 }
 
 struct uc_join_stats uc_join_stats(const struct uc_join *j)
