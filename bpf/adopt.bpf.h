@@ -15,12 +15,23 @@ enum { ADOPT_LISTEN, ADOPT_NGINX, ADOPT_FAR };
 __u32 adopt_pass;  /* set by userspace before each run */
 __u32 adopt_count; /* nginx's connections adopted */
 
-static __always_inline void adopt_listen(const struct sock *sk, const struct tcp_sock *tp)
+/*
+ * Any other process that listens may be an upstream. It is announced now: one that
+ * dies of its very first request could not be looked at any more.
+ */
+static __always_inline void adopt_listen(const struct sock *sk, const struct tcp_sock *tp,
+					 struct task_struct *task)
 {
 	struct port_key k = { .netns = netns_of(sk), .port = local_port(tp) };
+	struct uc_task t = {};
 	u8 one = 1;
 
-	bpf_map_update_elem(&uc_listen, &k, &one, BPF_ANY);
+	if (task_is_nginx(task)) {
+		bpf_map_update_elem(&uc_listen, &k, &one, BPF_ANY);
+		return;
+	}
+	task_fill(&t, task);
+	proc_announce(&t);
 }
 
 static __always_inline void adopt_common(struct uc_conn *c, const struct sock *sk,
@@ -126,8 +137,8 @@ static __always_inline void adopt_file(struct task_struct *task, struct file *fi
 		return;
 	state = sk->__sk_common.skc_state;
 	if (adopt_pass == ADOPT_LISTEN) {
-		if (state == TCP_LISTEN && task_is_nginx(task))
-			adopt_listen(sk, tp);
+		if (state == TCP_LISTEN)
+			adopt_listen(sk, tp, task);
 		return;
 	}
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)

@@ -78,8 +78,7 @@ static __always_inline void accept_established(const struct sock *sk, const stru
 
 static __always_inline void listen_open(const struct sock *sk, const struct tcp_sock *tp)
 {
-	if (task_is_nginx(bpf_get_current_task_btf()))
-		adopt_listen(sk, tp);
+	adopt_listen(sk, tp, bpf_get_current_task_btf());
 }
 
 static __always_inline void peer_close(struct uc_conn *c, const struct sock *sk,

@@ -126,7 +126,10 @@ int uc_capture_new(const struct uc_tracer_config *cfg, const struct uc_frames *t
 	err = uc_tracer_new(cfg, &frames, &c->tracer);
 	if (!err)
 		err = open_fds(c);
-	if (err) {
+	/* the processes that adoption announced are looked at before they can die */
+	if (!err)
+		err = uc_tracer_poll(c->tracer);
+	if (err < 0) {
 		uc_capture_free(c);
 		return err;
 	}
