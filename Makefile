@@ -99,13 +99,13 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 -std=gnu11 -fno-stack-protector \
 # 0.1.0 at the tag v0.1.0 and in a release's tarball, 0.1.0-gCOMMIT elsewhere.
 $(call lazy,UC_VERSION,tests/version.sh $(VERSION))
 
-BPF_OBJS := $(BPF_SRCS:%.c=$(O)/%.o)
+SKELETONS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.skel.h)
 CORE_OBJS := $(CORE_SRCS:%.c=$(O)/host/%.o)
 USER_OBJS := $(USER_SRCS:%.c=$(O)/host/%.o)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(O)/unit/%)
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/fuzz/%)
 BENCH_BINS := $(BENCH_SRCS:tests/bench/%.c=$(O)/bench/%)
-SKEL_SRCS := $(if $(USER_SRCS),$(shell grep -l '"upclose.skel.h"' $(USER_SRCS)))
+SKEL_SRCS := $(if $(USER_SRCS),$(shell grep -l '\.skel\.h"' $(USER_SRCS)))
 VERSION_SRCS := $(if $(USER_SRCS),$(shell grep -lw UC_VERSION $(USER_SRCS)))
 
 # --- what to build -----------------------------------------------------------------
@@ -144,19 +144,19 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
 # Linking, also of one file alone, drops the DWARF sections and keeps BTF.
-$(O)/upclose.bpf.o: $(BPF_OBJS) $(O)/.link
+$(O)/%.bpf.o: $(O)/bpf/%.bpf.o
 	$(call msg,BPFLINK,$@)
-	$(Q)$(BPFTOOL) gen object $@ $(BPF_OBJS)
+	$(Q)$(BPFTOOL) gen object $@ $<
 
 # bpftool wrappers may say on standard output that they have no bpftool, and exit 0.
-$(O)/upclose.skel.h: $(O)/upclose.bpf.o
+$(O)/%.skel.h: $(O)/%.bpf.o
 	$(call msg,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name upclose_bpf >$@.tmp
-	$(Q)grep -q '^static inline struct upclose_bpf \*$$' $@.tmp && head -n 1 $@.tmp | grep -q '^/\*' || { \
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@.tmp
+	$(Q)grep -q '^static inline struct $*_bpf \*$$' $@.tmp && head -n 1 $@.tmp | grep -q '^/\*' || { \
 		echo 'upclose: $(BPFTOOL) did not write a skeleton, but:' >&2; head -n 5 $@.tmp >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
-$(SKEL_SRCS:%.c=$(O)/host/%.o): $(O)/upclose.skel.h
+$(SKEL_SRCS:%.c=$(O)/host/%.o): $(SKELETONS)
 
 # The table of known idle timeouts as one C string.
 $(O)/idle-timeouts.inc: include/idle-timeouts.json | $(O)/.deps
@@ -276,7 +276,7 @@ format: ## Format the C sources in place
 	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(CORE_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(BENCH_SRCS) $(HEADERS)
 
 .PHONY: analyze
-analyze: $(O)/upclose.skel.h ## Static analysis: clang, clang-tidy and cppcheck
+analyze: $(SKELETONS) ## Static analysis: clang, clang-tidy and cppcheck
 	$(Q)O='$(O)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
 		$(CORE_SRCS) $(USER_SRCS)
 

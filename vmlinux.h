@@ -8,6 +8,9 @@
 #ifndef UPCLOSE_VMLINUX_H
 #define UPCLOSE_VMLINUX_H
 
+/* bpf_tracing.h: registers are named as the kernel names them */
+#define __VMLINUX_H__
+
 #include <linux/types.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -91,7 +94,18 @@ struct tcp_sock {
 };
 
 /* adopt.bpf.h: from an open file to its socket */
-struct file;
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
 
 struct socket {
 	struct sock *sk;
@@ -120,18 +134,28 @@ struct task_struct {
 	u64 start_boottime;
 	char comm[16];
 	struct signal_struct *signal;
+	void *stack; /* payload.bpf.h */
 };
 
-/* payload.bpf.h: the system call's number and its arguments */
+/*
+ * payload.bpf.h: the system call's number and its arguments, and before 5.15 where
+ * they lie; portable.bpf.c: arguments and result of a function, by bpf_tracing.h.
+ */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
+	unsigned long di;
+	unsigned long ax;
+	unsigned long r10;
 	unsigned long orig_ax;
+	unsigned long cs;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
+	u64 pstate;
 	s32 syscallno;
 };
 #endif
@@ -151,7 +175,14 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-/* live.bpf.h: the iterator over a storage's sockets */
+/* live.bpf.h: the iterators over a storage's sockets, and over a hash */
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
 struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
 	struct bpf_map *map;
@@ -160,5 +191,15 @@ struct bpf_iter__bpf_sk_storage_map {
 };
 
 #pragma clang attribute pop
+
+#if defined(__TARGET_ARCH_arm64)
+/* How bpf_tracing.h sees struct pt_regs there; fixed by the ABI. */
+struct user_pt_regs {
+	u64 regs[31];
+	u64 sp;
+	u64 pc;
+	u64 pstate;
+};
+#endif
 
 #endif

@@ -11,9 +11,7 @@
 #include "client.bpf.h"
 #include "conn.bpf.h"
 
-enum { ADOPT_LISTEN, ADOPT_NGINX, ADOPT_FAR };
-__u32 adopt_pass;  /* set by userspace before each run */
-__u32 adopt_count; /* nginx's connections adopted */
+struct uc_adoption adoption;
 
 /*
  * Any other process that listens may be an upstream. It is announced now: one that
@@ -40,16 +38,17 @@ static __always_inline void adopt_common(struct uc_conn *c, const struct sock *s
 {
 	tuple_fill(&c->tuple, sk, tp);
 	task_fill(&c->owner, task);
-	c->activity_ns = tp->tcp_mstamp * 1000;
+	c->activity_ns = READ(tp, tcp_mstamp) * 1000;
 	c->flags |= UC_CONN_ADOPTED;
-	if (tp->bytes_received)
+	if (READ(tp, bytes_received))
 		c->flags |= UC_CONN_REUSED;
 	/* these times are jiffies, and both begin with the connection */
-	if (tp->bytes_received ? (s32)(tp->lsndtime - tp->inet_conn.icsk_ack.lrcvtime) > 0 :
-				 tp->bytes_sent > 0)
+	if (READ(tp, bytes_received) ?
+		    (s32)(READ(tp, lsndtime) - READ(tp, inet_conn.icsk_ack.lrcvtime)) > 0 :
+		    READ(tp, bytes_sent) > 0)
 		c->flags |= UC_CONN_WAITING;
-	event_add(c, tp, UC_EV_ADOPTED, sk->__sk_common.skc_state, 0, 0, now);
-	if (sk->__sk_common.skc_state != TCP_ESTABLISHED) {
+	event_add(c, tp, UC_EV_ADOPTED, READ(sk, __sk_common.skc_state), 0, 0, now);
+	if (READ(sk, __sk_common.skc_state) != TCP_ESTABLISHED) {
 		c->peer_closed = UC_EV_FIN;
 		snap_fill(&c->peer, sk, tp, now);
 	}
@@ -69,17 +68,17 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 		client_new(sk);
 		cl = client_of(sk);
 		if (cl && !cl->worker)
-			cl->worker = task->tgid;
+			cl->worker = READ(task, tgid);
 		return;
 	}
-	if (!port_followed(bpf_ntohs(sk->__sk_common.skc_dport)))
+	if (!port_followed(bpf_ntohs(READ(sk, __sk_common.skc_dport))))
 		return;
 	c = conn_new_nginx(sk);
 	if (!c)
 		return;
 	adopt_common(c, sk, tp, task, now);
 	live_open(c);
-	c->key = (u64)tp->snd_una << 32 | tp->rcv_nxt;
+	c->key = (u64)READ(tp, snd_una) << 32 | READ(tp, rcv_nxt);
 	bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY);
 	/* the same connection as its far end writes it */
 	seen.family = c->tuple.family;
@@ -89,13 +88,13 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	__builtin_memcpy(seen.local_addr, c->tuple.remote_addr, 16);
 	__builtin_memcpy(seen.remote_addr, c->tuple.local_addr, 16);
 	bpf_map_update_elem(&uc_adopted, &seen, &c->key, BPF_ANY);
-	__sync_fetch_and_add(&adopt_count, 1);
+	__sync_fetch_and_add(&adoption.count, 1);
 }
 
 static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp,
 				      struct task_struct *task, u64 now)
 {
-	u64 key = (u64)tp->rcv_nxt << 32 | tp->snd_una, *known;
+	u64 key = (u64)READ(tp, rcv_nxt) << 32 | READ(tp, snd_una), *known;
 	struct join j = { .tracked = 1 };
 	struct uc_tuple t = {};
 	struct uc_conn *c;
@@ -116,9 +115,27 @@ static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp
 	proc_announce(&c->owner);
 }
 
+#ifdef UC_PORTABLE
+#define SOCKFS_MAGIC 0x534f434b /* include/uapi/linux/magic.h */
+
+/* As bpf_sock_from_file(), which came with 5.11; a file opened by O_PATH has no private_data. */
+static __always_inline struct socket *socket_of(const struct file *file)
+{
+	const struct inode *inode = READ(file, f_inode);
+	const struct super_block *sb = READ(inode, i_sb);
+
+	return READ(sb, s_magic) == SOCKFS_MAGIC ? READ(file, private_data) : 0;
+}
+#else
+static __always_inline struct socket *socket_of(struct file *file)
+{
+	return bpf_sock_from_file(file);
+}
+#endif
+
 static __always_inline void adopt_file(struct task_struct *task, struct file *file)
 {
-	struct socket *sock = bpf_sock_from_file(file);
+	struct socket *sock = socket_of(file);
 	struct tcp_sock *tp;
 	struct sock *sk;
 	u16 family;
@@ -126,24 +143,24 @@ static __always_inline void adopt_file(struct task_struct *task, struct file *fi
 
 	if (!sock)
 		return;
-	sk = sock->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	sk = READ(sock, sk);
+	if (!sk || READ(sk, sk_protocol) != IPPROTO_TCP)
 		return;
-	family = sk->__sk_common.skc_family;
+	family = READ(sk, __sk_common.skc_family);
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_sock_of(sk);
 	if (!tp || conn_of(sk))
 		return;
-	state = sk->__sk_common.skc_state;
-	if (adopt_pass == ADOPT_LISTEN) {
+	state = READ(sk, __sk_common.skc_state);
+	if (adoption.pass == UC_ADOPT_LISTEN) {
 		if (state == TCP_LISTEN)
 			adopt_listen(sk, tp, task);
 		return;
 	}
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
 		return;
-	if (adopt_pass == ADOPT_FAR)
+	if (adoption.pass == UC_ADOPT_FAR)
 		adopt_far(sk, tp, task, bpf_ktime_get_ns());
 	else if (task_is_nginx(task))
 		adopt_nginx(sk, tp, task, bpf_ktime_get_ns());

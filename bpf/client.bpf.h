@@ -9,15 +9,11 @@
 
 #include "maps.bpf.h"
 #include "sequel.bpf.h"
-
-static __always_inline struct client *client_of(const void *sk)
-{
-	return bpf_sk_storage_get(&uc_clients, (void *)sk, 0, 0);
-}
+#include "storage.bpf.h"
 
 static __always_inline void client_new(const void *sk)
 {
-	if (!bpf_sk_storage_get(&uc_clients, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE))
+	if (!storage_make(&uc_clients, sk))
 		count_lost(UC_LOST_NO_STORAGE);
 }
 

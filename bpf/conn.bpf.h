@@ -13,10 +13,12 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "kernel.bpf.h"
 #include "live.bpf.h"
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 #include "sequel.bpf.h"
+#include "storage.bpf.h"
 #include "task.bpf.h"
 
 #define AF_INET  2
@@ -36,11 +38,6 @@
 
 #define IPPROTO_TCP 6
 
-static __always_inline struct uc_conn *conn_of(const void *sk)
-{
-	return bpf_sk_storage_get(&uc_conns, (void *)sk, 0, 0);
-}
-
 static __always_inline void addr_v4(__u8 *dst, __be32 addr)
 {
 	u32 *w = (u32 *)dst;
@@ -55,32 +52,34 @@ static __always_inline void addr_v6(__u8 *dst, const struct in6_addr *addr)
 {
 	u32 *w = (u32 *)dst;
 
-	w[0] = addr->in6_u.u6_addr32[0];
-	w[1] = addr->in6_u.u6_addr32[1];
-	w[2] = addr->in6_u.u6_addr32[2];
-	w[3] = addr->in6_u.u6_addr32[3];
+	w[0] = READ(addr, in6_u.u6_addr32[0]);
+	w[1] = READ(addr, in6_u.u6_addr32[1]);
+	w[2] = READ(addr, in6_u.u6_addr32[2]);
+	w[3] = READ(addr, in6_u.u6_addr32[3]);
 }
 
 static __always_inline u32 netns_of(const struct sock *sk)
 {
-	return sk->__sk_common.skc_net.net->ns.inum;
+	const struct net *net = READ(sk, __sk_common.skc_net.net);
+
+	return READ(net, ns.inum);
 }
 
 static __always_inline u16 local_port(const struct tcp_sock *tp)
 {
-	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	return bpf_ntohs(READ(tp, inet_conn.icsk_inet.inet_sport));
 }
 
 static __always_inline void tuple_fill(struct uc_tuple *t, const struct sock *sk,
 				       const struct tcp_sock *tp)
 {
-	t->family = sk->__sk_common.skc_family;
+	t->family = READ(sk, __sk_common.skc_family);
 	t->netns = netns_of(sk);
 	t->local_port = local_port(tp);
-	t->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	t->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 	if (t->family == AF_INET) {
-		addr_v4(t->local_addr, sk->__sk_common.skc_rcv_saddr);
-		addr_v4(t->remote_addr, sk->__sk_common.skc_daddr);
+		addr_v4(t->local_addr, READ(sk, __sk_common.skc_rcv_saddr));
+		addr_v4(t->remote_addr, READ(sk, __sk_common.skc_daddr));
 	} else {
 		addr_v6(t->local_addr, &sk->__sk_common.skc_v6_rcv_saddr);
 		addr_v6(t->remote_addr, &sk->__sk_common.skc_v6_daddr);
@@ -91,12 +90,12 @@ static __always_inline void snap_fill(struct uc_snap *s, const struct sock *sk,
 				      const struct tcp_sock *tp, u64 now)
 {
 	s->ts_ns = now;
-	s->write_seq = tp->write_seq;
-	s->snd_una = tp->snd_una;
-	s->rcv_nxt = tp->rcv_nxt;
-	s->copied_seq = tp->copied_seq;
-	s->snd_wnd = tp->snd_wnd;
-	s->err = sk->sk_err;
+	s->write_seq = READ(tp, write_seq);
+	s->snd_una = READ(tp, snd_una);
+	s->rcv_nxt = READ(tp, rcv_nxt);
+	s->copied_seq = READ(tp, copied_seq);
+	s->snd_wnd = READ(tp, snd_wnd);
+	s->err = READ(sk, sk_err);
 }
 
 static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *tp, u8 kind,
@@ -104,13 +103,14 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 {
 	struct uc_event *e = &c->ev[(c->events - 1) & (UC_EVENTS - 1)];
 
+	log_enter(c);
 	if (c->events && e->kind == kind && e->exchange == c->x.number &&
 	    (kind == UC_EV_SEND || kind == UC_EV_RECV || kind == UC_EV_RETRANSMIT)) {
 		e->bytes = e->bytes + bytes < bytes ? ~0U : e->bytes + bytes;
 		if (e->count != 0xffff)
 			e->count++;
 	} else {
-		e = &c->ev[__sync_fetch_and_add(&c->events, 1) & (UC_EVENTS - 1)];
+		e = log_slot(c);
 		e->ts_ns = now;
 		e->bytes = bytes;
 		e->count = 1;
@@ -118,12 +118,13 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 		e->exchange = c->x.number;
 	}
 	e->last_ns = now;
-	e->write_seq = tp->write_seq;
-	e->snd_una = tp->snd_una;
-	e->rcv_nxt = tp->rcv_nxt;
-	e->copied_seq = tp->copied_seq;
+	e->write_seq = READ(tp, write_seq);
+	e->snd_una = READ(tp, snd_una);
+	e->rcv_nxt = READ(tp, rcv_nxt);
+	e->copied_seq = READ(tp, copied_seq);
 	e->state = state;
 	e->err = err;
+	log_leave(c);
 }
 
 static __always_inline void ship_proc(const struct uc_task *t, u16 kind)
@@ -157,10 +158,11 @@ static __always_inline void proc_announce(const struct uc_task *t)
 /* Before its files are closed; of its threads, the last. */
 static __always_inline void proc_exit(struct task_struct *task)
 {
-	u32 tgid = task->tgid;
+	struct signal_struct *sig = READ(task, signal);
+	u32 tgid = READ(task, tgid);
 	struct uc_task t = {};
 
-	if (!bpf_map_lookup_elem(&uc_procs, &tgid) || task->signal->live.counter)
+	if (!bpf_map_lookup_elem(&uc_procs, &tgid) || READ(sig, live.counter))
 		return;
 	bpf_map_delete_elem(&uc_procs, &tgid);
 	task_fill(&t, task);
@@ -169,7 +171,7 @@ static __always_inline void proc_exit(struct task_struct *task)
 
 static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 {
-	struct uc_heads *heads = bpf_sk_storage_get(&uc_heads, (void *)sk, 0, 0);
+	struct uc_heads *heads = heads_of(sk);
 	u32 worker = c->closer.tgid ? c->closer.tgid : c->owner.tgid;
 	struct uc_rec_nginx *rec;
 	struct worker *w;
@@ -231,18 +233,17 @@ static __always_inline void ship_upstream(struct uc_conn *c)
 
 static __always_inline bool port_followed(u16 port)
 {
-	if (!cfg_port_count)
+	if (!selection.port_count)
 		return true;
-	for (u32 i = 0; i < MAX_PORTS && i < cfg_port_count; i++)
-		if (cfg_ports[i] == port)
+	for (u32 i = 0; i < UC_MAX_PORTS && i < selection.port_count; i++)
+		if (selection.ports[i] == port)
 			return true;
 	return false;
 }
 
 static __always_inline struct uc_conn *conn_new(const void *sk)
 {
-	struct uc_conn *c = bpf_sk_storage_get(&uc_conns, (void *)sk, 0,
-					       BPF_SK_STORAGE_GET_F_CREATE);
+	struct uc_conn *c = storage_make(&uc_conns, sk);
 
 	if (c)
 		c->id = bpf_ktime_get_ns();
@@ -256,7 +257,7 @@ static __always_inline struct uc_conn *conn_new_nginx(const void *sk)
 {
 	struct uc_conn *c;
 
-	if (!bpf_sk_storage_get(&uc_heads, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE)) {
+	if (!storage_make(&uc_heads, sk)) {
 		count_lost(UC_LOST_NO_STORAGE);
 		return 0;
 	}
@@ -340,7 +341,7 @@ static __always_inline bool request_begins(struct uc_conn *c, const struct uc_he
 static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,
 				       u32 n, u64 now)
 {
-	struct uc_heads *h = bpf_sk_storage_get(&uc_heads, sk, 0, 0);
+	struct uc_heads *h = heads_of(sk);
 	struct user_buf b = {};
 	bool readable;
 
@@ -360,7 +361,7 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 			sequel_over(c->owner.tgid);
 	}
 	if (!c->x.out_bytes) {
-		c->x.out_seq = tp->write_seq - n;
+		c->x.out_seq = READ(tp, write_seq) - n;
 		c->x.out_first_ns = now;
 		h->response_len = 0;
 		h->response_gap = 0;
@@ -382,10 +383,10 @@ count:
 static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,
 					   u32 n, u64 now)
 {
-	struct uc_heads *h = bpf_sk_storage_get(&uc_heads, sk, 0, 0);
+	struct uc_heads *h = heads_of(sk);
 
 	if (!c->x.in_bytes) {
-		c->x.in_seq = tp->copied_seq - n;
+		c->x.in_seq = READ(tp, copied_seq) - n;
 		c->x.in_first_ns = now;
 		live_first_byte(c, now);
 	}
@@ -402,7 +403,7 @@ static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, s
 static __always_inline void upstream_sent(struct uc_conn *c, struct tcp_sock *tp, u32 n, u64 now)
 {
 	if (!c->x.out_bytes) {
-		c->x.out_seq = tp->write_seq - n;
+		c->x.out_seq = READ(tp, write_seq) - n;
 		c->x.out_first_ns = now;
 	}
 	c->x.out_bytes += n;
@@ -414,7 +415,7 @@ static __always_inline void upstream_received(struct uc_conn *c, struct tcp_sock
 {
 	if (!c->x.number || c->x.out_bytes) {
 		exchange_begin(c, now);
-		c->x.in_seq = tp->copied_seq - n;
+		c->x.in_seq = READ(tp, copied_seq) - n;
 		c->x.in_first_ns = now;
 	}
 	c->x.in_bytes += n;

@@ -16,7 +16,9 @@ struct live_key {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, UC_LIVE_SLOTS);
+#ifndef UC_PORTABLE /* older kernels warn of allocations in a probe */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
+#endif
 	__type(key, struct live_key);
 	__type(value, u32);
 } uc_live_slots SEC(".maps");
@@ -39,6 +41,36 @@ static __always_inline struct uc_live *live_of(const struct uc_conn *c)
 	return bpf_map_lookup_elem(&uc_lives, &slot);
 }
 
+#ifdef UC_PORTABLE
+
+/* Atomics that fetch came with 5.12; a new entry of a hash is one's own, too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, UC_LIVE_SLOTS);
+	__type(key, u32);
+	__type(value, u8);
+} uc_live_taken SEC(".maps");
+
+static __always_inline u32 live_slot_take(void)
+{
+	u32 slot = live_used + 1;
+	u8 one = 1;
+
+	if (slot >= UC_LIVE_SLOTS || bpf_map_update_elem(&uc_live_taken, &slot, &one, BPF_NOEXIST))
+		return 0;
+	live_used = slot;
+	return slot;
+}
+
+#else
+
+static __always_inline u32 live_slot_take(void)
+{
+	return __sync_fetch_and_add(&live_used, 1) + 1;
+}
+
+#endif
+
 static __always_inline u32 live_slot_new(const struct live_key *k)
 {
 	struct uc_live *l;
@@ -46,9 +78,9 @@ static __always_inline u32 live_slot_new(const struct live_key *k)
 
 	if (live_used >= UC_LIVE_SLOTS - 1)
 		return 0;
-	slot = __sync_fetch_and_add(&live_used, 1) + 1;
+	slot = live_slot_take();
 	l = bpf_map_lookup_elem(&uc_lives, &slot);
-	if (!l)
+	if (!slot || !l)
 		return 0;
 	/* another processor may have been first: then the slot stays empty */
 	if (bpf_map_update_elem(&uc_live_slots, k, &slot, BPF_NOEXIST)) {

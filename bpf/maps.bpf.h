@@ -1,35 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every map, and every value that userspace sets. */
+/* What userspace sets, and every map but the storage of sockets. */
 #ifndef UPCLOSE_MAPS_BPF_H
 #define UPCLOSE_MAPS_BPF_H
 
 #include <bpf/bpf_helpers.h>
 
+#include "control.h"
 #include "wire.h"
 
-#define MAX_COMMS 8
-#define MAX_PORTS 16
-
-/* The executables whose connections are followed, padded with zeros; may change at any time. */
-volatile char cfg_comms[MAX_COMMS][UC_COMM_LEN] __attribute__((aligned(8)));
-volatile __u32 cfg_comm_count;
-/* Upstream ports to follow, host order; none: all. May change at any time. */
-volatile __u16 cfg_ports[MAX_PORTS];
-volatile __u32 cfg_port_count;
-/* How many arguments this kernel's tcp_recvmsg() has. */
-const volatile __u32 cfg_recvmsg_args;
+const volatile struct uc_control cfg;
+volatile struct uc_selection selection;
 
 /* What the far end is known by, found by the connection's key. */
 struct join {
 	struct uc_task owner;
 	u32 tracked; /* its socket is on this host and has a log of its own */
 	u32 reserved;
-};
-
-/* A client's connection to nginx: only its end matters. */
-struct client {
-	u32 worker; /* tgid of the worker that read from it, 0 until then */
-	u32 gone;   /* 1: the client left and nginx still holds the socket; 2: closed */
 };
 
 /* A worker of nginx: its clients, and the failed attempt that it has just left behind. */
@@ -51,28 +37,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);
 } uc_ring SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct uc_conn);
-} uc_conns SEC(".maps");
-
-/* Only nginx's ends carry payload, so it has a storage of its own. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct uc_heads);
-} uc_heads SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct client);
-} uc_clients SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -7,6 +7,7 @@
 #ifndef UPCLOSE_PAYLOAD_BPF_H
 #define UPCLOSE_PAYLOAD_BPF_H
 
+#include "kernel.bpf.h"
 #include "maps.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
@@ -20,9 +21,11 @@ enum {
 	NR_SENDMSG = 46,
 	NR_RECVMSG = 47
 };
-#define REGS_NR(r)   ((u32)(r)->orig_ax)
-#define REGS_ARG2(r) ((r)->si)
-#define REGS_ARG3(r) ((r)->dx)
+#define REGS_NR(r)      ((u32)READ(r, orig_ax))
+#define REGS_ARG2(r)    READ(r, si)
+#define REGS_ARG3(r)    READ(r, dx)
+#define REGS_ARG4(r)    READ(r, r10)
+#define REGS_OF_USER(r) ((READ(r, cs) & 3) == 3)
 #elif defined(__TARGET_ARCH_arm64)
 enum {
 	NR_READ = 63,
@@ -34,9 +37,11 @@ enum {
 	NR_SENDMSG = 211,
 	NR_RECVMSG = 212
 };
-#define REGS_NR(r)   ((u32)(r)->syscallno)
-#define REGS_ARG2(r) ((r)->regs[1])
-#define REGS_ARG3(r) ((r)->regs[2])
+#define REGS_NR(r)      ((u32)READ(r, syscallno))
+#define REGS_ARG2(r)    READ(r, regs[1])
+#define REGS_ARG3(r)    READ(r, regs[2])
+#define REGS_ARG4(r)    READ(r, regs[3])
+#define REGS_OF_USER(r) (!(READ(r, pstate) & 0xf)) /* EL0 */
 #else
 #error "system call numbers and registers are known for x86 and arm64"
 #endif
@@ -64,12 +69,54 @@ struct user_buf {
 	u32 iovecs;
 };
 
+#ifdef UC_PORTABLE
+/*
+ * bpf_task_pt_regs() came with 5.15. What it answers is the end of the task's kernel
+ * stack on both architectures; where that is not so, the registers are not a user's.
+ */
+static __always_inline struct pt_regs *user_regs(void)
+{
+	struct task_struct *task;
+	struct pt_regs *regs;
+
+	if (cfg.task_pt_regs)
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	task = current_task();
+	regs = READ(task, stack) + cfg.stack_bytes - bpf_core_type_size(struct pt_regs);
+	return REGS_OF_USER(regs) ? regs : 0;
+}
+#else
+static __always_inline struct pt_regs *user_regs(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+#endif
+
+/* The flags of the receiving call of the current task. */
+static __always_inline u32 user_recv_flags(void)
+{
+	struct pt_regs *regs = user_regs();
+
+	switch (regs ? REGS_NR(regs) : ~0U) {
+	case NR_RECVFROM:
+		return REGS_ARG4(regs);
+	case NR_RECVMSG:
+		return REGS_ARG3(regs);
+	default:
+		return 0;
+	}
+}
+
 static __always_inline int user_buf_get(struct user_buf *b)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = user_regs();
 	struct user_msghdr msg;
-	u64 arg2 = REGS_ARG2(regs), arg3 = REGS_ARG3(regs);
+	u64 arg2, arg3;
 
+	if (!regs)
+		return -1;
+	arg2 = REGS_ARG2(regs);
+	arg3 = REGS_ARG3(regs);
 	b->iovecs = 0;
 	switch (REGS_NR(regs)) {
 	case NR_READ:

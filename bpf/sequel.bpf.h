@@ -9,6 +9,7 @@
 
 #include "maps.bpf.h"
 #include "payload.bpf.h"
+#include "storage.bpf.h"
 
 /* A header that was cut is at most this long; a whole response of that length costs a record. */
 #define SEQUEL_SHORT_RESPONSE UC_RESPONSE_HEAD

@@ -146,11 +146,12 @@ struct uc_exchange {
 #define UC_CONN_REUSED       0x04 /* adopted: had carried data both ways before */
 #define UC_CONN_PEER_TRACKED 0x08 /* the other end is on this host and tracked */
 #define UC_CONN_TLS          0x40 /* nginx began with a TLS handshake; exchange 0 is the handshake */
-#define UC_CONN_NGINX        0x10  /* nginx's end, not the upstream's */
-#define UC_CONN_SHIPPED      0x20  /* its record was sent; set in every record */
-#define UC_CONN_PEEKED       0x80  /* nginx looked at it in its idle pool */
-#define UC_CONN_SEQUEL       0x100 /* what its worker did next is told by a UC_REC_SEQUEL */
-#define UC_CONN_AT_ONCE      0x400 /* nginx closed it as the very next act after reading from it */
+#define UC_CONN_NGINX        0x10   /* nginx's end, not the upstream's */
+#define UC_CONN_SHIPPED      0x20   /* its record was sent; set in every record */
+#define UC_CONN_PEEKED       0x80   /* nginx looked at it in its idle pool */
+#define UC_CONN_SEQUEL       0x100  /* what its worker did next is told by a UC_REC_SEQUEL */
+#define UC_CONN_TORN         0x1000 /* two hooks wrote events at once, which may have lost one */
+#define UC_CONN_AT_ONCE      0x400  /* nginx closed it as the very next act after reading from it */
 #define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
 #define UC_CONN_UNACCEPTED \
 	0x800 /* ended in its listener's accept queue: that listener was closed */

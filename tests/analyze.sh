@@ -14,7 +14,7 @@ status=0
 # skeleton SOURCE WORDS: the words for a source that includes the skeleton, whose generated
 # code leaks memory where it runs out of memory.
 skeleton() {
-	if grep -q '"upclose.skel.h"' "$1"; then
+	if grep -q '\.skel\.h"' "$1"; then
 		echo "${@:2}"
 	fi
 }
@@ -45,7 +45,7 @@ if command -v cppcheck >/dev/null; then
 	# The skeleton is bpftool's code, and libbpf's macro must be explained.
 	cppcheck --quiet --std=c11 --language=c --error-exitcode=1 --inline-suppr -j "$(nproc)" \
 		--enable=warning,performance,portability \
-		--suppress=missingIncludeSystem --suppress='*:*/upclose.skel.h' \
+		--suppress=missingIncludeSystem --suppress='*:*.skel.h' \
 		-D'LIBBPF_OPTS(type, name, ...)=struct type name = { .sz = sizeof(struct type), __VA_ARGS__ }' \
 		-Iinclude -Iuser -I"$generated" "$@" || status=1
 else

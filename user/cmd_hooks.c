@@ -9,17 +9,20 @@
 #include "tracer.h"
 
 static const char usage[] =
-	"Usage: upclose hooks [-o text|json] [-v]\n\n"
+	"Usage: upclose hooks [-o text|json] [--hooks PLAN] [-v]\n\n"
 	"For each fact that upclose needs, the kernel hooks that can tell it, whether this\n"
-	"host has and allows each, and which is used. Needs the privilege that tracing needs.\n"
+	"host has and allows each, and which is used. Needs the privilege that tracing needs.\n\n"
+	"      --hooks PLAN  tracepoint, fentry, kprobe or auto (default), as for 'upclose trace'\n\n"
 	"Exit status: 0 tracing is possible here, 1 it is not, 2 wrong usage.\n";
 
 int uc_cmd_hooks(int argc, char **argv)
 {
 	static const struct option longs[] = { { "output", required_argument, NULL, 'o' },
+					       { "hooks", required_argument, NULL, 'H' },
 					       { "verbose", no_argument, NULL, 'v' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
+	struct uc_tracer_config cfg = { 0 };
 	bool json = false;
 	int opt;
 
@@ -30,6 +33,10 @@ int uc_cmd_hooks(int argc, char **argv)
 			if (json || !strcmp(optarg, "text"))
 				break;
 			uc_error("output format '%s' is not valid: text or json", optarg);
+			return UC_EXIT_USAGE;
+		case 'H':
+			if (uc_parse_plan(optarg, &cfg.plan))
+				break;
 			return UC_EXIT_USAGE;
 		case 'v':
 			uc_log_verbosity++;
@@ -46,5 +53,5 @@ int uc_cmd_hooks(int argc, char **argv)
 		uc_error("'%s' is one argument too many; see 'upclose hooks --help'", argv[optind]);
 		return UC_EXIT_USAGE;
 	}
-	return uc_tracer_print_hooks(json) ? UC_EXIT_FAILED : UC_EXIT_DONE;
+	return uc_tracer_print_hooks(&cfg, json) ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }

@@ -24,6 +24,8 @@ static const char usage[] =
 	"and CAP_PERFMON.\n\n"
 	"  -d, --duration SECONDS  end after so long\n"
 	"  -w, --write FILE        record too, for 'upclose replay FILE'\n"
+	"      --hooks PLAN        tracepoint, fentry, kprobe or auto (default); 'upclose hooks'\n"
+	"                          shows which of them this host allows\n"
 	"      --ring-mib N        size of the ring to userspace, a power of two (default 16)\n";
 
 struct trace {
@@ -31,6 +33,7 @@ struct trace {
 	uint64_t duration_ns; /* 0: until stopped */
 	const char *write_path;
 	uint64_t ring_mib;
+	enum uc_plan plan;
 
 	struct uc_capture *capture;
 	struct uc_engine *engine;
@@ -107,7 +110,7 @@ static void finish(struct trace *t, uint64_t duration_ns)
 
 static int start(struct trace *t)
 {
-	struct uc_tracer_config cfg = { .ring_bytes = t->ring_mib << 20 };
+	struct uc_tracer_config cfg = { .ring_bytes = t->ring_mib << 20, .plan = t->plan };
 	struct uc_frames takers[2];
 	size_t count = 0;
 
@@ -197,6 +200,8 @@ static int trace_option(struct trace *t, int option, const char *value)
 			return 1;
 		uc_error("ring size '%s' is not valid: MiB, a power of two from 1 to 1024", value);
 		return -1;
+	case 'H':
+		return uc_parse_plan(value, &t->plan) ? 1 : -1;
 	default:
 		return 0;
 	}
@@ -207,6 +212,7 @@ int uc_cmd_trace(int argc, char **argv)
 	static const struct option longs[] = { UC_OUTPUT_LONG,
 					       { "duration", required_argument, NULL, 'd' },
 					       { "write", required_argument, NULL, 'w' },
+					       { "hooks", required_argument, NULL, 'H' },
 					       { "ring-mib", required_argument, NULL, 'R' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };

@@ -146,3 +146,11 @@ void uc_output_close(struct uc_output_options *o)
 	uc_errorlog_free(o->engine.error_log);
 	o->engine.error_log = NULL;
 }
+
+bool uc_parse_plan(const char *name, enum uc_plan *ret)
+{
+	if (uc_plan_parse(name, ret))
+		return true;
+	bad("hook plan", name, "tracepoint, fentry, kprobe or auto");
+	return false;
+}

@@ -14,18 +14,33 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "hooks.h"
 #include "log.h"
+#include "portable.skel.h"
 #include "upclose.skel.h"
 
+/* The two BPF objects have the same maps, programs by plan, and variables. */
+struct object {
+	struct bpf_object *obj;
+	struct bpf_object_skeleton *skeleton;
+	struct uc_control *control; /* until it is loaded */
+	volatile struct uc_selection *selection;
+	struct uc_adoption *adoption;
+	const __u32 *live_used;
+	const __u64 *live_folded;
+	void *owner;
+	void (*destroy)(void *owner);
+};
+
 struct uc_tracer {
-	struct upclose_bpf *bpf;
+	struct object bpf;
+	struct uc_hooks hooks; /* as planned for this host */
 	struct ring_buffer *ring;
 	struct uc_live *lives; /* shared with the kernel; NULL until it is asked for */
 	struct bpf_link *walk;
 	struct uc_frames frames;
-	const struct uc_hook *hooks; /* as planned for this host */
-	size_t hook_count;
+	struct bpf_link *adopt;
 	int stats_fd; /* as long as it is open the kernel measures its programs; -1 */
 };
 
@@ -37,91 +52,202 @@ __attribute__((format(printf, 2, 0))) static int libbpf_says(enum libbpf_print_l
 	return vfprintf(stderr, fmt, args);
 }
 
-static struct btf *kernel_btf(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-
-	return libbpf_get_error(btf) ? NULL : btf;
-}
-
 static const char *refusal(int err)
 {
 	return err == -EPERM || err == -EACCES ? "refused by this host (EPERM)" : strerror(-err);
 }
 
-static bool group_served(const struct uc_hook *hooks, size_t count, unsigned group)
+/* Why a plan is not possible, on one line. */
+static const char *lack_text(const struct uc_hook *lack, char *buf, size_t size)
 {
-	for (size_t i = 0; i < count; i++)
-		if (hooks[i].group == group && hooks[i].use == UC_HOOK_USED)
-			return true;
-	return false;
+	if (lack->err == -ENOENT)
+		snprintf(buf, size, "%s is not in this kernel (%s)", lack->section, lack->note);
+	else
+		snprintf(buf, size, "%s is %s", lack->section, refusal(lack->err));
+	return buf;
 }
 
-/* The first reason why tracing is impossible, said with what to do; 0 when it is possible. */
-static int plan_check(const struct btf *btf, const struct uc_hook *hooks, size_t count)
+/* Says why tracing is impossible, and what to do; 0 when it is possible. */
+static int plan_check(const struct uc_hooks *h, enum uc_plan wanted, bool btf)
 {
-	if (!btf) {
+	const struct uc_hook *worst = NULL;
+	char text[256];
+
+	if (h->plan != UC_PLAN_AUTO)
+		return 0;
+	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++)
+		if (uc_plan_is(plan, wanted) && (!worst || worst->err == -ENOENT))
+			worst = h->lacks[plan];
+	if (worst->err == -EPERM && geteuid() != 0) {
+		uc_error("the kernel refused %s: run as root, or with CAP_BPF, CAP_PERFMON and "
+			 "CAP_SYS_RESOURCE",
+			 worst->section);
+		return worst->err;
+	}
+	uc_error("this host allows no %s: %s; see 'upclose hooks'",
+		 wanted == UC_PLAN_AUTO ? "set of hooks that tells enough" : "such plan",
+		 lack_text(worst, text, sizeof(text)));
+	if (!btf)
+		uc_note("without BTF in the kernel only the plan 'kprobe' is possible");
+	return worst->err == -ENOENT ? -ENOTSUP : worst->err;
+}
+
+/* Chooses a plan, or says why there is none. */
+static int find_hooks(const struct uc_tracer_config *cfg, struct uc_hooks *ret)
+{
+	struct btf *btf = cfg->btf_path ? NULL : btf__load_vmlinux_btf();
+	int err;
+
+	if (!btf && !cfg->btf_path) {
 		uc_error(
-			"this kernel has no BTF (/sys/kernel/btf/vmlinux); upclose needs a kernel built with "
-			"CONFIG_DEBUG_INFO_BTF, as the kernels of Debian 11, Ubuntu 20.10, RHEL 8.2 and later are");
+			"this kernel has no BTF (/sys/kernel/btf/vmlinux), as the kernels of Debian "
+			"11, Ubuntu 20.10, RHEL 8.2 and later have");
+		uc_note("get its BTF as a file, from BTFHub (https://github.com/aquasecurity/btfhub-archive) "
+			"or by 'pahole -J' from its debug package, and give it by --btf FILE");
 		return -ENOTSUP;
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (!hooks[i].required || group_served(hooks, count, hooks[i].group))
-			continue;
-		if (hooks[i].err == -EPERM && geteuid() != 0)
-			uc_error(
-				"the kernel refused %s: run as root, or with CAP_BPF, CAP_PERFMON and "
-				"CAP_SYS_RESOURCE",
-				hooks[i].section);
-		else if (hooks[i].use == UC_HOOK_REFUSED)
-			uc_error(
-				"this host refuses %s (%s), and nothing else can tell %s; see 'upclose hooks'",
-				hooks[i].section, strerror(-hooks[i].err), hooks[i].facts);
-		else
-			uc_error(
-				"this kernel has no hook that can tell %s (%s needs a kernel %s); see "
-				"'upclose hooks'",
-				hooks[i].facts, hooks[i].section, hooks[i].note);
-		return hooks[i].use == UC_HOOK_REFUSED ? hooks[i].err : -ENOTSUP;
+	uc_hooks_try(btf, cfg->plan, ret);
+	err = plan_check(ret, cfg->plan, btf);
+	btf__free(btf);
+	return err;
+}
+
+#define OPENER(name)                                                                        \
+	static void name##_destroy(void *owner)                                             \
+	{                                                                                   \
+		name##_bpf__destroy(owner);                                                 \
+	}                                                                                   \
+	static int name##_open(const struct bpf_object_open_opts *opts, struct object *ret) \
+	{                                                                                   \
+		struct name##_bpf *bpf = name##_bpf__open_opts(opts);                       \
+                                                                                            \
+		if (!bpf)                                                                   \
+			return -errno;                                                      \
+		ret->obj = bpf->obj;                                                        \
+		ret->skeleton = bpf->skeleton;                                              \
+		ret->control = (struct uc_control *)&bpf->rodata->cfg;                      \
+		ret->selection = &bpf->bss->selection;                                      \
+		ret->adoption = &bpf->bss->adoption;                                        \
+		ret->live_used = &bpf->bss->live_used;                                      \
+		ret->live_folded = &bpf->bss->live_folded;                                  \
+		ret->owner = bpf;                                                           \
+		ret->destroy = name##_destroy;                                              \
+		return 0;                                                                   \
 	}
-	return 0;
+
+OPENER(upclose)
+OPENER(portable)
+
+static void object_close(struct object *o)
+{
+	if (o->owner)
+		o->destroy(o->owner);
+	*o = (struct object){ 0 };
+}
+
+static struct bpf_map *map_of(const struct object *o, const char *name)
+{
+	return bpf_object__find_map_by_name(o->obj, name);
+}
+
+static struct bpf_program *program_of(const struct object *o, const char *name)
+{
+	return bpf_object__find_program_by_name(o->obj, name);
+}
+
+/* THREAD_SIZE of x86-64 and arm64, where the kernel's sanitizers do not enlarge it. */
+static unsigned stack_bytes(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	return page > 16384 ? page : 16384;
 }
 
 /* Shared memory: also of programs that run. */
-static void select_connections(struct upclose_bpf *bpf, const struct uc_tracer_config *cfg)
+static void select_connections(const struct object *o, const struct uc_tracer_config *cfg)
 {
+	volatile struct uc_selection *sel = o->selection;
+
 	for (size_t i = 0; i < cfg->comm_count; i++) {
 		char comm[UC_COMM_LEN] = "";
 
 		strncpy(comm, cfg->comms[i], UC_COMM_LEN - 1);
-		memcpy((char *)bpf->bss->cfg_comms[i], comm, sizeof(comm));
+		memcpy((char *)sel->comms[i], comm, sizeof(comm));
 	}
 	for (size_t i = 0; i < cfg->port_count; i++)
-		bpf->bss->cfg_ports[i] = cfg->ports[i];
-	bpf->bss->cfg_comm_count = cfg->comm_count;
-	bpf->bss->cfg_port_count = cfg->port_count;
+		sel->ports[i] = cfg->ports[i];
+	sel->comm_count = cfg->comm_count;
+	sel->port_count = cfg->port_count;
 }
 
-static void configure(struct upclose_bpf *bpf, const struct uc_tracer_config *cfg)
+static void configure(const struct object *o, const struct uc_tracer_config *cfg,
+		      const struct uc_hooks *h)
 {
-	select_connections(bpf, cfg);
-	if (cfg->ring_bytes)
-		bpf_map__set_max_entries(bpf->maps.uc_ring, cfg->ring_bytes);
-}
+	struct uc_control *control = o->control;
 
-static void choose(struct upclose_bpf *bpf, const struct uc_hook *hooks, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct bpf_program *p;
-
-		if (!hooks[i].program)
-			continue;
-		p = bpf_object__find_program_by_name(bpf->obj, hooks[i].program);
-		bpf_program__set_autoload(p, hooks[i].use == UC_HOOK_USED);
-		if (p == bpf->progs.uc_recv_fexit)
-			bpf->rodata->cfg_recvmsg_args = hooks[i].args;
+	select_connections(o, cfg);
+	control->stack_bytes = stack_bytes();
+	for (size_t i = 0; i < h->count; i++) {
+		if (!strcmp(h->hooks[i].section, "helper/bpf_task_pt_regs"))
+			control->task_pt_regs = !h->hooks[i].err;
+		if (!strcmp(h->hooks[i].section, "fexit/tcp_recvmsg"))
+			control->recvmsg_args = h->hooks[i].args;
 	}
+	if (cfg->ring_bytes)
+		bpf_map__set_max_entries(map_of(o, "uc_ring"), cfg->ring_bytes);
+}
+
+static void select_programs(const struct object *o, const struct uc_hooks *h)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o->obj)
+		bpf_program__set_autoload(p, uc_hooks_uses(h, bpf_program__name(p)));
+	/* adopt() and live_prepare() attach these */
+	bpf_program__set_autoattach(program_of(o, "uc_adopt"), false);
+	bpf_program__set_autoattach(program_of(o, "uc_walk"), false);
+}
+
+static int load(struct uc_tracer *t, const struct uc_tracer_config *cfg, const struct uc_hooks *h)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = cfg->btf_path);
+	bool typed = h->plan == UC_PLAN_TRACEPOINT || h->plan == UC_PLAN_FENTRY;
+	int err;
+
+	err = typed ? upclose_open(&opts, &t->bpf) : portable_open(&opts, &t->bpf);
+	if (err)
+		return err;
+	configure(&t->bpf, cfg, h);
+	select_programs(&t->bpf, h);
+	err = bpf_object__load_skeleton(t->bpf.skeleton);
+	if (!err)
+		err = bpf_object__attach_skeleton(t->bpf.skeleton);
+	if (err)
+		object_close(&t->bpf);
+	return err;
+}
+
+/* A kernel may refuse programs whose hooks it has: then the next plan is tried. */
+static int load_any(struct uc_tracer *t, const struct uc_tracer_config *cfg, struct uc_hooks *h)
+{
+	int err = load(t, cfg, h);
+
+	while (err) {
+		const char *failed = uc_plan_name(h->plan);
+
+		if (!uc_hooks_next(h, cfg->plan)) {
+			uc_error(
+				"the kernel did not take the BPF programs of the plan '%s': %s (run "
+				"with -vv to see why)",
+				failed, strerror(-err));
+			return err;
+		}
+		uc_note("note: the kernel did not take the BPF programs of the plan '%s' (%s); "
+			"trying '%s'",
+			failed, strerror(-err), uc_plan_name(h->plan));
+		err = load(t, cfg, h);
+	}
+	return 0;
 }
 
 /* One walk over every open file of the host. */
@@ -141,22 +267,32 @@ static int run_iterator(struct bpf_link *link)
 	return n < 0 ? -errno : 0;
 }
 
-/* The passes are those of bpf/adopt.bpf.h, in their order. A connection that is followed stays as it is. */
-static void adopt(struct upclose_bpf *bpf)
+static int run_adoption(struct uc_tracer *t)
 {
-	if (!bpf->links.uc_adopt)
-		return;
-	for (unsigned pass = 0; pass < 3; pass++) {
-		int err;
+	struct bpf_program *p = program_of(&t->bpf, "uc_adopt");
+	int err = 0;
 
-		bpf->bss->adopt_pass = pass;
-		err = run_iterator(bpf->links.uc_adopt);
-		if (!err)
-			continue;
-		uc_note("note: connections that exist already are not followed (%s)",
-			strerror(-err));
-		return;
+	if (!bpf_program__autoload(p))
+		return -ENOTSUP;
+	if (!t->adopt)
+		t->adopt = bpf_program__attach(p);
+	if (!t->adopt)
+		return -errno;
+	for (unsigned pass = 0; !err && pass < UC_ADOPT_PASSES; pass++) {
+		t->bpf.adoption->pass = pass;
+		err = run_iterator(t->adopt);
 	}
+	return err;
+}
+
+/* A connection that is followed stays as it is. */
+static void adopt(struct uc_tracer *t)
+{
+	int err = run_adoption(t);
+
+	if (err)
+		uc_note("note: connections that exist already are not followed (%s)",
+			err == -ENOTSUP ? "this plan has no iterator here" : strerror(-err));
 }
 
 static int ring_record(void *ctx, void *data, size_t len)
@@ -169,33 +305,16 @@ static int ring_record(void *ctx, void *data, size_t len)
 
 static int start(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 {
-	struct btf *btf = kernel_btf();
-	int err;
+	int err = find_hooks(cfg, &t->hooks);
 
-	t->hooks = uc_hooks_plan(btf, &t->hook_count);
-	err = plan_check(btf, t->hooks, t->hook_count);
-	btf__free(btf);
+	if (!err)
+		err = load_any(t, cfg, &t->hooks);
 	if (err)
 		return err;
-	t->bpf = upclose_bpf__open();
-	if (!t->bpf)
-		return -errno;
-	configure(t->bpf, cfg);
-	choose(t->bpf, t->hooks, t->hook_count);
-	/* it needs a map to walk over: uc_tracer_each_live attaches it */
-	bpf_program__set_autoattach(t->bpf->progs.uc_walk, false);
-	err = upclose_bpf__load(t->bpf);
-	if (!err)
-		err = upclose_bpf__attach(t->bpf);
-	if (err) {
-		uc_error("the kernel did not take the BPF programs: %s (run with -vv to see why)",
-			 strerror(-err));
-		return err;
-	}
-	t->ring = ring_buffer__new(bpf_map__fd(t->bpf->maps.uc_ring), ring_record, t, NULL);
+	t->ring = ring_buffer__new(bpf_map__fd(map_of(&t->bpf, "uc_ring")), ring_record, t, NULL);
 	if (!t->ring)
 		return -errno;
-	adopt(t->bpf);
+	adopt(t);
 	return 0;
 }
 
@@ -228,8 +347,9 @@ void uc_tracer_free(struct uc_tracer *t)
 	if (t->stats_fd >= 0)
 		close(t->stats_fd);
 	bpf_link__destroy(t->walk);
+	bpf_link__destroy(t->adopt);
 	ring_buffer__free(t->ring);
-	upclose_bpf__destroy(t->bpf);
+	object_close(&t->bpf);
 	free(t);
 }
 
@@ -245,13 +365,13 @@ int uc_tracer_poll(struct uc_tracer *t)
 
 unsigned uc_tracer_adopted(const struct uc_tracer *t)
 {
-	return t->bpf->bss->adopt_count;
+	return t->bpf.adoption->count;
 }
 
 struct uc_losses uc_tracer_losses(const struct uc_tracer *t)
 {
 	struct uc_losses sum = { 0 };
-	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(t->bpf->maps.uc_lost);
+	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(map_of(&t->bpf, "uc_lost"));
 	uint64_t *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL;
 
 	for (uint32_t reason = 0; values && reason < UC_LOST_MAX; reason++) {
@@ -267,26 +387,26 @@ struct uc_losses uc_tracer_losses(const struct uc_tracer *t)
 /* The counts are shared memory, and the walk is a link of its own; both are made at first use. */
 static int live_prepare(struct uc_tracer *t)
 {
-	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(t->bpf->maps.uc_conns) };
+	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(map_of(&t->bpf, "uc_conns")) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 	void *shared;
 
 	if (t->lives)
 		return 0;
 	shared = mmap(NULL, UC_LIVE_SLOTS * sizeof(*t->lives), PROT_READ | PROT_WRITE, MAP_SHARED,
-		      bpf_map__fd(t->bpf->maps.uc_lives), 0);
+		      bpf_map__fd(map_of(&t->bpf, "uc_lives")), 0);
 	if (shared == MAP_FAILED)
 		return -errno;
 	t->lives = shared;
-	if (bpf_program__autoload(t->bpf->progs.uc_walk))
-		t->walk = bpf_program__attach_iter(t->bpf->progs.uc_walk, &opts);
+	if (bpf_program__autoload(program_of(&t->bpf, "uc_walk")))
+		t->walk = bpf_program__attach_iter(program_of(&t->bpf, "uc_walk"), &opts);
 	return 0;
 }
 
 int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
 			void *ctx)
 {
-	uint32_t used = t->bpf->bss->live_used + 1;
+	uint32_t used = *t->bpf.live_used + 1;
 	int err = live_prepare(t);
 
 	if (err)
@@ -306,19 +426,19 @@ int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct
 
 void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 {
-	select_connections(t->bpf, cfg);
-	adopt(t->bpf);
+	select_connections(&t->bpf, cfg);
+	adopt(t);
 }
 
 const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_count)
 {
-	*ret_count = t->hook_count;
-	return t->hooks;
+	*ret_count = t->hooks.count;
+	return t->hooks.hooks;
 }
 
 const char *uc_tracer_detached(const struct uc_tracer *t)
 {
-	const struct bpf_object_skeleton *s = t->bpf->skeleton;
+	const struct bpf_object_skeleton *s = t->bpf.skeleton;
 
 	for (int i = 0; i < s->prog_cnt; i++) {
 		const struct bpf_program *p = *s->progs[i].prog;
@@ -333,14 +453,14 @@ const char *uc_tracer_detached(const struct uc_tracer *t)
 
 size_t uc_tracer_ring_bytes(const struct uc_tracer *t)
 {
-	return bpf_map__max_entries(t->bpf->maps.uc_ring);
+	return bpf_map__max_entries(map_of(&t->bpf, "uc_ring"));
 }
 
 /* Kernel, Documentation/bpf/ringbuf.rst: the consumer's position is a page, the producer's the next. */
 int uc_tracer_ring_pending(const struct uc_tracer *t, size_t *ret)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	int fd = bpf_map__fd(t->bpf->maps.uc_ring);
+	int fd = bpf_map__fd(map_of(&t->bpf, "uc_ring"));
 	unsigned long *consumer = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
 	unsigned long *producer = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, page);
 	bool mapped = consumer != MAP_FAILED && producer != MAP_FAILED;
@@ -367,7 +487,7 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 {
 	struct bpf_program *p;
 
-	bpf_object__for_each_program(p, t->bpf->obj) {
+	bpf_object__for_each_program(p, t->bpf.obj) {
 		struct bpf_prog_info info = { 0 };
 		uint32_t len = sizeof(info);
 
@@ -379,7 +499,12 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 
 uint64_t uc_tracer_live_folded(const struct uc_tracer *t)
 {
-	return t->bpf->bss->live_folded;
+	return *t->bpf.live_folded;
+}
+
+const char *uc_tracer_plan(const struct uc_tracer *t)
+{
+	return uc_plan_name(t->hooks.plan);
 }
 
 static const char *const uses[] = {
@@ -388,6 +513,13 @@ static const char *const uses[] = {
 	[UC_HOOK_MISSING] = "missing",
 	[UC_HOOK_REFUSED] = "refused",
 };
+
+static void json_line(json_t *o)
+{
+	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(o);
+}
 
 static void hook_print(const struct uc_hook *h, bool json)
 {
@@ -398,38 +530,59 @@ static void hook_print(const struct uc_hook *h, bool json)
 	else if (h->use == UC_HOOK_MISSING)
 		why = "not in this kernel";
 	else if (h->use == UC_HOOK_SPARE)
-		why = "works; a better one serves";
+		why = "works; not in the plan";
 	if (json) {
-		json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "schema", 1,
-				      "kind", "hook", "facts", h->facts, "hook", h->section, "use",
-				      uses[h->use], "reason", why, "required", h->required,
-				      "kernels", h->note);
-
-		json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-		putchar('\n');
-		json_decref(o);
+		json_line(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "schema", 1, "kind",
+				    "hook", "facts", h->facts, "hook", h->section, "use",
+				    uses[h->use], "reason", why, "required", h->required, "kernels",
+				    h->note));
 		return;
 	}
-	printf("%-26s %-28s %-8s %s%s%s\n", h->facts, h->section, uses[h->use], why,
+	printf("%-26s %-30s %-8s %s%s%s\n", h->facts, h->section, uses[h->use], why,
 	       h->use == UC_HOOK_USED ? "" : "; ", h->use == UC_HOOK_USED ? "" : h->note);
 }
 
-int uc_tracer_print_hooks(bool json)
+static const char *const whys[UC_PLAN_MAX] = {
+	[UC_PLAN_TRACEPOINT] = "the length tracepoints of 6.3",
+	[UC_PLAN_FENTRY] = "the exits of tcp_sendmsg() and tcp_recvmsg()",
+	[UC_PLAN_FENTRY_OLD] = "the same before 5.15, with hashes in place of storage in sockets",
+	[UC_PLAN_KPROBE] = "kprobes and raw tracepoints, with the same hashes",
+};
+
+static void plan_print(const struct uc_hooks *h, enum uc_plan plan, bool json)
 {
-	const struct uc_hook *hooks;
-	struct btf *btf;
-	size_t count;
+	const struct uc_hook *lack = h->lacks[plan];
+	const char *use = uses[plan == h->plan ? UC_HOOK_USED : UC_HOOK_SPARE], *why = whys[plan];
+	char text[256];
+
+	if (lack) {
+		use = uses[lack->err == -ENOENT ? UC_HOOK_MISSING : UC_HOOK_REFUSED];
+		why = lack_text(lack, text, sizeof(text));
+	}
+	if (json)
+		json_line(json_pack("{s:i, s:s, s:s, s:s, s:s}", "schema", 1, "kind", "plan",
+				    "plan", uc_plan_name(plan), "use", use, "reason", why));
+	else
+		printf("%-12s %-8s %s\n", uc_plan_name(plan), use, why);
+}
+
+int uc_tracer_print_hooks(const struct uc_tracer_config *cfg, bool json)
+{
+	struct uc_hooks hooks = { 0 };
 	int err;
 
 	libbpf_set_print(libbpf_says);
-	btf = kernel_btf();
-	hooks = uc_hooks_plan(btf, &count);
+	err = find_hooks(cfg, &hooks);
+	if (!hooks.count)
+		return err;
 	if (!json)
-		printf("%-26s %-28s %-8s %s\n", "FACTS", "HOOK", "USE", "WHY");
-	for (size_t i = 0; i < count; i++)
-		hook_print(&hooks[i], json);
+		printf("%-12s %-8s %s\n", "PLAN", "USE", "WHY");
+	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++)
+		plan_print(&hooks, plan, json);
+	if (!json)
+		printf("\n%-26s %-30s %-8s %s\n", "FACTS", "HOOK", "USE", "WHY");
+	for (size_t i = 0; i < hooks.count; i++)
+		hook_print(&hooks.hooks[i], json);
 	fflush(stdout);
-	err = plan_check(btf, hooks, count);
-	btf__free(btf);
 	return err;
 }

@@ -7,19 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control.h"
 #include "hooks.h"
 #include "live.h"
 #include "source.h"
 
-#define UC_TRACER_MAX_COMMS 8
-#define UC_TRACER_MAX_PORTS 16
+#define UC_TRACER_MAX_COMMS UC_MAX_COMMS
+#define UC_TRACER_MAX_PORTS UC_MAX_PORTS
 
 struct uc_tracer_config {
 	const char *comms[UC_TRACER_MAX_COMMS]; /* at most 15 bytes each */
 	size_t comm_count;
 	uint16_t ports[UC_TRACER_MAX_PORTS];
 	size_t port_count;
-	size_t ring_bytes; /* a power of two times the page size; 0: as built */
+	size_t ring_bytes;    /* a power of two times the page size; 0: as built */
+	enum uc_plan plan;    /* that was asked for */
+	const char *btf_path; /* types of this kernel, in place of its own BTF; or NULL */
 };
 
 struct uc_tracer;
@@ -72,7 +75,9 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 			    void (*one)(void *ctx, const char *name, uint64_t runs, uint64_t ns),
 			    void *ctx);
 
-/* "upclose hooks": prints the plan; 0 when tracing is possible, else a negative errno. */
-int uc_tracer_print_hooks(bool json);
+const char *uc_tracer_plan(const struct uc_tracer *t); /* the name of the plan in use */
+
+/* "upclose hooks": prints the plans; 0 when the one asked for is possible, else a negative errno. */
+int uc_tracer_print_hooks(const struct uc_tracer_config *cfg, bool json);
 
 #endif

@@ -21,7 +21,7 @@ verdict headers "$(
 		[ ! -s "$header" ] || compiles "$O/.host-flags" "$header"
 	done
 	# A BPF program begins with its kernel's types.
-	for header in include/wire.h include/live.h bpf/*.h; do
+	for header in include/wire.h include/live.h include/control.h bpf/*.h; do
 		[ ! -s "$header" ] || compiles "$O/.bpf-flags" vmlinux.h "$header"
 	done
 )"

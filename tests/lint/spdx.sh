@@ -8,7 +8,7 @@ verdict spdx "$(
 		grep -v '^tests/fuzz/corpus/' |
 		while read -r file; do
 			case $file in
-			bpf/* | vmlinux.h | include/wire.h | include/live.h) licence='GPL-2.0-only OR BSD-2-Clause' ;;
+			bpf/* | vmlinux.h | include/wire.h | include/live.h | include/control.h) licence='GPL-2.0-only OR BSD-2-Clause' ;;
 			*) licence='BSD-2-Clause' ;;
 			esac
 			head -n 2 "$file" | grep -Eq "SPDX-License-Identifier: $licence( \*/)?\$" ||

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "plan.h"
+
+#include <string.h>
+
+static const char *const names[UC_PLAN_MAX] = {
+	[UC_PLAN_AUTO] = "auto",     [UC_PLAN_TRACEPOINT] = "tracepoint",
+	[UC_PLAN_FENTRY] = "fentry", [UC_PLAN_FENTRY_OLD] = "fentry",
+	[UC_PLAN_KPROBE] = "kprobe",
+};
+
+const char *uc_plan_name(enum uc_plan plan)
+{
+	return names[plan];
+}
+
+bool uc_plan_parse(const char *name, enum uc_plan *ret)
+{
+	enum uc_plan plan = 0;
+
+	while (plan < UC_PLAN_MAX && strcmp(name, names[plan]))
+		plan++;
+	*ret = plan;
+	return plan < UC_PLAN_MAX;
+}
+
+bool uc_plan_is(enum uc_plan plan, enum uc_plan wanted)
+{
+	return wanted == UC_PLAN_AUTO || !strcmp(names[plan], names[wanted]);
+}
