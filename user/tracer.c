@@ -122,7 +122,7 @@ static int find_hooks(const struct uc_tracer_config *cfg, struct uc_hooks *ret)
 		struct name##_bpf *bpf = name##_bpf__open_opts(opts);                       \
                                                                                             \
 		if (!bpf)                                                                   \
-			return -errno;                                                      \
+			return errno ? -errno : -ENOMEM;                                    \
 		ret->obj = bpf->obj;                                                        \
 		ret->skeleton = bpf->skeleton;                                              \
 		ret->control = (struct uc_control *)&bpf->rodata->cfg;                      \
