@@ -73,7 +73,7 @@ BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmi
 DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
-SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm node-versions'
+SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
 
@@ -96,6 +96,7 @@ check() {
 	libbpf-tools) have tcplife ;;
 	bpfcc-tools) have tcplife-bpfcc ;;
 	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;
+	tomcat10-user) [ -e /usr/share/tomcat10/skel/conf/server.xml ] && have java ;;
 	node-versions) node_versions missing >/dev/null 2>&1 ;;
 	pytest) find_python >/dev/null ;;
 	clang-rt)

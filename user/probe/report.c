@@ -5,7 +5,8 @@ size_t uc_probe_candidates(const struct uc_probe_result *r,
 			   struct uc_known_idle ret[UC_KNOWN_IDLE_MAX])
 {
 	const struct uc_measured_idle *m = &r->measured.idle;
-	uint64_t idle_ns = m->stats.median_ns;
+	/* a timer is looked at late now and then, and never early */
+	uint64_t idle_ns = m->stats.min_ns;
 
 	/* an error page may well end its connection where others do not */
 	if (!m->known || !m->stats.count || (!m->kept_alive && r->status >= 400))
