@@ -4,8 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "check/evidence.h"
+#include "check/fix.h"
+#include "check/inplace.h"
+#include "check/policy.h"
 #include "check/print.h"
 #include "check/rules.h"
 #include "check/running.h"
@@ -13,6 +18,7 @@
 #include "command.h"
 #include "log.h"
 #include "options.h"
+#include "text.h"
 
 /* Assumed where nothing tells the version: the newest stable branch. */
 #define ASSUMED UC_NGINX_VERSION(1, 30, 999)
@@ -38,7 +44,13 @@ static const char usage[] =
 	"                            after which clients, or a balancer, give a request up\n"
 	"      --balancer-idle SECONDS\n"
 	"                            how long a balancer keeps idle connections to nginx\n"
-	"  -o, --output FORMAT       text\n"
+	"      --policy FILE         YAML: required numbers, accepted findings\n"
+	"      --fix                 print the changes as a unified diff, for `patch -p1`\n"
+	"      --in-place            write them into the files, keep what was there, and run\n"
+	"                            `nginx -t`, which must pass before and after\n"
+	"      --nginx PATH          the program for that (default: of the nginx that runs, else\n"
+	"                            /usr/sbin/nginx)\n"
+	"  -o, --output FORMAT       text (default), json (one object a line) or sarif\n"
 	"  -v, --verbose             more talk on standard error\n"
 	"  -h, --help                this text\n";
 
@@ -50,6 +62,9 @@ struct check {
 	uint32_t version, from, to; /* 0: not told */
 	int64_t client_timeout_ms, balancer_idle_ms;
 	struct uc_evidence *evidence;
+	struct uc_policy *policy; /* or NULL */
+	bool fix, in_place;
+	const char *nginx;
 	print_fn print;
 	/* what a run makes */
 	struct uc_running running;
@@ -87,14 +102,16 @@ static bool print_option(struct check *c, const char *value)
 	static const struct {
 		const char *name;
 		print_fn print;
-	} formats[] = { { "text", uc_check_print_text } };
+	} formats[] = { { "text", uc_check_print_text },
+			{ "json", uc_check_print_json },
+			{ "sarif", uc_check_print_sarif } };
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (!strcmp(value, formats[i].name)) {
 			c->print = formats[i].print;
 			return true;
 		}
-	uc_error("output format '%s' is not valid: text", value);
+	uc_error("output format '%s' is not valid: text, json or sarif", value);
 	return false;
 }
 
@@ -110,7 +127,11 @@ enum {
 	UPSTREAM,
 	KIND,
 	CLIENT_TIMEOUT,
-	BALANCER_IDLE
+	BALANCER_IDLE,
+	POLICY,
+	FIX,
+	IN_PLACE,
+	NGINX
 };
 
 /* An exit status, or -1 to go on. */
@@ -162,6 +183,17 @@ static bool plain_option(struct check *c, int option, const char *value)
 		return seconds_option("--client-timeout", value, &c->client_timeout_ms);
 	case BALANCER_IDLE:
 		return seconds_option("--balancer-idle", value, &c->balancer_idle_ms);
+	case POLICY:
+		uc_policy_free(c->policy);
+		c->policy = NULL;
+		return !uc_policy_read(value, &c->policy);
+	case FIX:
+		return c->fix = true;
+	case IN_PLACE:
+		return c->in_place = true;
+	case NGINX:
+		c->nginx = value;
+		return true;
 	default:
 		return false;
 	}
@@ -223,14 +255,15 @@ static int read_sources(struct check *c)
 
 static void note_skips(const struct check *c)
 {
-	char place[4200];
+	char place[4200], name[256];
 
 	for (size_t i = 0; i < c->sources->skip_count; i++) {
 		const struct uc_source_skip *s = &c->sources->skips[i];
+		const struct uc_nginx_word *w = &s->include->words[1];
 
 		uc_check_place(c->sources->conf, s->include, place, sizeof(place));
-		uc_note("%s: left out: include %.*s: %s", place, (int)s->include->words[1].len,
-			s->include->words[1].p, s->why);
+		uc_text_escape(w->p, w->len, name, sizeof(name));
+		uc_note("%s: left out: include %s: %s", place, name, s->why);
 	}
 }
 
@@ -282,11 +315,96 @@ static int judge(struct check *c, struct uc_judge **ret)
 	err = uc_nginx_http_new(c->sources->conf, c->version, &c->http);
 	if (!err && from && c->to)
 		err = uc_nginx_http_new(c->sources->conf, from, &c->before);
+	if (c->policy)
+		cfg.require = uc_policy_requirements(c->policy);
 	cfg.http = c->http;
 	cfg.from = c->before;
 	if (!err)
 		err = uc_judge_new(&cfg, ret);
 	return err ? out_of_bounds(err) : 0;
+}
+
+static void accept_findings(const struct check *c, struct uc_finding *findings, size_t count)
+{
+	time_t now = time(NULL);
+	char today[16];
+	struct tm tm;
+
+	if (!c->policy)
+		return;
+	gmtime_r(&now, &tm);
+	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
+	uc_policy_accept(c->policy, c->sources->conf, findings, count, today);
+}
+
+static int print_report(const struct check *c, const struct uc_check_report *r)
+{
+	enum uc_severity least = c->policy ? uc_policy_fail_on(c->policy) : UC_SEVERITY_WARNING;
+	int err = c->print(stdout, r);
+
+	if (!err)
+		return uc_check_counted(r, least) ? UC_EXIT_FOUND : UC_EXIT_DONE;
+	uc_error("cannot write to standard output: %s", strerror(-err));
+	return UC_EXIT_FAILED;
+}
+
+static int print_fix(const struct uc_fix *x)
+{
+	size_t hidden;
+	int err = uc_fix_print(x, stdout, &hidden);
+
+	if (err) {
+		uc_error("cannot write to standard output: %s", strerror(-err));
+		return UC_EXIT_FAILED;
+	}
+	if (hidden)
+		uc_note("%zu changes are not shown: their lines could hold a secret; --in-place makes "
+			"them",
+			hidden);
+	if (!uc_fix_files(x))
+		uc_note("nothing to change by itself; 'upclose check' has what was found");
+	return uc_fix_files(x) ? UC_EXIT_FOUND : UC_EXIT_DONE;
+}
+
+static int write_fix(const struct check *c, const struct uc_fix *x)
+{
+	struct uc_inplace how = { .nginx = c->nginx, .conf = c->file };
+	char why[UC_INPLACE_WHY], whole[4096];
+
+	if (!uc_fix_files(x)) {
+		uc_note("nothing to change by itself; 'upclose check' has what was found");
+		return UC_EXIT_DONE;
+	}
+	if (!how.nginx)
+		how.nginx = c->running.pid ? c->running.exe : "/usr/sbin/nginx";
+	if (!how.conf)
+		how.conf = c->running.conf;
+	/* nginx would look for it below its prefix */
+	if (how.conf[0] != '/' && realpath(how.conf, whole))
+		how.conf = whole;
+	if (!uc_inplace_write(x, &how, why)) {
+		uc_note("nginx -t accepts it: `nginx -s reload` brings it into force");
+		return UC_EXIT_DONE;
+	}
+	uc_error("%s", why);
+	return UC_EXIT_FAILED;
+}
+
+static int fix(const struct check *c, const struct uc_check_report *r)
+{
+	struct uc_fix *x;
+	int status;
+
+	if (uc_fix_new(c->sources->conf, r->findings, r->finding_count, &x)) {
+		uc_error("out of memory");
+		return UC_EXIT_FAILED;
+	}
+	if (uc_fix_dropped(x))
+		uc_note("%zu changes are in the way of others: check again after these",
+			uc_fix_dropped(x));
+	status = c->in_place ? write_fix(c, x) : print_fix(x);
+	uc_fix_free(x);
+	return status;
 }
 
 static int report(struct check *c, struct uc_judge *j)
@@ -298,16 +416,18 @@ static int report(struct check *c, struct uc_judge *j)
 		.evidence = c->evidence,
 		.left_out = uc_judge_left_out(j),
 	};
-	int err;
+	struct uc_finding *findings = uc_judge_findings(j, &r.finding_count);
 
-	r.findings = uc_judge_findings(j, &r.finding_count);
+	accept_findings(c, findings, r.finding_count);
+	r.findings = findings;
 	r.contracts = uc_judge_contracts(j, &r.contract_count);
-	err = c->print(stdout, &r);
-	if (err) {
-		uc_error("cannot write to standard output: %s", strerror(-err));
+	if (c->in_place && c->running.root[0]) {
+		uc_error("process %d of nginx has a root of its own, a container's: apply the diff "
+			 "of --fix there",
+			 c->running.pid);
 		return UC_EXIT_FAILED;
 	}
-	return uc_check_counted(&r, UC_SEVERITY_WARNING) ? UC_EXIT_FOUND : UC_EXIT_DONE;
+	return c->fix || c->in_place ? fix(c, &r) : print_report(c, &r);
 }
 
 static int check(struct check *c)
@@ -342,6 +462,10 @@ static int parse(struct check *c, int argc, char **argv)
 		{ "kind", required_argument, NULL, KIND },
 		{ "client-timeout", required_argument, NULL, CLIENT_TIMEOUT },
 		{ "balancer-idle", required_argument, NULL, BALANCER_IDLE },
+		{ "policy", required_argument, NULL, POLICY },
+		{ "fix", no_argument, NULL, FIX },
+		{ "in-place", no_argument, NULL, IN_PLACE },
+		{ "nginx", required_argument, NULL, NGINX },
 		{ "output", required_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -371,6 +495,11 @@ static int parse(struct check *c, int argc, char **argv)
 		uc_error("a file, --nginx-t and --pid exclude each other");
 		return UC_EXIT_USAGE;
 	}
+	if (c->in_place && (c->dump || c->root)) {
+		uc_error("--in-place writes the files of this host: not with %s",
+			 c->dump ? "--nginx-t" : "--root");
+		return UC_EXIT_USAGE;
+	}
 	if (c->from && !c->to) {
 		uc_error("--from needs --to: the version that nginx is upgraded to");
 		return UC_EXIT_USAGE;
@@ -394,6 +523,7 @@ int uc_cmd_check(int argc, char **argv)
 		uc_note("'upclose check --help' has the options");
 	if (status < 0)
 		status = check(&c);
+	uc_policy_free(c.policy);
 	uc_evidence_free(c.evidence);
 	return status;
 }

@@ -75,9 +75,11 @@ static struct uc_evidence_of *row_of(struct uc_evidence *e, const char *addr)
 void uc_evidence_addr(const struct uc_nginx_server *s, char buf[UC_EVIDENCE_ADDR])
 {
 	const struct uc_nginx_word *h = &s->at.host;
+	const char *at = h->len ? memrchr(h->p, '@', h->len) : NULL, *from = at ? at + 1 : h->p;
 	char host[UC_EVIDENCE_ADDR - 16];
 
-	uc_text_escape(h->p, h->len, host, sizeof(host));
+	/* who writes a name and a password there is in error, but not to be exposed */
+	uc_text_escape(from, h->len - (from - h->p), host, sizeof(host));
 	if (s->at.unix_socket)
 		snprintf(buf, UC_EVIDENCE_ADDR, "unix:%s", host);
 	else

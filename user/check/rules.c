@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "check/edit.h"
+#include "text.h"
 
 #define COUNT(a)      (sizeof(a) / sizeof((a)[0]))
 #define CONTRACTS_MAX (1U << 18)
@@ -46,8 +47,11 @@ void uc_check_place(const struct uc_nginx_conf *conf, const struct uc_nginx_dire
 		    size_t size)
 {
 	const struct uc_nginx_file *f = uc_nginx_conf_file(conf, d->file);
+	size_t used;
 
-	snprintf(buf, size, "%s:%u:%u", f->path, d->line, uc_nginx_column(f, d->start));
+	uc_text_escape(f->path, strlen(f->path), buf, size);
+	used = strlen(buf);
+	snprintf(buf + used, size - used, ":%u:%u", d->line, uc_nginx_column(f, d->start));
 }
 
 void uc_check_version(uint32_t version, char *buf, size_t size)
@@ -77,6 +81,14 @@ static struct text addr_text(const struct uc_nginx_server *s)
 	struct text t;
 
 	uc_evidence_addr(s, t.s);
+	return t;
+}
+
+static struct text group_text(const struct uc_nginx_group *g)
+{
+	struct text t;
+
+	uc_text_escape(g->name.p, g->name.len, t.s, sizeof(t.s));
 	return t;
 }
 
@@ -261,8 +273,8 @@ static void shorten_pool(const struct uc_judge *j, struct uc_finding *f,
 		snprintf(line, sizeof(line), "keepalive_timeout %llds;", (long long)below / 1000);
 	else
 		snprintf(line, sizeof(line), "keepalive_timeout %lldms;", (long long)below);
-	say(f->change, "`%s` in upstream %.*s, or raise the upstream's idle timeout above %s", line,
-	    (int)g->name.len, g->name.p, time_text(g->timeout.n).s);
+	say(f->change, "`%s` in upstream %s, or raise the upstream's idle timeout above %s", line,
+	    group_text(g).s, time_text(g->timeout.n).s);
 	if (g->timeout.from)
 		uc_edit_replace(f, g->timeout.from, line);
 	else if (g->keepalive.from)
@@ -358,9 +370,8 @@ static void idle_race_after_upgrade(struct uc_judge *j, const struct uc_check_co
 		    "request that it sends just as the upstream closes is lost");
 	say(f->change,
 	    "tell the upstream's idle timeout: measure it with `upclose probe`, or --upstream %s=SECONDS, "
-	    "or --kind %s=KIND; `keepalive 0;` in upstream %.*s keeps the old ways",
-	    addr_text(c->server).s, addr_text(c->server).s, (int)c->place->group->name.len,
-	    c->place->group->name.p);
+	    "or --kind %s=KIND; `keepalive 0;` in upstream %s keeps the old ways",
+	    addr_text(c->server).s, addr_text(c->server).s, group_text(c->place->group).s);
 }
 
 /* --- keepalive-not-effective -------------------------------------------------------------------- */
@@ -412,6 +423,20 @@ static void keep_clear_of_race(const struct uc_judge *j, struct uc_finding *f,
 	}
 }
 
+static void kept_none(const struct uc_judge *j, struct uc_finding *f,
+		      const struct uc_nginx_place *p)
+{
+	const struct uc_nginx_value *version = &p->values[UC_NGINX_HTTP_VERSION];
+	char *source = figure(f, "nginx", 0, false), http[320];
+
+	source_of(j, version, "proxy_http_version", http, sizeof(http));
+	if (p->pool == UC_NGINX_POOL_CLOSE && p->headers.from)
+		snprintf(source, SOURCE, "of them kept: proxy_set_header at %s",
+			 place_text(j, p->headers.from).s);
+	else
+		snprintf(source, SOURCE, "of them kept: %.*s", (int)SOURCE - 32, http);
+}
+
 static void keepalive_closed(struct uc_judge *j, const struct uc_nginx_place *p)
 {
 	const struct uc_nginx_headers *h = &p->headers;
@@ -425,16 +450,16 @@ static void keepalive_closed(struct uc_judge *j, const struct uc_nginx_place *p)
 	if (!f)
 		return;
 	say(f->message,
-	    "upstream %.*s has `keepalive`, but no connection is kept alive: this location sends ",
-	    (int)p->group->name.len, p->group->name.p);
+	    "upstream %s has `keepalive`, but no connection is kept alive: this location sends ",
+	    group_text(p->group).s);
 	if (p->pool == UC_NGINX_POOL_CLOSE)
 		say(f->message, "\"Connection: close\"%s%s", old ? " and speaks HTTP/1.0" : "",
 		    h->map_entry ? " on requests without Upgrade" : "");
 	else
 		say(f->message, "HTTP/1.0 without \"Connection: keep-alive\"");
-	setting_figure(j, f, p, UC_NGINX_HTTP_VERSION, false);
-	snprintf(figure(f, "nginx", p->group->keepalive.n, false), SOURCE, "keepalive at %s",
-		 place_text(j, p->group->keepalive.from).s);
+	snprintf(figure(f, "nginx", p->group->keepalive.n, false), SOURCE,
+		 "idle connections: keepalive at %s", place_text(j, p->group->keepalive.from).s);
+	kept_none(j, f, p);
 	say(f->why, "each request opens a connection of its own, so the pool is never used%s",
 	    h->from ? "" :
 		      "; without a proxy_set_header Connection in force nginx before 1.29.7 sends "
@@ -457,9 +482,9 @@ static void keepalive_fastcgi(struct uc_judge *j, const struct uc_nginx_place *p
 	if (!f)
 		return;
 	say(f->message,
-	    "upstream %.*s has `keepalive`, but fastcgi_keep_conn is off: the application closes each "
+	    "upstream %s has `keepalive`, but fastcgi_keep_conn is off: the application closes each "
 	    "connection",
-	    (int)p->group->name.len, p->group->name.p);
+	    group_text(p->group).s);
 	setting_figure(j, f, p, UC_NGINX_KEEP_CONN, false);
 	say(f->why, "FastCGI keeps a connection only where nginx asks for it in each request");
 	say(f->change, "`fastcgi_keep_conn on;`");
@@ -550,8 +575,8 @@ static void retry_multiplies(struct uc_judge *j, const struct uc_check_contract 
 	    "when the application answers with an error, each request is sent to up to %u servers, one "
 	    "after the other",
 	    attempts);
-	snprintf(figure(f, "nginx", attempts, false), SOURCE, "servers of upstream %.*s",
-		 (int)p->group->name.len, p->group->name.p);
+	snprintf(figure(f, "nginx", attempts, false), SOURCE, "servers of upstream %s",
+		 group_text(p->group).s);
 	setting_figure(j, f, p, UC_NGINX_NEXT_UPSTREAM_TRIES, false);
 	say(f->why,
 	    "load grows %u-fold just when the servers fail; a retry on a status is also no "

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #define MARK "# configuration file "
 
 /* A file's bytes, or of a dump the part that is a file's. */
@@ -225,19 +227,24 @@ static void *give_up(struct state *s)
 static int tell(const struct state *s, int err, char why[UC_SOURCES_WHY])
 {
 	const struct uc_nginx_error *e = uc_nginx_conf_error(s->pub.conf);
+	char path[UC_SOURCES_WHY / 2], at[8] = "";
 
 	if (!err)
 		return 0;
-	if (err == -E2BIG)
+	if (err == -E2BIG) {
 		snprintf(why, UC_SOURCES_WHY, "more than %u includes", UC_NGINX_MAX_PARSES);
-	else if (!e->problem)
+		return err;
+	}
+	if (!e->problem) {
 		snprintf(why, UC_SOURCES_WHY, "%s", strerror(-err));
-	else if (e->problem == UC_NGINX_UNEXPECTED || e->problem == UC_NGINX_AFTER_QUOTE)
-		snprintf(why, UC_SOURCES_WHY, "%s:%u:%u: unexpected \"%c\": %s", e->path, e->line,
-			 e->column, e->at, uc_nginx_problem_text(e->problem));
-	else
-		snprintf(why, UC_SOURCES_WHY, "%s:%u:%u: %s", e->path, e->line, e->column,
-			 uc_nginx_problem_text(e->problem));
+		return err;
+	}
+	uc_text_escape(e->path, strlen(e->path), path, sizeof(path));
+	if (e->problem == UC_NGINX_UNEXPECTED || e->problem == UC_NGINX_AFTER_QUOTE)
+		uc_text_escape(&e->at, 1, at, sizeof(at));
+	snprintf(why, UC_SOURCES_WHY, "%s:%u:%u: %s%s%s%s", path, e->line, e->column,
+		 *at ? "unexpected \"" : "", at, *at ? "\": " : "",
+		 uc_nginx_problem_text(e->problem));
 	return err;
 }
 
