@@ -180,6 +180,9 @@ static int print_contract(FILE *out, const struct uc_check_report *r,
 	json_object_set_new(o, "group", group_json(c->place->group));
 	json_object_set_new(o, "keepalive", json_string(uc_nginx_pool_name(c->place->pool)));
 	json_object_set_new(o, "settings", settings_json(c->place));
+	json_object_set_new(o, "client_keepalive_timeout_ms",
+			    number_or_null(c->place->client_keepalive.n,
+					   c->place->client_keepalive.n >= 0));
 	json_object_set_new(o, "attempts", json_integer(uc_contract_attempts(c->place)));
 	json_object_set_new(o, "upstream_idle", idle_json(c));
 	json_object_set_new(o, "race", json_string(uc_race_name(c->race)));

@@ -330,8 +330,7 @@ struct scope {
 	const struct uc_nginx_directive *client_keepalive;
 	const struct uc_nginx_directive *server;
 	const struct uc_nginx_directive *block;
-	const struct uc_nginx_directive *pass; /* in force here; if and limit_except inherit it */
-	bool own;                              /* the block sets something of it by itself */
+	const struct uc_nginx_directive *pass; /* the block's own, or NULL */
 };
 
 static void *append(struct list *l, size_t size)
@@ -713,15 +712,11 @@ static void note_setting(struct scope *s, const struct uc_nginx_directive *d)
 		if (!starts(name, protocols[p]) || name->len <= n || name->p[n] != '_')
 			continue;
 		rest = part(name, n + 1, name->len);
-		if (uc_nginx_word_is(&rest, "pass") && d->count == 2) {
+		if (uc_nginx_word_is(&rest, "pass") && d->count == 2)
 			s->pass = d;
-			s->own = true;
-		}
 		for (unsigned i = 0; i < UC_NGINX_SETTING_MAX; i++)
-			if (uc_nginx_word_is(&rest, settings[i].name)) {
+			if (uc_nginx_word_is(&rest, settings[i].name))
 				s->set[p][i] = d;
-				s->own = true;
-			}
 	}
 }
 
@@ -733,20 +728,18 @@ static void note(const struct uc_nginx_http *h, struct scope *s, const struct uc
 		s->client_keepalive = d;
 	if (uc_nginx_named(d, "proxy_set_header") && !*headers) {
 		s->headers = headers_of(h, d);
-		s->own = *headers = true;
+		*headers = true;
 	}
 }
 
-/* `if` of the rewrite module within a location, and limit_except, take its pass over. */
-static bool inherits_pass(const struct uc_nginx_directive *block)
-{
-	return uc_nginx_named(block, "if") || uc_nginx_named(block, "limit_except");
-}
-
+/*
+ * No location inherits a pass. An `if` within a location may have its own, and
+ * nothing else that counts here: nginx refuses the other directives there.
+ */
 static bool entered(const struct uc_nginx_directive *d)
 {
-	return d->child &&
-	       (uc_nginx_named(d, "server") || uc_nginx_named(d, "location") || inherits_pass(d));
+	return d->child && (uc_nginx_named(d, "server") || uc_nginx_named(d, "location") ||
+			    uc_nginx_named(d, "if") || uc_nginx_named(d, "limit_except"));
 }
 
 /* Recursion is bounded by the depth of blocks that the parser allows. */
@@ -758,15 +751,13 @@ static int walk(struct uc_nginx_http *h, const struct uc_nginx_directive *first,
 	int err = 0;
 
 	s.block = block;
-	s.own = false;
+	s.pass = NULL;
 	if (block && uc_nginx_named(block, "server"))
 		s.server = block;
-	if (!block || !inherits_pass(block))
-		s.pass = NULL;
 	for (const struct uc_nginx_directive *d = first; d; d = d->next)
 		if (!d->body)
 			note(h, &s, d, &headers);
-	if (s.pass && s.own && block)
+	if (s.pass && block)
 		err = add_place(h, &s);
 	for (const struct uc_nginx_directive *d = first; d && !err; d = d->next)
 		if (entered(d))

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""upclose check against the real nginx: what it says of a configuration is what nginx does, and its fix mends the race."""
+import json
+from dataclasses import dataclass
+
+from harness import faults
+from harness.nginx import ROUTE, Route
+from harness.stage import path, target
+from harness.upclose import run
+
+CLEAR = 'proxy_set_header Connection "";'
+MAPS = """
+    map $http_upgrade $closes { default upgrade; '' close; }
+    map $http_upgrade $keeps { default upgrade; '' ''; }
+"""
+# name: directives of upstream{}, of location{}
+WAYS = {
+    "bare": ("", ""),
+    "pool_only": ("keepalive 4;", ""),
+    "version_only": ("keepalive 4;", "proxy_http_version 1.1;"),
+    "header_only": ("keepalive 4;", CLEAR),
+    "kept": ("keepalive 4;", "proxy_http_version 1.1;" + CLEAR),
+    "no_pool": ("", "proxy_http_version 1.1;" + CLEAR),
+    "off_by_value": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection close;"),
+    "http_1_0_asks": ("keepalive 4;", "proxy_set_header Connection keep-alive;"),
+    "map_closes": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection $closes;"),
+    "map_keeps": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection $keeps;"),
+    "own_header": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header X-Own 1;"),
+    "upgrade_always": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"),
+}
+
+
+@dataclass
+class Plain(Route):
+    """Nothing but what the test writes; `direct` passes to the address itself."""
+
+    inherited: str = ""
+    direct: bool = False
+
+    def config(self, name, host):
+        text = ROUTE.format(name=name, servers=f"server {self.servers};", pool=self.pool, host=host, port=self.port, http="", extra=self.extra)
+        text = text.replace("        location / {", f"        {self.inherited}\n        location / {{")
+        return text.replace(f"http://{name};", f"http://{self.servers};") if self.direct else text
+
+
+def contracts(nginx, *args):
+    """What check says of the nginx that runs, by the name of each route's group or else its address."""
+    got = run("check", "-o", "json", "--pid", nginx.pid, *args)
+    assert got.returncode in (0, 3), got.stderr
+    objects = [json.loads(line) for line in got.stdout.splitlines()]
+    assert objects[-1]["nginx_source"] == f"of process {nginx.pid}"
+    return objects
+
+
+def test_effective_values(stage, trace):
+    """Three requests over each way to pass them on: one connection where check says kept, three where it does not."""
+    ups = {name: stage.node() for name in WAYS}
+    routes = {name: Plain(ups[name].addr, pool=pool, extra=extra) for name, (pool, extra) in WAYS.items()}
+    more = {"direct": Plain(stage.node().addr, extra="proxy_http_version 1.1;" + CLEAR, direct=True),
+            "inherited": Plain(stage.node().addr, pool="keepalive 4;", inherited="proxy_http_version 1.1;" + CLEAR),
+            "list_replaced": Plain(stage.node().addr, pool="keepalive 4;", inherited="proxy_http_version 1.1;" + CLEAR,
+                                   extra="proxy_set_header X-Own 1;")}
+    routes |= more
+    nginx = stage.nginx(http=MAPS, **routes)
+    by_addr = {route.servers: name for name, route in routes.items()}
+    says = {by_addr[o["upstream"]]: o["keepalive"] for o in contracts(nginx) if o["kind"] == "contract"}
+    tr = trace("--all", ports=[int(a.rpartition(":")[2]) for a in by_addr])
+    for name in routes:
+        for _ in range(3):
+            assert nginx.get(target("ok"), name).status == 200
+    # an idle connection ends with its nginx; the others have ended
+    nginx.quit()
+    for addr, name in by_addr.items():
+        port = int(addr.rpartition(":")[2])
+        kept = says[name] == "kept"
+        tr.wait(upstream_port=port, count=1 if kept else 3)
+        numbers = [o["exchange"]["number"] for o in tr.all(upstream_port=port)]
+        assert numbers == ([3] if kept else [1, 1, 1]), (name, says[name])
+    assert {n for n, s in says.items() if s == "kept"} == {"kept", "http_1_0_asks", "map_keeps", "upgrade_always", "inherited"}
+
+
+def test_keepalive_values(stage, trace):
+    """keepalive_timeout and keepalive_requests of upstream{} are what nginx goes by, whatever http{} says for clients."""
+    quick, few = stage.node(), stage.node()
+    nginx = stage.nginx(quick=Plain(quick.addr, pool="keepalive 4; keepalive_timeout 400ms;", extra="proxy_http_version 1.1;" + CLEAR),
+                        few=Plain(few.addr, pool="keepalive 4; keepalive_requests 2;", extra="proxy_http_version 1.1;" + CLEAR))
+    said = [o for o in contracts(nginx) if o["kind"] == "contract"]
+    groups = {o["group"]["name"]: o["group"] for o in said}
+    assert {o["client_keepalive_timeout_ms"] for o in said} == {600000}  # the harness's own
+    assert groups["quick"]["keepalive_timeout_ms"] == 400 and groups["quick"]["keepalive_requests"] == 1000
+    assert groups["few"]["keepalive_timeout_ms"] == 60000 and groups["few"]["keepalive_requests"] == 2
+    tr = trace("--all", ports=[quick.port, few.port])
+    for name in ("quick", "few", "few"):
+        assert nginx.get(target("ok"), name).status == 200
+    closed = tr.wait(upstream_port=quick.port)
+    assert closed["closed_by"] == "nginx" and closed["exchange"]["number"] == 1
+    lasted = closed["timeline"][-1]["t_ms"]
+    assert 390 < lasted < 1500, closed["timeline"]
+    done = tr.wait(upstream_port=few.port)
+    assert done["closed_by"] == "nginx" and done["exchange"]["number"] == 2
+
+
+def meet(nginx, up):
+    """A POST that reaches nginx when the upstream has just closed, or seen closed, the connection of the one before."""
+    with nginx.client() as c:
+        t = target("ok")
+        assert faults.exchange(c, "POST", t).status == 200
+        up.event("closed", timeout=10, peer_port=up.event("request", path=path(t))["peer_port"])
+        return faults.exchange(c, "POST", target("ok")).status
+
+
+def test_race_before_the_fix_and_none_after(stage, trace, scratch):
+    """Learned from its races alone, found with their number, mended by the own change, and gone."""
+    link = stage.link(20)
+    up = stage.node("--keepalive", "200", host="10.77.0.2", netns=link.ready["b"])
+    nginx = stage.nginx(app=Plain(up.addr, pool="keepalive 4;", extra="proxy_http_version 1.1;" + CLEAR), netns=link.ready["a"])
+    tr = trace(ports=[up.port])
+    assert [meet(nginx, up) for _ in range(4)] == [502] * 4
+    tr.wait(count=4, verdict="keepalive_race")
+    tr.stop()
+    learned = scratch / "learned.jsonl"
+    learned.write_text(tr.stdout() + "\n", encoding="utf-8")
+
+    (found,) = [o for o in contracts(nginx, "--learned", learned) if o["kind"] == "finding"]
+    assert (found["rule"], found["severity"], found["upstream"], found["happened"]) == ("idle-race", "error", up.addr, 4)
+    (theirs,) = [u["idle"] for u in json.loads(tr.stdout().splitlines()[-1])["upstreams"]]
+    assert [f["value_ms"] for f in found["figures"]] == [60000, int(theirs["timeout_ms"])]
+    text = run("check", "--pid", nginx.pid, "--learned", learned).stdout
+    assert "happened  4 times" in text and "learned from 4 closes" in text
+
+    fixed = run("check", "--pid", nginx.pid, "--learned", learned, "--in-place")
+    assert fixed.returncode == 0, fixed.stderr
+    assert run("check", "--pid", nginx.pid, "--learned", learned).returncode == 0
+    nginx.reload()
+    after = trace("--all", ports=[up.port])
+    assert [meet(nginx, up) for _ in range(4)] == [200] * 4
+    after.wait(count=4, closed_by="nginx")
+    assert after.all(flagged=True) == []
