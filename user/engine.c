@@ -138,6 +138,7 @@ static const struct uc_death *death_of(struct uc_engine *e, const struct uc_repo
 		    e->deaths[i].task.start_ns == u->closer.start_ns)
 			d = &e->deaths[i];
 	if (!d) {
+		e->totals.forgotten[UC_LIMIT_DEATHS] += e->death_count >= DEATHS;
 		d = &e->deaths[e->death_count++ % DEATHS];
 		*d = (struct uc_death){ .task = u->closer, .first_ns = u->end.ts_ns };
 		e->totals.death_count = e->death_count < DEATHS ? e->death_count : DEATHS;
@@ -257,9 +258,11 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 	uc_facts(&e->pair, &e->facts);
 	v = uc_verdict(&e->facts);
 	exit = awaits_exit(e, &e->facts, &v);
-	if ((exit || awaits_sequel(&e->facts, &v)) &&
-	    uc_holds_put(e->holds, &e->pair, exit, now_ns))
-		return;
+	if (exit || awaits_sequel(&e->facts, &v)) {
+		if (uc_holds_put(e->holds, &e->pair, exit, now_ns))
+			return;
+		e->totals.forgotten[UC_LIMIT_OUTCOMES]++;
+	}
 	report(e, &e->pair);
 }
 
@@ -314,6 +317,7 @@ static void on_proc(void *ctx, const struct uc_proc *proc)
 {
 	struct uc_engine *e = ctx;
 
+	e->totals.forgotten[UC_LIMIT_PROCESSES] += e->proc_count >= PROCS;
 	e->procs[e->proc_count++ % PROCS] = *proc;
 }
 
@@ -354,6 +358,7 @@ void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)
 	while (uc_holds_expire(e->holds, mono_ns, &e->held))
 		report(e, &e->held);
 	e->totals.evicted = uc_join_stats(e->join).evicted;
+	e->totals.forgotten[UC_LIMIT_UPSTREAMS] = uc_upstreams_evicted(e->upstreams);
 }
 
 uint64_t uc_engine_deadline(const struct uc_engine *e)

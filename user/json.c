@@ -402,6 +402,15 @@ static json_t *loss_counts(const struct uc_totals *t)
 	return o;
 }
 
+static json_t *forgotten_counts(const struct uc_totals *t)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < UC_LIMIT_MAX; i++)
+		set_number(o, uc_limit_name(i), t->forgotten[i]);
+	return o;
+}
+
 json_t *uc_json_summary(const struct uc_totals *t)
 {
 	json_t *o = json_object();
@@ -420,6 +429,7 @@ json_t *uc_json_summary(const struct uc_totals *t)
 	set_number(o, "repeated_attempts", t->repeated);
 	set_number(o, "lost", uc_totals_lost(t));
 	set(o, "lost_by_reason", loss_counts(t));
+	set(o, "forgotten", forgotten_counts(t));
 	set(o, "upstreams", upstreams_array(t->upstreams));
 	set(o, "deaths", deaths_array(t));
 	set(o, "error_log", log_counts(t));

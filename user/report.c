@@ -9,3 +9,15 @@ uint64_t uc_totals_lost(const struct uc_totals *t)
 		sum += t->losses.by_reason[i];
 	return sum;
 }
+
+const char *uc_limit_name(enum uc_limit limit)
+{
+	static const char *const names[UC_LIMIT_MAX] = {
+		[UC_LIMIT_UPSTREAMS] = "upstreams",
+		[UC_LIMIT_OUTCOMES] = "outcomes",
+		[UC_LIMIT_PROCESSES] = "processes",
+		[UC_LIMIT_DEATHS] = "deaths",
+	};
+
+	return names[limit];
+}

@@ -42,6 +42,17 @@ struct uc_report {
 	bool show_query;                  /* asked for: the request's query is printed */
 };
 
+/* What was forgotten so that memory stays bounded; no verdict is wrong for it. */
+enum uc_limit {
+	UC_LIMIT_UPSTREAMS, /* addresses whose counts and idle timeout began anew */
+	UC_LIMIT_OUTCOMES,  /* failed attempts told without what nginx did next */
+	UC_LIMIT_PROCESSES, /* whose executable is no longer known */
+	UC_LIMIT_DEATHS,    /* processes whose end is no longer in the summary */
+	UC_LIMIT_MAX
+};
+
+const char *uc_limit_name(enum uc_limit limit);
+
 struct uc_totals {
 	uint64_t connections; /* ends of nginx's upstream connections */
 	uint64_t exchanges;
@@ -52,6 +63,7 @@ struct uc_totals {
 	struct uc_losses losses;
 	uint64_t bad_records; /* refused by the decoder */
 	uint64_t evicted;     /* ends dropped by a full join table */
+	uint64_t forgotten[UC_LIMIT_MAX];
 	const struct uc_upstreams *upstreams;
 	const struct uc_death *deaths;
 	size_t death_count;

@@ -300,6 +300,21 @@ static void death_lines(const struct uc_sink *s, const struct uc_totals *t)
 	}
 }
 
+static void forgotten_line(struct uc_sink *s, const struct uc_totals *t)
+{
+	const char *before = "Forgotten to bound memory:";
+
+	for (unsigned i = 0; i < UC_LIMIT_MAX; i++) {
+		if (!t->forgotten[i])
+			continue;
+		fprintf(s->out, "%s %s %llu", before, uc_limit_name(i),
+			(unsigned long long)t->forgotten[i]);
+		before = ",";
+	}
+	if (*before == ',')
+		fputs(".\n", s->out);
+}
+
 int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 {
 	uint64_t lost = uc_totals_lost(t);
@@ -329,6 +344,7 @@ int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 			(unsigned long long)t->log.without_line);
 	death_lines(s, t);
 	idle_lines(s, t->upstreams);
+	forgotten_line(s, t);
 	if (lost) {
 		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,
 			paint(s, RESET));
