@@ -17,11 +17,13 @@
 #include "probe/probe.h"
 #include "probe/progress.h"
 #include "probe/report.h"
+#include "probe/through.h"
 
 #define SECOND 1000000000ULL
 
 static const char usage[] =
-	"Usage: upclose probe [OPTIONS] URL...\n\n"
+	"Usage: upclose probe [OPTIONS] URL...\n"
+	"       upclose probe --through URL [--every SECONDS] [OPTIONS]\n\n"
 	"Measures what an upstream server really does: how long it keeps an idle connection,\n"
 	"waits for a request, how many requests a connection may have, and how it closes.\n"
 	"URL: http://HOST[:PORT][/PATH], https://..., or http://unix:/SOCKET[:/PATH], as in\n"
@@ -36,11 +38,21 @@ static const char usage[] =
 	"      --body-tests      allow POST too: half a body, and one of 1 MiB\n"
 	"      --head            HEAD in place of GET\n"
 	"  -H, --header 'NAME: VALUE'    send it with each request; up to 16 times\n"
+	"\n"
+	"      --through URL     instead: one request through nginx to its upstream, and who ended\n"
+	"                        it; may be given up to 64 times. --max-time is how long it waits\n"
+	"      --every SECONDS   again and again, until -c, -d or Ctrl-C\n"
+	"  -c, --count N         so many requests\n"
+	"  -d, --duration SECONDS    for so long\n"
+	"      --exit-code       exit with status 3 when one was not answered, or with 500 or more\n"
+	"\n"
 	"  -v, --verbose         more talk on standard error\n"
 	"  -h, --help            this text\n";
 
 struct options {
 	bool json, quick;
+	bool through, exit_code;
+	uint64_t every_ns, count, duration_ns;  /* of through; 0: not given */
 	uint64_t max_ns, max_requests, samples; /* 0: not given */
 	struct uc_probe_config probe;
 };
@@ -90,16 +102,40 @@ static int set_output(struct options *o, const char *value)
 	return o->json || !strcmp(value, "text") ? 1 : bad("output format", value, "text or json");
 }
 
+static int set_seconds(uint64_t *ret_ns, const char *what, const char *value)
+{
+	if (uc_parse_seconds(value, ret_ns) && *ret_ns <= 86400 * SECOND)
+		return 1;
+	return bad(what, value, "seconds, more than 0, at most a day");
+}
+
 /* 1: taken; 0: not known; -1: bad value, said. */
+static int take_through_option(struct options *o, int option, const char *value)
+{
+	switch (option) {
+	case 'E':
+		return set_seconds(&o->every_ns, "interval", value);
+	case 'd':
+		return set_seconds(&o->duration_ns, "duration", value);
+	case 'c':
+		if (uc_parse_number(value, 1, UINT64_MAX, &o->count))
+			return 1;
+		return bad("count", value, "a whole number of at least 1");
+	case 'X':
+		o->exit_code = true;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 static int take_option(struct options *o, int option, const char *value)
 {
 	switch (option) {
 	case 'o':
 		return set_output(o, value);
 	case 'T':
-		if (uc_parse_seconds(value, &o->max_ns) && o->max_ns <= 86400 * SECOND)
-			return 1;
-		return bad("longest wait", value, "seconds, more than 0, at most a day");
+		return set_seconds(&o->max_ns, "longest wait", value);
 	case 'R':
 		if (uc_parse_number(value, 1, 1000000, &o->max_requests))
 			return 1;
@@ -129,7 +165,7 @@ static int take_option(struct options *o, int option, const char *value)
 		uc_log_verbosity++;
 		return 1;
 	default:
-		return 0;
+		return take_through_option(o, option, value);
 	}
 }
 
@@ -251,6 +287,48 @@ static int probe(struct command *c)
 	return err || c->broken || c->failed ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }
 
+static int through(struct command *c)
+{
+	const struct options *o = &c->o;
+	struct uc_through_config cfg = { .json = o->json,
+					 .requests = o->probe.requests,
+					 .every_ns = o->every_ns,
+					 .timeout_ns = o->probe.max_ns,
+					 .count = o->count,
+					 .duration_ns = o->duration_ns };
+	struct uc_through_end end;
+	int signals = open_signals(), err;
+
+	err = uc_through(&cfg, c->targets, c->target_count, signals, stdout, &end);
+	close(signals);
+	if (err) {
+		uc_error("cannot go on: %s", strerror(-err));
+		return UC_EXIT_FAILED;
+	}
+	if (end.runs && end.unconnected == end.runs)
+		return UC_EXIT_FAILED;
+	return o->exit_code && end.failed ? UC_EXIT_FOUND : UC_EXIT_DONE;
+}
+
+static int check_through(const struct command *c, int operands)
+{
+	const struct options *o = &c->o;
+
+	if (c->o.through && operands)
+		uc_error(
+			"--through measures the path through nginx, a URL alone the server itself: one of them");
+	else if (!o->through && (o->every_ns || o->count || o->duration_ns || o->exit_code))
+		uc_error("--every, --count, --duration and --exit-code are for --through");
+	else if (o->through && !o->every_ns && (o->count || o->duration_ns))
+		uc_error("--count and --duration need --every SECONDS");
+	else if (o->through && (o->probe.groups || o->samples || o->max_requests || o->quick ||
+				o->probe.body_tests))
+		uc_error("--through sends one request; of the tests of a server it has none");
+	else
+		return UC_EXIT_DONE;
+	return UC_EXIT_USAGE;
+}
+
 static int take_operands(struct command *c, int argc, char **argv)
 {
 	int status = UC_EXIT_DONE;
@@ -276,24 +354,40 @@ static int run(struct command *c, int argc, char **argv)
 		{ "body-tests", no_argument, NULL, 'B' },
 		{ "head", no_argument, NULL, 'I' },
 		{ "header", required_argument, NULL, 'H' },
+		{ "through", required_argument, NULL, 'P' },
+		{ "every", required_argument, NULL, 'E' },
+		{ "count", required_argument, NULL, 'c' },
+		{ "duration", required_argument, NULL, 'd' },
+		{ "exit-code", no_argument, NULL, 'X' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	int opt, status;
+	int opt, status = UC_EXIT_DONE;
 
-	while ((opt = getopt_long(argc, argv, "o:H:vh", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "o:H:c:d:vh", longs, NULL)) != -1) {
 		if (opt == 'h') {
 			fputs(usage, stdout);
 			return UC_EXIT_DONE;
+		}
+		if (opt == 'P') {
+			c->o.through = true;
+			status = add_target(c, optarg);
+			if (status != UC_EXIT_DONE)
+				return status;
+			continue;
 		}
 		if (take_option(&c->o, opt, optarg) > 0)
 			continue;
 		uc_note("'upclose probe --help' has the options");
 		return UC_EXIT_USAGE;
 	}
+	status = check_through(c, argc - optind);
 	complete(&c->o);
-	status = take_operands(c, argc - optind, argv + optind);
+	if (status == UC_EXIT_DONE && c->o.through)
+		return through(c);
+	if (status == UC_EXIT_DONE)
+		status = take_operands(c, argc - optind, argv + optind);
 	return status == UC_EXIT_DONE ? probe(c) : status;
 }
 
