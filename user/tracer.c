@@ -403,25 +403,38 @@ static int live_prepare(struct uc_tracer *t)
 	return 0;
 }
 
-int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
-			void *ctx)
+static uint32_t live_slots(const struct uc_tracer *t)
 {
 	uint32_t used = *t->bpf.live_used + 1;
+
+	return used < UC_LIVE_SLOTS ? used : UC_LIVE_SLOTS;
+}
+
+int uc_tracer_each_count(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
+			 void *ctx)
+{
 	int err = live_prepare(t);
 
-	if (err)
-		return err;
-	if (used > UC_LIVE_SLOTS)
-		used = UC_LIVE_SLOTS;
-	for (uint32_t i = 0; i < used; i++) {
-		t->lives[i].open = t->lives[i].waiting = 0;
-		t->lives[i].waiting_since_ns = 0;
-	}
-	err = t->walk ? run_iterator(t->walk) : -ENOTSUP;
-	for (uint32_t i = 0; i < used; i++)
+	for (uint32_t i = 0; !err && i < live_slots(t); i++)
 		if (t->lives[i].connections)
 			one(ctx, &t->lives[i]);
 	return err;
+}
+
+int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
+			void *ctx)
+{
+	int err = live_prepare(t), walk_err;
+
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < live_slots(t); i++) {
+		t->lives[i].open = t->lives[i].waiting = 0;
+		t->lives[i].waiting_since_ns = 0;
+	}
+	walk_err = t->walk ? run_iterator(t->walk) : -ENOTSUP;
+	err = uc_tracer_each_count(t, one, ctx);
+	return walk_err ? walk_err : err;
 }
 
 void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg)

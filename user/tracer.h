@@ -50,6 +50,9 @@ struct uc_losses uc_tracer_losses(const struct uc_tracer *t);
  */
 int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
 			void *ctx);
+/* The same without the walk: open and waiting are as old as the newest one. */
+int uc_tracer_each_count(struct uc_tracer *t, void (*one)(void *ctx, const struct uc_live *l),
+			 void *ctx);
 uint64_t uc_tracer_live_folded(const struct uc_tracer *t); /* connections counted in slot 0 */
 
 /*
