@@ -674,7 +674,7 @@ static void test_names(void **state)
 	assert_string_equal(uc_alert_severity_name(UC_ALERT_INFO), "info");
 	assert_string_equal(uc_alert_severity_name(UC_ALERT_WARNING), "warning");
 	assert_string_equal(uc_alert_severity_name(UC_ALERT_CRITICAL), "critical");
-	assert_string_equal(uc_alert_severity_name(UC_ALERT_MAX), "invalid");
+	assert_string_equal(uc_alert_severity_name(UC_ALERT_SEVERITIES), "invalid");
 	assert_string_equal(uc_alert_state_name(UC_ALERT_INACTIVE), "inactive");
 	assert_string_equal(uc_alert_state_name(UC_ALERT_PENDING), "pending");
 	assert_string_equal(uc_alert_state_name(UC_ALERT_FIRING), "firing");

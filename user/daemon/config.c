@@ -75,6 +75,9 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING_PTR("tracing", SECTION, struct uc_config, tracing, tracing_fields),
 	CYAML_FIELD_MAPPING_PTR("metrics", SECTION, struct uc_config, metrics, metrics_fields),
 	CYAML_FIELD_MAPPING_PTR("log", SECTION, struct uc_config, log, log_fields),
+	CYAML_FIELD_MAPPING_PTR("alerts", SECTION, struct uc_config, alerts, uc_alerts_fields),
+	CYAML_FIELD_SEQUENCE("sinks", OPTIONAL | CYAML_FLAG_POINTER, struct uc_config, sinks,
+			     &uc_sink_schema, 0, UC_SINKS_MAX),
 	CYAML_FIELD_STRING_PTR("user", OPTIONAL, struct uc_config, user, 1, 32),
 	CYAML_FIELD_STRING_PTR("state_directory", OPTIONAL, struct uc_config, state_directory, 1,
 			       PATH_LEN),
@@ -179,6 +182,8 @@ static const struct {
 	{ offsetof(struct uc_config, tracing), sizeof(struct uc_tracing_config), check_tracing },
 	{ offsetof(struct uc_config, metrics), sizeof(struct uc_metrics_config), check_metrics },
 	{ offsetof(struct uc_config, log), sizeof(struct uc_log_config), check_log },
+	{ offsetof(struct uc_config, alerts), sizeof(struct uc_alerts_config), uc_alerts_check },
+	{ 0, 0, uc_sinks_check },
 	{ 0, 0, check_top },
 };
 

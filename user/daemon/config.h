@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/alerts_config.h"
+#include "daemon/sinks_config.h"
 #include "daemon/yaml.h"
 #include "tracer.h"
 
@@ -62,6 +64,9 @@ struct uc_config {
 	struct uc_tracing_config *tracing;
 	struct uc_metrics_config *metrics;
 	struct uc_log_config *log;
+	struct uc_alerts_config *alerts;
+	struct uc_sink_config *sinks;
+	uint32_t sinks_count;
 	char *user; /* NULL: upclose where the host has it, else nobody */
 	char *state_directory;
 	char *runtime_directory;
