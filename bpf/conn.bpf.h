@@ -18,6 +18,7 @@
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 #include "sequel.bpf.h"
+#include "ship.bpf.h"
 #include "storage.bpf.h"
 #include "task.bpf.h"
 
@@ -125,110 +126,6 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 	e->state = state;
 	e->err = err;
 	log_leave(c);
-}
-
-static __always_inline void ship_proc(const struct uc_task *t, u16 kind)
-{
-	struct uc_rec_proc *rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
-
-	if (!rec) {
-		count_lost(UC_LOST_RING_FULL);
-		return;
-	}
-	rec->hdr.version = UC_WIRE_VERSION;
-	rec->hdr.kind = kind;
-	rec->hdr.size = sizeof(*rec);
-	rec->hdr.ts_ns = bpf_ktime_get_ns();
-	rec->task = *t;
-	bpf_ringbuf_submit(rec, 0);
-}
-
-/* Tells userspace once of each process, so that it can look at it while it lives. */
-static __always_inline void proc_announce(const struct uc_task *t)
-{
-	u32 tgid = t->tgid;
-	u64 *known = bpf_map_lookup_elem(&uc_procs, &tgid), start = t->start_ns;
-
-	if (known && *known == start)
-		return;
-	bpf_map_update_elem(&uc_procs, &tgid, &start, BPF_ANY);
-	ship_proc(t, UC_REC_PROC);
-}
-
-/* Before its files are closed; of its threads, the last. */
-static __always_inline void proc_exit(struct task_struct *task)
-{
-	struct signal_struct *sig = READ(task, signal);
-	u32 tgid = READ(task, tgid);
-	struct uc_task t = {};
-
-	if (!bpf_map_lookup_elem(&uc_procs, &tgid) || READ(sig, live.counter))
-		return;
-	bpf_map_delete_elem(&uc_procs, &tgid);
-	task_fill(&t, task);
-	ship_proc(&t, UC_REC_EXIT);
-}
-
-static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
-{
-	struct uc_heads *heads = heads_of(sk);
-	u32 worker = c->closer.tgid ? c->closer.tgid : c->owner.tgid;
-	struct uc_rec_nginx *rec;
-	struct worker *w;
-	struct join *j;
-
-	c->flags |= UC_CONN_SHIPPED;
-	w = worker_of(worker);
-	if (w && w->read_id == c->id)
-		c->flags |= UC_CONN_AT_ONCE;
-	sequel_expect(c, worker);
-	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
-	if (!rec) {
-		count_lost(UC_LOST_RING_FULL);
-		goto out;
-	}
-	j = bpf_map_lookup_elem(&uc_joins, &c->key);
-	if (j) {
-		if (j->tracked)
-			c->flags |= UC_CONN_PEER_TRACKED;
-		rec->far = j->owner;
-	} else {
-		__builtin_memset(&rec->far, 0, sizeof(rec->far));
-	}
-	w = worker_of(worker);
-	if (w)
-		rec->clients = w->clients;
-	else
-		__builtin_memset(&rec->clients, 0, sizeof(rec->clients));
-	rec->hdr.version = UC_WIRE_VERSION;
-	rec->hdr.kind = UC_REC_NGINX_END;
-	rec->hdr.size = sizeof(*rec);
-	rec->hdr.ts_ns = bpf_ktime_get_ns();
-	bpf_probe_read_kernel(&rec->conn, sizeof(rec->conn), c);
-	/* a NULL source zeroes the destination */
-	bpf_probe_read_kernel(&rec->heads, sizeof(rec->heads), heads);
-	bpf_ringbuf_submit(rec, 0);
-out:
-	if (c->key)
-		bpf_map_delete_elem(&uc_joins, &c->key);
-}
-
-static __always_inline void ship_upstream(struct uc_conn *c)
-{
-	struct uc_rec_upstream *rec;
-
-	c->flags |= UC_CONN_SHIPPED;
-	rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
-	if (!rec) {
-		count_lost(UC_LOST_RING_FULL);
-		return;
-	}
-	rec->hdr.version = UC_WIRE_VERSION;
-	rec->hdr.kind = UC_REC_UPSTREAM_END;
-	rec->hdr.size = sizeof(*rec);
-	rec->hdr.ts_ns = bpf_ktime_get_ns();
-	bpf_probe_read_kernel(&rec->conn, sizeof(rec->conn), c);
-	bpf_ringbuf_submit(rec, 0);
 }
 
 static __always_inline bool port_followed(u16 port)

@@ -20,7 +20,7 @@ def test_lost_records(stage, bpf):
     nginx = stage.nginx(app=Route(up.addr, keepalive=0))
     tr = stage.upclose("-p", up.port, "--ring-mib", 1)
     tr.kill(signal.SIGSTOP)
-    for _ in range(400):
+    for _ in range(1000):
         assert nginx.get("/destroy/lost").status == 502
     tr.kill(signal.SIGCONT)
     tr.wait(target="/destroy/lost")
@@ -28,7 +28,7 @@ def test_lost_records(stage, bpf):
     assert status == 0
     lost = summary["lost_by_reason"]["ring_full"]
     assert 0 < lost <= summary["lost"]
-    assert 0 < len(objects) < 400 <= len(objects) + lost
+    assert 0 < len(objects) < 1000 <= len(objects) + lost
     for obj in objects:
         assert_contract(obj)
         assert (obj["verdict"], obj["upstream"]["addr"]) == ("upstream_closed", "127.0.0.1")
