@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "daemon/alerting.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "log.h"
@@ -17,6 +18,7 @@ static const char usage[] =
 	"configuration, SIGTERM ends it. Needs root to begin, and gives most of that up.\n\n"
 	"      --config FILE   the configuration (default " CONFIG ")\n"
 	"      --check-config  say whether the configuration is good, and end\n"
+	"      --test-alert    send a test alert through every sink, say what came of it, and end\n"
 	"  -v, --verbose       more talk; -vv libbpf's too\n"
 	"  -h, --help          this text\n";
 
@@ -31,15 +33,28 @@ static int check_config(const char *path)
 	return UC_EXIT_DONE;
 }
 
+static int test_alert(const char *path)
+{
+	struct uc_config *c;
+	int err;
+
+	if (uc_config_load(path, &c))
+		return UC_EXIT_FAILED;
+	err = uc_alerting_test(c);
+	uc_config_free(c);
+	return err ? UC_EXIT_FAILED : UC_EXIT_DONE;
+}
+
 int uc_cmd_daemon(int argc, char **argv)
 {
 	static const struct option longs[] = { { "config", required_argument, NULL, 'f' },
 					       { "check-config", no_argument, NULL, 'n' },
+					       { "test-alert", no_argument, NULL, 't' },
 					       { "verbose", no_argument, NULL, 'v' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
 	const char *path = CONFIG;
-	bool check = false;
+	bool check = false, test = false;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
@@ -49,6 +64,9 @@ int uc_cmd_daemon(int argc, char **argv)
 			break;
 		case 'n':
 			check = true;
+			break;
+		case 't':
+			test = true;
 			break;
 		case 'v':
 			uc_log_verbosity++;
@@ -68,5 +86,7 @@ int uc_cmd_daemon(int argc, char **argv)
 	}
 	if (check)
 		return check_config(path);
+	if (test)
+		return test_alert(path);
 	return uc_daemon(path) ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }

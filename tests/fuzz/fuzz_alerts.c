@@ -34,7 +34,7 @@ static struct uc_alert_rule rule_of(struct input *in)
 	r.verdicts = 1 + take(in) * 256 + take(in);
 	r.outcomes = take(in) % 8;
 	r.share_ppm = take(in) * 10000;
-	r.severity = take(in) % UC_ALERT_MAX;
+	r.severity = take(in) % UC_ALERT_SEVERITIES;
 	r.count = take(in) % 8;
 	r.window_ns += take(in) * 700 * MS;
 	r.hold_ns = take(in) * 100 * MS;

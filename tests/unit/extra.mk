@@ -22,6 +22,6 @@ fuzz_spool_EXTRA := user/daemon/spool.c
 ALERTS := user/daemon/alert_text.c user/daemon/otlp.c
 DELIVERY := $(ALERTS) user/daemon/delivery.c user/daemon/backlog.c user/daemon/spool.c user/daemon/secret.c \
 	user/daemon/carrier.c user/daemon/carrier_http.c user/daemon/carrier_exec.c user/daemon/journal.c \
-	user/daemon/sinks_config.c user/daemon/yaml.c user/json.c user/report.c user/options.c user/log.c $(SINKS)
+	user/daemon/sinks_config.c user/daemon/yaml.c user/json.c user/report.c user/options.c user/plan.c user/log.c $(SINKS)
 test_delivery_EXTRA := $(sort $(DELIVERY))
 test_delivery_LIBS := -ljansson -lcurl -lcyaml -lyaml -lsystemd -lpthread -lm

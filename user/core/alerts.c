@@ -694,6 +694,26 @@ bool uc_alerts_active(const struct uc_alerts *a, size_t *at, struct uc_alert *re
 	return false;
 }
 
+size_t uc_alerts_rules(const struct uc_alerts *a)
+{
+	return a->rules->count;
+}
+
+const struct uc_alert_rule *uc_alerts_rule(const struct uc_alerts *a, size_t i)
+{
+	return &a->rules->rules[i].r;
+}
+
+size_t uc_alerts_in_state(const struct uc_alerts *a, size_t i, enum uc_alert_state state)
+{
+	const struct rule *rule = &a->rules->rules[i];
+	size_t n = 0;
+
+	for (size_t k = 0; k < rule->count; k++)
+		n += rule->instances[k]->state == state;
+	return n;
+}
+
 uint64_t uc_alerts_folded(const struct uc_alerts *a)
 {
 	return a->folded;

@@ -25,7 +25,7 @@
 #define UC_ALERT_WINDOW_MIN_NS 1000000000ULL
 #define UC_ALERT_VERDICT(v)    (1u << (v))
 
-enum uc_alert_severity { UC_ALERT_INFO, UC_ALERT_WARNING, UC_ALERT_CRITICAL, UC_ALERT_MAX };
+enum uc_alert_severity { UC_ALERT_INFO, UC_ALERT_WARNING, UC_ALERT_CRITICAL, UC_ALERT_SEVERITIES };
 
 /* All of it is compared when rules are replaced: zero what is not set. */
 struct uc_alert_rule {
@@ -117,6 +117,11 @@ uint64_t uc_alerts_deadline(const struct uc_alerts *a);
 
 /* Those pending or firing: *at begins as 0. False: no more. */
 bool uc_alerts_active(const struct uc_alerts *a, size_t *at, struct uc_alert *ret);
+
+/* The rules in order, and for how many upstreams one of them is in a state. */
+size_t uc_alerts_rules(const struct uc_alerts *a);
+const struct uc_alert_rule *uc_alerts_rule(const struct uc_alerts *a, size_t i);
+size_t uc_alerts_in_state(const struct uc_alerts *a, size_t i, enum uc_alert_state state);
 
 /* Calls of uc_alerts_note and uc_alerts_exchanges that a rule counted for UC_ALERT_OTHER. */
 uint64_t uc_alerts_folded(const struct uc_alerts *a);

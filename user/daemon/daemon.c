@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "daemon/alerting.h"
 #include "daemon/config.h"
 #include "daemon/history.h"
 #include "daemon/http.h"
@@ -24,6 +25,8 @@
 
 /* The clock and the engine are looked after at least so often. */
 #define TICK_US 1000000
+/* At the end the sinks may still deliver what waits for so long. */
+#define SINKS_PATIENCE_NS 2000000000ULL
 
 /* Feeds what metrics and page are made of. */
 struct view_sink {
@@ -40,6 +43,7 @@ struct daemon {
 	struct uc_log_sink log;
 	struct view_sink view;
 	struct uc_http *http;
+	struct uc_alerting *alerting;
 	struct uc_errorlog *error_log;
 	struct uc_engine *engine;
 	struct uc_capture *capture;
@@ -155,6 +159,11 @@ static int apply(struct daemon *d, struct uc_config *new)
 			return err;
 	}
 	err = uc_http_new(new->metrics, d->event, &d->view.view, d->http, &http);
+	if (!err) {
+		err = uc_alerting_reload(d->alerting, new);
+		if (err)
+			uc_http_free(http);
+	}
 	if (err) {
 		if (!same_log)
 			uc_errorlog_free(error_log);
@@ -206,6 +215,9 @@ static int take_records(struct daemon *d)
 
 	uc_engine_tick(d->engine, now);
 	uc_log_sink_tick(&d->log, now);
+	if (uc_alerting_wants_counts(d->alerting, now))
+		uc_tracer_each_count(d->view.view.tracer, uc_alerting_live, d->alerting);
+	uc_alerting_tick(d->alerting, now);
 	if (!err) {
 		d->view.view.ring_read_ns = now;
 		return 0;
@@ -238,6 +250,8 @@ static int set_alarm(sd_event_source *s, void *ctx)
 	(void)s;
 	if (uc_engine_deadline(d->engine) / 1000 + 1 < due)
 		due = uc_engine_deadline(d->engine) / 1000 + 1;
+	if (uc_alerting_deadline(d->alerting) / 1000 + 1 < due)
+		due = uc_alerting_deadline(d->alerting) / 1000 + 1;
 	sd_event_source_set_time(d->tick, due);
 	return sd_event_source_set_enabled(d->tick, SD_EVENT_ONESHOT);
 }
@@ -285,8 +299,9 @@ static int open_loop(struct daemon *d)
 
 static int open_engine(struct daemon *d)
 {
-	struct uc_engine_config cfg = { .sinks = { &d->view.sink, &d->log.sink },
-					.sink_count = 2,
+	struct uc_engine_config cfg = { .sinks = { &d->view.sink, &d->log.sink,
+						   uc_alerting_sink(d->alerting) },
+					.sink_count = 3,
 					.show_query = d->cfg->tracing->show_query };
 	int err = open_error_log(d->cfg, &d->error_log);
 
@@ -323,6 +338,9 @@ static int start(struct daemon *d)
 	if (!err)
 		err = open_view(d);
 	if (!err)
+		err = uc_alerting_new(d->cfg, &d->alerting);
+	d->view.view.alerting = d->alerting;
+	if (!err)
 		err = open_engine(d);
 	if (!err)
 		err = sd_event_new(&d->event);
@@ -333,6 +351,8 @@ static int start(struct daemon *d)
 		err = open_capture(d);
 	if (!err)
 		err = open_loop(d);
+	if (!err)
+		err = uc_alerting_start(d->alerting, d->cfg);
 	return err;
 }
 
@@ -356,10 +376,12 @@ static void finish(struct daemon *d)
 	uc_capture_losses(d->capture);
 	uc_engine_finish(d->engine, uc_now_ns(CLOCK_MONOTONIC) - d->began_ns,
 			 uc_now_ns(CLOCK_REALTIME));
+	uc_alerting_tick(d->alerting, now);
 }
 
 static void close_all(struct daemon *d)
 {
+	uc_alerting_free(d->alerting, SINKS_PATIENCE_NS);
 	uc_http_free(d->http);
 	sd_event_source_unref(d->tick);
 	sd_event_unref(d->event);

@@ -284,6 +284,108 @@ static void folded(const struct out *o)
 	count(o, "", uc_tally_folded(o->v->tally));
 }
 
+/* --- of the alerts ------------------------------------------------------------------ */
+
+static void alerts(const struct out *o)
+{
+	const struct uc_alerts *a = uc_alerting_alerts(o->v->alerting);
+	char labels[UC_ALERT_NAME_LEN + 64];
+
+	for (size_t i = 0; i < uc_alerts_rules(a); i++) {
+		for (unsigned state = UC_ALERT_PENDING; state < UC_ALERT_STATE_MAX; state++) {
+			snprintf(labels, sizeof(labels), "{rule=\"%s\",state=\"%s\"}",
+				 uc_alerts_rule(a, i)->name, uc_alert_state_name(state));
+			count(o, labels, uc_alerts_in_state(a, i, state));
+		}
+	}
+}
+
+static void alerts_folded(const struct out *o)
+{
+	count(o, "", uc_alerts_folded(uc_alerting_alerts(o->v->alerting)));
+}
+
+typedef uint64_t sink_count(const struct uc_delivery_stats *s);
+
+static void by_sink(const struct out *o, sink_count *value)
+{
+	char labels[UC_SINK_NAME_LEN + 64];
+
+	for (size_t i = 0; i < uc_alerting_sinks(o->v->alerting); i++) {
+		struct uc_delivery *d = uc_alerting_sink_at(o->v->alerting, i);
+		struct uc_delivery_stats s = uc_delivery_stats(d);
+
+		snprintf(labels, sizeof(labels), "{sink=\"%s\"}", uc_delivery_config(d)->name);
+		count(o, labels, value(&s));
+	}
+}
+
+static uint64_t delivered_of(const struct uc_delivery_stats *s)
+{
+	return s->delivered;
+}
+
+static void sink_delivered(const struct out *o)
+{
+	by_sink(o, delivered_of);
+}
+
+static uint64_t failed_of(const struct uc_delivery_stats *s)
+{
+	return s->failed_attempts;
+}
+
+static void sink_failed(const struct out *o)
+{
+	by_sink(o, failed_of);
+}
+
+static uint64_t sink_waiting_of(const struct uc_delivery_stats *s)
+{
+	return s->backlog.waiting;
+}
+
+static void sink_waiting(const struct out *o)
+{
+	by_sink(o, sink_waiting_of);
+}
+
+static uint64_t spool_bytes_of(const struct uc_delivery_stats *s)
+{
+	return s->backlog.spool_bytes;
+}
+
+static void sink_spool(const struct out *o)
+{
+	by_sink(o, spool_bytes_of);
+}
+
+static void sink_dropped(const struct out *o)
+{
+	char labels[UC_SINK_NAME_LEN + 96];
+
+	for (size_t i = 0; i < uc_alerting_sinks(o->v->alerting); i++) {
+		struct uc_delivery *d = uc_alerting_sink_at(o->v->alerting, i);
+		struct uc_delivery_stats s = uc_delivery_stats(d);
+
+		for (unsigned why = 0; why < UC_DROP_MAX; why++) {
+			snprintf(labels, sizeof(labels), "{sink=\"%s\",reason=\"%s\"}",
+				 uc_delivery_config(d)->name, uc_drop_name(why));
+			count(o, labels, s.backlog.dropped[why]);
+		}
+	}
+}
+
+static void sink_success(const struct out *o)
+{
+	for (size_t i = 0; i < uc_alerting_sinks(o->v->alerting); i++) {
+		struct uc_delivery *d = uc_alerting_sink_at(o->v->alerting, i);
+
+		fprintf(o->f, "%s{sink=\"%s\"} %.3f\n", o->name, uc_delivery_config(d)->name,
+			uc_delivery_stats(d).last_success_wall_ns / 1e9);
+	}
+}
+
 static void reload_ok(const struct out *o)
 {
 	count(o, "", o->v->reload_ok);
@@ -372,6 +474,21 @@ static const struct {
 	  "Time spent in the BPF program, where the kernel measures it.", run_time },
 	{ "upclose_bpf_runs_total", "counter",
 	  "Runs of the BPF program, where the kernel counts them.", runs },
+	{ "upclose_alerts", "gauge", "Upstreams for which the rule is pending or firing.", alerts },
+	{ "upclose_alerts_folded_total", "counter",
+	  "Ends and counts of upstreams that a rule had no room for and took as upstream=other.",
+	  alerts_folded },
+	{ "upclose_sink_delivered_total", "counter",
+	  "Alerts, resolutions and flagged connections that the sink took.", sink_delivered },
+	{ "upclose_sink_failed_attempts_total", "counter",
+	  "Attempts of delivery to the sink that failed.", sink_failed },
+	{ "upclose_sink_dropped_total", "counter", "What the sink will never get, by reason.",
+	  sink_dropped },
+	{ "upclose_sink_waiting_documents", "gauge",
+	  "What waits to be delivered, in memory and on disk.", sink_waiting },
+	{ "upclose_sink_spool_bytes", "gauge", "Of it, bytes on disk.", sink_spool },
+	{ "upclose_sink_last_success_timestamp_seconds", "gauge",
+	  "When the sink took something last; 0: not yet.", sink_success },
 	{ "upclose_config_last_reload_successful", "gauge",
 	  "Whether the newest configuration was taken.", reload_ok },
 	{ "upclose_config_last_reload_success_timestamp_seconds", "gauge",

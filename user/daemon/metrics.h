@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/alerting.h"
 #include "daemon/tally.h"
 #include "engine.h"
 #include "tracer.h"
@@ -21,6 +22,7 @@ struct uc_view {
 	const struct uc_engine *engine;
 	struct uc_tracer *tracer;
 	struct uc_history *history;
+	const struct uc_alerting *alerting;
 	uint64_t began_ns;     /* CLOCK_MONOTONIC, as all of these */
 	uint64_t ring_read_ns; /* when the ring was read last without an error; 0: never */
 	uint64_t now_ns;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* upclose daemon --test-alert: do alerts get out? */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "daemon/alert_text.h"
+#include "daemon/alerting.h"
+#include "json.h"
+#include "log.h"
+
+#define POLL_US   20000
+#define DOCUMENTS 2
+
+/* Firing, and resolved. */
+static bool post(struct uc_delivery *d, const char *instance)
+{
+	static const enum uc_alert_change changes[DOCUMENTS] = { UC_ALERT_FIRES,
+								 UC_ALERT_RESOLVES };
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+	struct uc_alert_place place = { .instance = instance,
+					.wall_offset_ns = (int64_t)(uc_now_ns(CLOCK_REALTIME) -
+								    now),
+					.test = true };
+	bool posted = true;
+
+	for (size_t i = 0; i < DOCUMENTS; i++) {
+		struct uc_alert alert = uc_alert_test(changes[i], now);
+		json_t *doc = uc_alert_document(&alert, &place);
+		char *text = json_dumps(doc, UC_JSON_DUMP);
+
+		posted = posted && text && uc_delivery_post(d, text, false);
+		free(text);
+		json_decref(doc);
+	}
+	return posted;
+}
+
+/* Until both are delivered, or one was not. */
+static struct uc_delivery_stats wait_for(struct uc_delivery *d)
+{
+	struct uc_delivery_stats s;
+
+	do {
+		usleep(POLL_US);
+		s = uc_delivery_stats(d);
+	} while (s.backlog.waiting && !s.failed_attempts);
+	return s;
+}
+
+static bool try_one(const struct uc_sink_config *cfg, const char *instance)
+{
+	struct uc_delivery *d = NULL;
+	struct uc_delivery_stats s;
+	bool ok;
+
+	/* no spool: that of a running daemon is its own */
+	if (uc_delivery_new(cfg, NULL, &d))
+		return false;
+	ok = post(d, instance);
+	s = wait_for(d);
+	ok = ok && s.delivered == DOCUMENTS;
+	if (ok)
+		printf("%s (%s): delivered, %.1f ms\n", cfg->name, uc_sink_type_name(cfg->type),
+		       s.last_took_ns / 1e6);
+	else
+		printf("%s (%s): NOT delivered: %s\n", cfg->name, uc_sink_type_name(cfg->type),
+		       *s.last_error ? s.last_error : "the receiver rejected it");
+	fflush(stdout);
+	uc_delivery_free(d);
+	return ok;
+}
+
+static void be_quiet(int priority, const char *text)
+{
+	(void)priority;
+	(void)text;
+}
+
+int uc_alerting_test(const struct uc_config *cfg)
+{
+	char host[256] = "unknown";
+	int err = 0;
+
+	if (!cfg->sinks_count) {
+		uc_error("the configuration has no sinks: alerts go nowhere");
+		return -ENOENT;
+	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return -ENOMEM;
+	gethostname(host, sizeof(host) - 1);
+	/* the same is printed */
+	uc_log_writer = be_quiet;
+	for (uint32_t i = 0; i < cfg->sinks_count; i++)
+		if (!try_one(&cfg->sinks[i], cfg->alerts->instance ? cfg->alerts->instance : host))
+			err = -EIO;
+	return err;
+}
