@@ -136,3 +136,22 @@ def test_race_before_the_fix_and_none_after(stage, trace, scratch):
     assert [meet(nginx, up) for _ in range(4)] == [200] * 4
     after.wait(count=4, closed_by="nginx")
     assert after.all(flagged=True) == []
+
+
+def test_probed(stage, scratch):
+    """What `upclose probe` measures goes before everything else, by address and by the name in the URL."""
+    up = stage.node("--keepalive", "200")
+    got = run("probe", "-o", "json", "--only", "idle", "--samples", "3", f"http://localhost:{up.port}/ok/probe")
+    assert got.returncode == 0, got.stderr
+    probed = scratch / "probe.jsonl"
+    probed.write_text(got.stdout, encoding="utf-8")
+    idle = json.loads(got.stdout)["idle"]
+    for name in ("127.0.0.1", "localhost"):
+        conf = scratch / "app.conf"
+        conf.write_text(f"upstream a {{ server {name}:{up.port}; keepalive 1; }}\n"
+                        f"server {{ location / {{ proxy_pass http://a; proxy_http_version 1.1; {CLEAR} }} }}\n", encoding="utf-8")
+        said = run("check", "-o", "json", "--version-of", "1.28", "--probe", probed, "--upstream", "a=90", conf)
+        assert said.returncode == 3, said.stderr
+        finding, contract, _ = map(json.loads, said.stdout.splitlines())
+        assert finding["rule"] == "idle-race"
+        assert contract["upstream_idle"]["source"] == "probe" and contract["upstream_idle"]["timeout_ms"] == int(idle["timeout_ms"])

@@ -67,7 +67,7 @@ static size_t walk(const struct uc_nginx_conf *c)
 /* Every place points into the tree, and every number has its reader. */
 static void judge(const struct uc_nginx_conf *c, uint32_t version)
 {
-	static const struct uc_idle idle = { UC_IDLE_STATED, 5000, 5000, 0 };
+	static const struct uc_idle idle = { UC_IDLE_STATED, 5000, 5000, 0, false };
 	struct uc_nginx_http *h;
 
 	if (uc_nginx_http_new(c, version, &h))

@@ -10,7 +10,7 @@
 
 static enum uc_race race(enum uc_nginx_pool pool, int64_t nginx_ms, int64_t ms, int64_t min_ms)
 {
-	struct uc_idle idle = { UC_IDLE_STATED, ms, min_ms, 0 };
+	struct uc_idle idle = { UC_IDLE_STATED, ms, min_ms, 0, false };
 
 	return uc_contract_race(pool, nginx_ms, &idle);
 }
@@ -38,6 +38,19 @@ static void test_race(void **state)
 	assert_int_equal(race(UC_NGINX_POOL_UNKNOWN, 60000, 5000, 5000), UC_RACE_UNKNOWN);
 	assert_int_equal(uc_contract_race(UC_NGINX_POOL_KEPT, 60000, &unknown), UC_RACE_UNKNOWN);
 	assert_int_equal(uc_contract_race(UC_NGINX_POOL_CLOSE, 60000, &unknown), UC_RACE_NONE);
+}
+
+/* A connection that was still open when its probe ended says that it is safe up to there, and no more. */
+static void test_at_least(void **state)
+{
+	static const struct uc_idle idle = { UC_IDLE_PROBE, 100000, 100000, 5, true };
+
+	(void)state;
+	assert_int_equal(uc_contract_race(UC_NGINX_POOL_KEPT, 60000, &idle), UC_RACE_NONE);
+	assert_int_equal(uc_contract_race(UC_NGINX_POOL_KEPT, 99999, &idle), UC_RACE_NONE);
+	assert_int_equal(uc_contract_race(UC_NGINX_POOL_KEPT, 100000, &idle), UC_RACE_UNKNOWN);
+	assert_int_equal(uc_contract_race(UC_NGINX_POOL_KEPT, UC_NGINX_NEVER, &idle),
+			 UC_RACE_UNKNOWN);
 }
 
 /* What is proposed is never a race itself. */
@@ -111,9 +124,8 @@ static void test_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_race),
-		cmocka_unit_test(test_below),
-		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_race),  cmocka_unit_test(test_at_least),
+		cmocka_unit_test(test_below), cmocka_unit_test(test_attempts),
 		cmocka_unit_test(test_names),
 	};
 

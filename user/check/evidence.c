@@ -165,7 +165,9 @@ int uc_evidence_state(struct uc_evidence *e, const char *text, char why[UC_EVIDE
 	if (!row)
 		return -ENOMEM;
 	ms = strcmp(value, "never") ? (int64_t)(ns / 1000000) : UC_NGINX_NEVER;
-	row->idle[UC_IDLE_STATED] = (struct uc_idle){ UC_IDLE_STATED, ms, ms, 0 };
+	row->idle[UC_IDLE_STATED] = (struct uc_idle){ .origin = UC_IDLE_STATED,
+						      .ms = ms,
+						      .min_ms = ms };
 	snprintf(row->source[UC_IDLE_STATED], UC_EVIDENCE_SOURCE, "as told by --upstream");
 	return 0;
 }
@@ -367,11 +369,85 @@ int uc_evidence_learned(struct uc_evidence *e, const char *path, char why[UC_EVI
 
 /* --- probes ------------------------------------------------------------------------------------ */
 
+/* Closed by itself, closed with each response, or still open when the probe had waited enough. */
+static void probe_idle(struct uc_evidence_of *row, json_t *idle)
+{
+	json_t *kept = json_object_get(idle, "kept_alive");
+	struct uc_idle to = { .origin = UC_IDLE_PROBE, .count = ms_of(idle, "count", 0) };
+	char *source = row->source[UC_IDLE_PROBE];
+
+	to.ms = ms_of(idle, "timeout_ms", -1);
+	to.min_ms = ms_of(idle, "min_ms", to.ms);
+	if (json_is_false(kept)) {
+		to.ms = to.min_ms = 0;
+		snprintf(source, UC_EVIDENCE_SOURCE, "probed: it closes after each response");
+	} else if (to.ms >= 0) {
+		snprintf(source, UC_EVIDENCE_SOURCE, "probed: %u closes after %.2f to %.2f s",
+			 to.count, to.min_ms / 1e3, ms_of(idle, "max_ms", to.ms) / 1e3);
+	} else {
+		to.at_least = true;
+		to.ms = to.min_ms = ms_of(idle, "at_least_ms", -1);
+		snprintf(source, UC_EVIDENCE_SOURCE, "probed: still open after %.1f s",
+			 to.ms / 1e3);
+	}
+	if (to.ms >= 0)
+		row->idle[UC_IDLE_PROBE] = to;
+}
+
+static void probe_row(struct uc_evidence *e, json_t *o, const char *addr)
+{
+	struct uc_evidence_of *row = row_of(e, addr);
+	int64_t answer = ms_of(json_object_get(o, "answer"), "answer_ms", -1);
+
+	if (!row)
+		return;
+	probe_idle(row, json_object_get(o, "idle"));
+	if (answer <= row->response_ms)
+		return;
+	row->response_ms = answer;
+	snprintf(row->response_source, UC_EVIDENCE_SOURCE, "probed");
+}
+
+/* "http://app:3000/x" is known as app:3000 too, as nginx's configuration may name it. */
+static void probe_named(struct uc_evidence *e, json_t *o)
+{
+	const char *url = json_string_value(json_object_get(o, "url")), *at;
+	bool https = url && !strncmp(url, "https://", 8);
+	char addr[UC_EVIDENCE_ADDR], *colon;
+	size_t n;
+
+	at = url ? strstr(url, "://") : NULL;
+	if (!at)
+		return;
+	at += 3;
+	n = strcspn(at, "/?#");
+	if (!n || n > 200)
+		return;
+	snprintf(addr, sizeof(addr), "%.*s", (int)n, at);
+	colon = strrchr(addr, ':');
+	if (!colon || strchr(colon, ']'))
+		snprintf(addr + n, sizeof(addr) - n, "%s", https ? ":443" : ":80");
+	probe_row(e, o, addr);
+}
+
 static bool probe(struct uc_evidence *e, json_t *o, const char *kind)
 {
-	(void)e;
-	(void)o;
-	return !strcmp(kind, "probe");
+	const char *addr = json_string_value(json_object_get(o, "addr"));
+	const char *path = json_string_value(json_object_get(o, "unix"));
+	char text[UC_EVIDENCE_ADDR];
+
+	if (strcmp(kind, "probe"))
+		return false;
+	if (path && strlen(path) < sizeof(text) - 8) {
+		snprintf(text, sizeof(text), "unix:%s", path);
+		probe_row(e, o, text);
+	} else if (addr && strlen(addr) < 128) {
+		snprintf(text, sizeof(text), strchr(addr, ':') ? "[%s]:%d" : "%s:%d", addr,
+			 (int)json_integer_value(json_object_get(o, "port")));
+		probe_row(e, o, text);
+		probe_named(e, o);
+	}
+	return true;
 }
 
 int uc_evidence_probe(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY])

@@ -135,6 +135,7 @@ static json_t *idle_json(const struct uc_check_contract *c)
 			    number_or_null(c->idle.min_ms, c->idle.origin && c->idle.min_ms >= 0));
 	json_object_set_new(o, "endless",
 			    json_boolean(c->idle.origin && c->idle.ms == UC_NGINX_NEVER));
+	json_object_set_new(o, "at_least", json_boolean(c->idle.at_least));
 	json_object_set_new(o, "told", text_or_null(c->idle_source));
 	return o;
 }

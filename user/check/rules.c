@@ -246,7 +246,7 @@ static int64_t shortest_idle(const struct uc_judge *j, const struct uc_nginx_gro
 		const char *source;
 		struct uc_idle idle = uc_evidence_idle(j->cfg.evidence, &g->servers[i], g, &source);
 
-		if (idle.origin && idle.min_ms > 0 && idle.min_ms < least)
+		if (idle.origin && !idle.at_least && idle.min_ms > 0 && idle.min_ms < least)
 			least = idle.min_ms;
 	}
 	return least;

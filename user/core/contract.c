@@ -13,6 +13,8 @@ enum uc_race uc_contract_race(enum uc_nginx_pool pool, int64_t nginx_ms,
 		return UC_RACE_NONE;
 	if (pool == UC_NGINX_POOL_UNKNOWN || !upstream->origin || nginx_ms == UC_NGINX_UNKNOWN)
 		return UC_RACE_UNKNOWN;
+	if (upstream->at_least)
+		return nginx_ms >= 0 && nginx_ms < upstream->ms ? UC_RACE_NONE : UC_RACE_UNKNOWN;
 	if (nginx_ms == UC_NGINX_NEVER || nginx_ms >= upstream->min_ms)
 		return UC_RACE_POSSIBLE;
 	return nginx_ms > upstream->min_ms - UC_RACE_MARGIN_MS ? UC_RACE_NARROW : UC_RACE_NONE;

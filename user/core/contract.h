@@ -27,6 +27,7 @@ struct uc_idle {
 	int64_t ms;     /* UC_NGINX_NEVER; 0: it closes after each response */
 	int64_t min_ms; /* the shortest seen or known; ms where there is but one */
 	uint32_t count; /* measurements behind it; 0: not of measurements */
+	bool at_least;  /* it was still open after so long, and more is not known */
 };
 
 enum uc_race {
