@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "command.h"
+#include "directive.h"
 #include "log.h"
 #include "options.h"
 #include "proc.h"
@@ -36,6 +37,7 @@ struct trace {
 	enum uc_plan plan;
 
 	struct uc_capture *capture;
+	struct uc_directives *directives;
 	struct uc_engine *engine;
 	struct uc_recorder *recorder;
 	bool record_failed;
@@ -120,7 +122,10 @@ static int start(struct trace *t)
 	memcpy(cfg.ports, t->out.engine.ports, sizeof(cfg.ports));
 	if (uc_output_open(&t->out, false))
 		return -EINVAL;
-	if (uc_engine_new(&t->out.engine, &t->engine)) {
+	t->out.engine.directive_of = uc_directives_find;
+	if (!uc_directives_new(&t->directives))
+		t->out.engine.directive_ctx = t->directives;
+	if (!t->directives || uc_engine_new(&t->out.engine, &t->engine)) {
 		uc_error("out of memory");
 		return -ENOMEM;
 	}
@@ -175,6 +180,7 @@ static int trace(struct trace *t)
 	uc_recorder_finish(t->recorder, 0, 0);
 	uc_capture_free(t->capture);
 	uc_engine_free(t->engine);
+	uc_directives_free(t->directives);
 	uc_output_close(&t->out);
 	close(signals);
 	if (err)

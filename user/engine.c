@@ -201,6 +201,7 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
 	const struct uc_proc *proc;
 	struct uc_idle_learned idle;
+	struct uc_directive_at directive;
 	struct uc_report r = { .pair = pair,
 			       .facts = &e->facts,
 			       .timeline = &e->timeline,
@@ -226,6 +227,9 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	if (!wants(e, &r))
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
+	if (e->cfg.directive_of && r.verdict.flagged &&
+	    e->cfg.directive_of(e->cfg.directive_ctx, &r, &directive))
+		r.directive = &directive;
 	hand_on(e, &r);
 }
 

@@ -17,10 +17,15 @@
 
 #define UC_ENGINE_SINKS 6
 
+/* Finds the directive that a flagged verdict is about; false: none, or not for certain. */
+typedef bool (*uc_directive_fn)(void *ctx, const struct uc_report *r, struct uc_directive_at *ret);
+
 struct uc_engine_config {
 	struct uc_sink *sinks[UC_ENGINE_SINKS]; /* each gets what the others get, in this order */
 	size_t sink_count;
 	bool show_query;
+	uc_directive_fn directive_of; /* NULL: nobody is asked, as for a recording */
+	void *directive_ctx;
 	struct uc_errorlog *error_log; /* NULL: none; lives longer than the engine */
 	uint64_t max_count;            /* stop after so many handed to a sink; 0: no limit */
 	uint16_t ports[16];            /* upstream ports to show; none: all */

@@ -733,6 +733,26 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 		add(l, "the upstream's end was not seen on this host");
 }
 
+static void name_directive(const struct uc_report *r, struct uc_explanation *e)
+{
+	const struct uc_directive_at *d = r->directive;
+	struct span now;
+
+	if (!d)
+		return;
+	now = span((uint64_t)d->ms * 1000000);
+	if (!d->by_default)
+		add(&e->advice, "nginx's %s is %s, set at %s:%u.", d->name, now.text, d->path,
+		    d->line);
+	else if (d->group[0])
+		add(&e->advice,
+		    "nginx's %s is %s by default; upstream %s at %s:%u has none of its own.",
+		    d->name, now.text, d->group, d->path, d->line);
+	else
+		add(&e->advice, "nginx's %s is %s by default, for the pass at %s:%u.", d->name,
+		    now.text, d->path, d->line);
+}
+
 void uc_explain(const struct uc_report *r, struct uc_explanation *e)
 {
 	e->summary[0] = '\0';
@@ -740,6 +760,7 @@ void uc_explain(const struct uc_report *r, struct uc_explanation *e)
 	e->advice.count = 0;
 	e->evidence.count = 0;
 	explain_summary(r, e);
+	name_directive(r, e);
 	if (r->verdict.flagged)
 		explain_outcome(r, e);
 	evidence(r, &e->evidence);

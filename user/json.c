@@ -331,6 +331,22 @@ static json_t *timeline_array(const struct uc_report *r)
 	return a;
 }
 
+static json_t *directive_object(const struct uc_directive_at *d)
+{
+	json_t *o;
+
+	if (!d)
+		return json_null();
+	o = json_object();
+	set(o, "name", json_string(d->name));
+	set(o, "group", d->group[0] ? json_string(d->group) : json_null());
+	set(o, "file", json_string(d->path));
+	set_number(o, "line", d->line);
+	set_number(o, "value_ms", d->ms);
+	set(o, "default", json_boolean(d->by_default));
+	return o;
+}
+
 json_t *uc_json_connection(const struct uc_report *r)
 {
 	const struct uc_facts *f = r->facts;
@@ -367,6 +383,7 @@ json_t *uc_json_connection(const struct uc_report *r)
 	set(o, "client_status", integer_if(r->outcome.client_status, r->outcome.client_status));
 	set(o, "upstream_idle", idle_object(r->idle, r->upstream_exe));
 	set(o, "death", death_object(r->death));
+	set(o, "directive", directive_object(r->directive));
 	set(o, "nginx_log", log_object(r));
 	set(o, "lossy", json_boolean(v->lossy));
 	return o;

@@ -23,6 +23,16 @@ struct uc_death {
 	uint64_t first_ns, last_ns;
 };
 
+/* Where nginx's configuration has the timeout that a verdict is about. */
+struct uc_directive_at {
+	char name[48];  /* "keepalive_timeout" */
+	char group[64]; /* of upstream{}, or "" */
+	char path[192]; /* as text */
+	uint32_t line;  /* by default: of the block or directive that it would stand in or beside */
+	int64_t ms;
+	bool by_default; /* no directive says it */
+};
+
 struct uc_report {
 	const struct uc_pair *pair;
 	const struct uc_facts *facts;
@@ -37,9 +47,10 @@ struct uc_report {
 	const struct uc_death *death; /* that closed it, with those counted so far; or NULL */
 	const char *upstream_cgroup;  /* NULL: not known */
 	const struct uc_exit *exit;   /* of the process that closed it, after its close; or NULL */
-	const struct uc_error_line *line; /* nginx's own, or NULL */
-	int64_t wall_offset_ns;           /* to be added to a record's time */
-	bool show_query;                  /* asked for: the request's query is printed */
+	const struct uc_error_line *line;        /* nginx's own, or NULL */
+	const struct uc_directive_at *directive; /* NULL: none, or not known */
+	int64_t wall_offset_ns;                  /* to be added to a record's time */
+	bool show_query;                         /* asked for: the request's query is printed */
 };
 
 /* What was forgotten so that memory stays bounded; no verdict is wrong for it. */

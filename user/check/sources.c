@@ -93,7 +93,13 @@ static int read_all(int fd, size_t size, struct text *t)
 	return n < 0 ? -errno : 0;
 }
 
-static int read_text(const struct state *s, struct text *t)
+/* A file that was put in its place with an old time of its own is new there, too. */
+static uint64_t changed(const struct stat *st)
+{
+	return (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+}
+
+static int read_text(struct state *s, struct text *t)
 {
 	int fd = open_in(s->root, t->path), err;
 	struct stat st;
@@ -110,6 +116,8 @@ static int read_text(const struct state *s, struct text *t)
 		err = -EFBIG;
 	else
 		err = read_all(fd, st.st_size, t);
+	if (!err && changed(&st) > s->pub.changed_ns)
+		s->pub.changed_ns = changed(&st);
 	close(fd);
 	return err;
 }

@@ -4,6 +4,7 @@
 #define UPCLOSE_CHECK_SOURCES_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "core/nginxconf.h"
@@ -18,6 +19,7 @@ struct uc_sources {
 	struct uc_nginx_conf *conf;
 	const struct uc_source_skip *skips;
 	size_t skip_count;
+	uint64_t changed_ns; /* when the newest of its files was, by the wall clock; 0 for a dump */
 };
 
 #define UC_SOURCES_WHY 512

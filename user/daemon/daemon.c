@@ -19,6 +19,7 @@
 #include "daemon/lock.h"
 #include "daemon/metrics.h"
 #include "daemon/tally.h"
+#include "directive.h"
 #include "engine.h"
 #include "log.h"
 #include "proc.h"
@@ -45,6 +46,7 @@ struct daemon {
 	struct uc_http *http;
 	struct uc_alerting *alerting;
 	struct uc_errorlog *error_log;
+	struct uc_directives *directives;
 	struct uc_engine *engine;
 	struct uc_capture *capture;
 	uint64_t began_ns;
@@ -302,10 +304,14 @@ static int open_engine(struct daemon *d)
 	struct uc_engine_config cfg = { .sinks = { &d->view.sink, &d->log.sink,
 						   uc_alerting_sink(d->alerting) },
 					.sink_count = 3,
+					.directive_of = uc_directives_find,
 					.show_query = d->cfg->tracing->show_query };
 	int err = open_error_log(d->cfg, &d->error_log);
 
 	cfg.error_log = d->error_log;
+	if (!err)
+		err = uc_directives_new(&d->directives);
+	cfg.directive_ctx = d->directives;
 	if (!err)
 		err = uc_engine_new(&cfg, &d->engine);
 	d->view.view.engine = d->engine;
@@ -387,6 +393,7 @@ static void close_all(struct daemon *d)
 	sd_event_unref(d->event);
 	uc_capture_free(d->capture);
 	uc_engine_free(d->engine);
+	uc_directives_free(d->directives);
 	uc_errorlog_free(d->error_log);
 	uc_tally_free(d->view.view.tally);
 	uc_history_free(d->view.view.history);
