@@ -64,6 +64,7 @@ struct sock {
 	int sk_err;
 	u8 sk_shutdown;
 	u16 sk_protocol;
+	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct inet_sock {

@@ -184,7 +184,7 @@ static __always_inline int on_set_state(const struct sock *sk, int oldstate, int
 		accept_established(sk, tp);
 	else if (newstate == TCP_LISTEN)
 		listen_open(sk, tp);
-	else
+	else if (!storage_empty(sk))
 		conn_leave(sk, tp, oldstate, newstate);
 	return 0;
 }
@@ -225,9 +225,13 @@ static __always_inline void conn_destroy(struct sock *sk, struct uc_conn *c)
 
 static __always_inline int on_destroy(struct sock *sk)
 {
-	struct client *cl = client_of(sk);
-	struct uc_conn *c = conn_of(sk);
+	struct uc_conn *c;
+	struct client *cl;
 
+	if (storage_empty(sk))
+		return 0;
+	c = conn_of(sk);
+	cl = client_of(sk);
 	if (cl && cl->gone != 2) {
 		sequel_client(cl, false);
 		client_closed(cl);
@@ -256,11 +260,17 @@ static __always_inline int on_retransmit(const struct sock *sk)
 
 static __always_inline int on_send(struct sock *sk, int ret)
 {
-	struct uc_conn *c = conn_of(sk);
 	struct client *cl;
 	struct tcp_sock *tp;
+	struct uc_conn *c;
 	u64 now;
 
+	if (storage_empty(sk)) {
+		if (sequels_awaited)
+			sequel_over(bpf_get_current_pid_tgid() >> 32);
+		return 0;
+	}
+	c = conn_of(sk);
 	if (!c) {
 		cl = client_of(sk);
 		/* nginx answers a client that had left, too, when it had not noticed */
@@ -298,11 +308,14 @@ static __always_inline int on_send(struct sock *sk, int ret)
 
 static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 {
-	struct uc_conn *c = conn_of(sk);
 	struct client *cl;
 	struct tcp_sock *tp;
+	struct uc_conn *c;
 	u64 now;
 
+	if (storage_empty(sk))
+		return 0;
+	c = conn_of(sk);
 	if (!c) {
 		cl = client_of(sk);
 		if (cl && ret > 0 && !(flags & MSG_PEEK))

@@ -51,6 +51,11 @@ struct {
 
 _Static_assert(sizeof(struct conn_entry) <= sizeof(struct uc_heads), "uc_zeros is large enough");
 
+static __always_inline bool storage_empty(const struct sock *sk)
+{
+	return false;
+}
+
 static __always_inline void *storage_get(void *map, const void *sk)
 {
 	u64 key = (u64)sk;
@@ -118,6 +123,12 @@ STORAGE(uc_conns, 0, struct uc_conn);
 /* Only nginx's ends carry payload, so it has a storage of its own. */
 STORAGE(uc_heads, 0, struct uc_heads);
 STORAGE(uc_clients, 0, struct client);
+
+/* Nobody keeps anything of this socket, which is so for nearly all of a host: no look-up is needed. */
+static __always_inline bool storage_empty(const struct sock *sk)
+{
+	return !sk->sk_bpf_storage;
+}
 
 static __always_inline void *storage_get(void *map, const void *sk)
 {
