@@ -235,6 +235,18 @@ check: ## Build and run every test; without root the end-to-end tests are skippe
 	$(Q)tests/deps.sh auto build test
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES)
 
+.PHONY: check-all check-kernels
+check-all: ## check and check-kernels, as one: what CI runs (root)
+	$(Q)tests/deps.sh auto build test kernels
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES) kernels
+check-kernels: ## The same verdicts on kernels 5.10 to the newest, by every hook plan, in emulated guests (root)
+	$(Q)tests/deps.sh auto build kernels
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels
+
+.PHONY: readme-kernels
+readme-kernels: ## The README's table of kernels out of what check-kernels saw last
+	$(Q)KERNELS_OUT=$(abspath $(O))/kernels PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -m kernels readme
+
 .PHONY: $(STAGES:%=check-%)
 check-unit: ## Unit tests, with ASan and UBSan
 check-replay: ## Recordings give the expected output

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e
+#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e kernels
 #
 # Called by make. Builds what the stages need, runs each of them whatever the others
 # did, and ends with one line: N passed, N failed, N skipped.
@@ -212,6 +212,28 @@ e2e_part() {
 	124 | 137) record "not ok e2e $name: stopped, its time is up" ;;
 	*) grep -q '^not ok' "$work/e2e-$name.results" || record "not ok e2e $name: pytest's exit status $status" ;;
 	esac
+}
+
+# Prints its own results; kernels that cannot be had are skipped by name.
+stage_kernels() {
+	local missing why=
+	missing=$(tests/deps.sh missing kernels demo)
+	if [ "$(id -u)" -ne 0 ]; then
+		why="needs root"
+	elif [ -n "$missing" ]; then
+		why="needs $(echo "$missing" | tr '\n' ' ')"
+	fi
+	if [ -n "$why" ] && [ "${UPCLOSE_REQUIRE_BPF:-}" != 1 ]; then
+		record "skip kernels: $why"
+		return
+	elif [ -n "$why" ] || [ ! -x "$UPCLOSE" ]; then
+		record "not ok kernels: ${why:-no program}"
+		return
+	fi
+	KERNELS_OUT=$(realpath -m "$O")/kernels PYTHONPATH=tests timeout -s INT -k 20 "$(left)" \
+		python3 -u -m kernels run </dev/null 2>&1 | tee "$work/kernels" | grep -Ev '^ok ' | indent
+	grep -E '^(ok|not ok|skip) ' "$work/kernels" >>"$results" || record "not ok kernels: no guest reported"
+	echo "kernels: $(grep -c '^ok' "$work/kernels") passed"
 }
 
 # --- all together ----------------------------------------------------------------------

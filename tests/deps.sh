@@ -9,7 +9,7 @@
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
 #   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest and xdist)
 #
-# LEVEL: build (default), demo, test, bench. A thing counts as present when it works, from
+# LEVEL: build (default), demo, test, kernels, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
 set -u
 
@@ -73,6 +73,7 @@ BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmi
 DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
+KERNELS='qemu virtiofsd busybox kmod xz zstd lz4'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
@@ -104,6 +105,9 @@ check() {
 			find -L "$("$tool" -print-resource-dir)" -name 'libclang_rt.fuzzer*.a' 2>/dev/null | grep -q .
 		;;
 	llvm) have llvm-symbolizer || have "llvm-symbolizer-$(clang_major)" ;;
+	qemu) have qemu-system-x86_64 ;;
+	virtiofsd) [ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] ;;
+	kmod) have modprobe && have depmod ;;
 	*) have "$1" ;;
 	esac
 }
@@ -116,6 +120,7 @@ items() {
 		demo) echo "$DEMO" ;;
 		bench) echo "python3 nginx $BENCH" ;;
 		test) echo "$DEMO $TEST $SERVERS" ;;
+		kernels) echo "$KERNELS" ;;
 		*)
 			echo "deps: no such level: $level" >&2
 			exit 2
@@ -164,6 +169,11 @@ package() {
 			sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/\1/p' | head -n 1)
 		echo "libclang-rt-${major:+$major-}dev"
 		;;
+	qemu) echo qemu-system-x86 ;;
+	# Debian 12 has it in qemu-system-common.
+	virtiofsd) candidate virtiofsd && echo virtiofsd || echo qemu-system-common ;;
+	busybox) echo busybox-static ;;
+	xz) echo xz-utils ;;
 	*) echo "$1" ;;
 	esac
 }

@@ -7,6 +7,8 @@ import struct
 import threading
 from dataclasses import dataclass, field
 
+from .proc import PATIENCE
+
 SECRET = "s3cr3t-hunter2"  # in targets, headers and bodies; upclose must never show or store it
 
 
@@ -44,7 +46,7 @@ class Client:
     def __init__(self, port, host="127.0.0.1", netns=None, timeout=20):
         self.host = host
         self.sock = socket_in(netns, socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self.sock.settimeout(timeout)
+        self.sock.settimeout(timeout * PATIENCE)
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.sock.getsockname()[1]

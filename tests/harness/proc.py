@@ -10,11 +10,12 @@ import threading
 import time
 
 PREFIX = "upclose-test-"  # of every scratch folder and cgroup
+PATIENCE = float(os.environ.get("UPCLOSE_PATIENCE", "1"))  # how much longer all waits may take, as in an emulated machine
 
 
 def eventually(check, what, timeout=5.0):
     """Poll until check() is true and return its value."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while True:
         value = check()
         if value:
@@ -44,7 +45,7 @@ class Child:
             self.popen.send_signal(sig)
 
     def wait(self, timeout=5.0):
-        return self.popen.wait(timeout)
+        return self.popen.wait(timeout * PATIENCE)
 
     def stop(self):
         """End the process and return its exit status (negative: by a signal)."""
@@ -101,7 +102,7 @@ class JsonChild(Child):
             return None
 
         with self._changed:
-            self._changed.wait_for(lambda: find() or (name != "gone" and any(e["event"] == "gone" for e in self.events)), timeout)
+            self._changed.wait_for(lambda: find() or (name != "gone" and any(e["event"] == "gone" for e in self.events)), timeout * PATIENCE)
             found = find()
         if not found:
             text = self.stderr.decode("utf-8", "replace")[-2000:]

@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from .proc import Child
+from .proc import PATIENCE, Child
 
 TOP = Path(__file__).resolve().parents[2]
 UPCLOSE = os.environ.get("UPCLOSE", str(TOP / "build" / "upclose"))
@@ -168,7 +168,7 @@ class Upclose(Child):
             self._changed.notify_all()
 
     def _wait_for(self, find, what, timeout):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         with self._changed:
             while not (found := find()):
                 ended = self.errors[-1:] == [None] and (not self.popen.stdout or self.lines[-1:] == [None])
