@@ -185,6 +185,7 @@ static __always_inline void exchange_begin(struct uc_conn *c, u64 now)
 
 /* TLS record types (RFC 8446, section 5.1) */
 #define TLS_CHANGE_CIPHER_SPEC 20
+#define TLS_ALERT              21
 #define TLS_HANDSHAKE          22
 #define TLS_APPLICATION_DATA   23
 
@@ -275,6 +276,24 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 count:
 	c->x.out_bytes += n;
 	c->x.out_last_ns = now;
+}
+
+/*
+ * nginx says goodbye in TLS before it closes, which is no use of the connection: an
+ * alert, which TLS 1.3 wraps into application data (RFC 8446, section 5.2): two
+ * bytes, their type, and a tag of sixteen behind the record's header of five.
+ */
+static __always_inline bool tls_goodbye(const struct uc_conn *c, u32 n)
+{
+	struct user_buf b = {};
+	u8 type = 0;
+
+	if (!(c->flags & UC_CONN_TLS) || !c->x.number || n > 64)
+		return false;
+	if (n == 24)
+		return true;
+	return !user_buf_get(&b) && !bpf_probe_read_user(&type, 1, (void *)b.base) &&
+	       type == TLS_ALERT;
 }
 
 static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,

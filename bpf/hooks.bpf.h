@@ -262,6 +262,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 {
 	struct client *cl;
 	struct tcp_sock *tp;
+	bool goodbye = false;
 	struct uc_conn *c;
 	u64 now;
 
@@ -293,6 +294,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		return 0;
 	}
 	if (c->flags & UC_CONN_NGINX) {
+		goodbye = tls_goodbye(c, ret);
 		nginx_sent(sk, c, tp, ret, now);
 	} else {
 		upstream_owner(c);
@@ -301,7 +303,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		if (cl)
 			sequel_client(cl, true);
 	}
-	c->activity_ns = now;
+	if (!goodbye)
+		c->activity_ns = now;
 	event_add(c, tp, UC_EV_SEND, READ(sk, __sk_common.skc_state), ret, 0, now);
 	return 0;
 }

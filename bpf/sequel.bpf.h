@@ -67,6 +67,9 @@ static __always_inline bool sequel_due(const struct uc_conn *c)
 		return true;
 	if (!c->x.out_bytes)
 		return false;
+	/* it would not read what is there; the FIN counts as one byte */
+	if (c->end_state && (s32)(c->end.rcv_nxt - c->end.copied_seq) > 1)
+		return true;
 	return !c->x.in_bytes || (c->peer_closed && c->x.in_bytes < SEQUEL_SHORT_RESPONSE);
 }
 

@@ -117,6 +117,8 @@ static void explain_outcome(const struct uc_report *r, struct uc_explanation *e)
 		else
 			snprintf(e->outcome, sizeof(e->outcome), "nginx sent it again to %s%s.",
 				 where, nth);
+	} else if (o->client_gone) {
+		snprintf(e->outcome, sizeof(e->outcome), "Its client had left by then%s.", nth);
 	} else if (o->client_status) {
 		snprintf(e->outcome, sizeof(e->outcome), "The client got %u%s%s.", o->client_status,
 			 r->facts->phase == UC_PHASE_RESPONSE_BODY ? ", and a body cut short" : "",

@@ -380,6 +380,7 @@ json_t *uc_json_connection(const struct uc_report *r)
 	set(o, "outcome_confidence", json_string(uc_confidence_name(r->outcome.confidence)));
 	set(o, "attempt", integer_if(f->exchange || !f->established, attempt));
 	set(o, "retry", retry_object(&r->outcome));
+	set(o, "client_left", json_boolean(r->outcome.client_gone));
 	set(o, "client_status", integer_if(r->outcome.client_status, r->outcome.client_status));
 	set(o, "upstream_idle", idle_object(r->idle, r->upstream_exe));
 	set(o, "death", death_object(r->death));

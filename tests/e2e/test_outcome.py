@@ -4,13 +4,13 @@ import random
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections import Counter, defaultdict
 
 import pytest
 from harness import faults, h2, proc
+from harness.certificate import certificate
 from harness.nginx import Route
 from harness.proc import Stopped, eventually
 from harness.stage import path, target
@@ -355,22 +355,15 @@ def test_client_left_before(stage, trace):
 # clients whose answers cannot be read
 
 
-@pytest.fixture
-def certificate(scratch):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=upclose.test", "-days", "2",
-                    "-keyout", scratch / "key", "-out", scratch / "cert"], check=True, capture_output=True)
-    return scratch
-
-
 def front(listen, more=""):
     """A server of nginx's own beside its routes, to the upstream of the first of them."""
     return f"server {{ listen 127.0.0.1:{listen}; {more} location / {{ proxy_pass http://app; }} }}"
 
 
-def test_tls_client(stage, trace, certificate):
+def test_tls_client(stage, trace, scratch):
     bad, good = stage.raw(FAIL), stage.node()
     port = proc.free_port()
-    http = front(f"{port} ssl", f"ssl_certificate {certificate}/cert; ssl_certificate_key {certificate}/key;")
+    http = front(f"{port} ssl", "ssl_certificate %s; ssl_certificate_key %s;" % certificate(scratch))
     nginx = stage.nginx(app=Route([bad.addr, backup(good)]), http=http)
     tr = trace(ports=[bad.port, good.port])
     context = ssl.create_default_context()

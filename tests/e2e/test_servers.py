@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from harness import faults
+from harness.certificate import certificate
 from harness.client import Client
 from harness.nginx import Route
 from harness.proc import Child, children, eventually, free_port, tcp_sockets
@@ -334,12 +335,6 @@ def test_haproxy_rejects(stage, trace, serve):
     assert (obj["verdict"], obj["proof"], obj["upstream"]["comm"]) == ("upstream_closed", "deliberate_close", "haproxy")
 
 
-def certificate(scratch):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=upclose.test", "-days", "2",
-                    "-keyout", scratch / "key.pem", "-out", scratch / "cert.pem"], check=True, capture_output=True)
-    return f"ssl_certificate {scratch}/cert.pem; ssl_certificate_key {scratch}/key.pem;"
-
-
 @pytest.fixture
 def behind(stage):
     """nginx whose only location is of a form that Route does not have."""
@@ -355,7 +350,8 @@ def behind(stage):
 def test_nginx_as_upstream(stage, trace, scratch, behind, tls):
     """nginx behind nginx, both of them followed. Over TLS requests are not read, but who closed is known all the same."""
     port = free_port()
-    far = stage.nginx(http=(certificate(scratch) if tls else "") + NGINX % {"port": port, "ssl": " ssl" if tls else ""})
+    keys = "ssl_certificate %s; ssl_certificate_key %s;" % certificate(scratch) if tls else ""
+    far = stage.nginx(http=keys + NGINX % {"port": port, "ssl": " ssl" if tls else ""})
     scheme = "https" if tls else "http"
     nginx = behind(f'proxy_pass {scheme}://far; proxy_http_version 1.1; proxy_set_header Connection "";',
                    f"upstream far {{ server 127.0.0.1:{port}; keepalive 8; }}")
@@ -375,10 +371,10 @@ def test_nginx_as_upstream(stage, trace, scratch, behind, tls):
 
 
 def test_openssl_server_is_killed(stage, trace, scratch, behind):
-    certificate(scratch)
+    cert, key = certificate(scratch)
     port = free_port()
-    up = stage.enter_context(Server([which("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-cert", scratch / "cert.pem",
-                                     "-key", scratch / "key.pem"], port, stdin=subprocess.PIPE))
+    up = stage.enter_context(Server([which("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-cert", cert, "-key", key],
+                                    port, stdin=subprocess.PIPE))
     nginx = behind(f"proxy_pass https://127.0.0.1:{port};")
     tr = trace("--all", ports=[port])
     assert ask(nginx, "ok")[1].status == 200

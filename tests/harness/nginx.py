@@ -52,7 +52,7 @@ ROUTE = """\
     server {{
         listen {host}:{port} backlog=2048;
         location / {{
-            proxy_pass http://{name};
+            proxy_pass {scheme}://{name};
             {http}
             {extra}
         }}
@@ -69,6 +69,8 @@ class Route:
     version: str = ""  # proxy_http_version, "" is 1.1 with keep-alive, else nginx's default
     pool: str = ""  # more directives of upstream{}
     extra: str = ""  # more directives of location{}
+    scheme: str = "http"
+    server: str = "max_fails=0"  # parameters of each server
     port: int = 0
 
     def config(self, name, host):
@@ -79,8 +81,8 @@ class Route:
         if self.keepalive:
             http += ' proxy_set_header Connection "";'
             pool = f"keepalive {self.keepalive}; keepalive_requests 100000; {pool}"
-        return ROUTE.format(name=name, servers=" ".join(f"server {s} max_fails=0;" for s in servers), pool=pool,
-                            host=host, port=self.port, http=http, extra=self.extra)
+        return ROUTE.format(name=name, servers=" ".join(f"server {s} {self.server};" for s in servers), pool=pool,
+                            host=host, port=self.port, scheme=self.scheme, http=http, extra=self.extra)
 
 
 class Nginx(Child):

@@ -202,14 +202,19 @@ def tcp_sockets(pid="self"):
     return found
 
 
+_given = set()
+
+
 def free_port(host="127.0.0.1"):
-    """A free port below the range of ephemeral ones, so that no connection takes it meanwhile."""
+    """A free port below the range of ephemeral ones, so that no connection takes it meanwhile; never the same one twice."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 12000
         with socket.socket(family, socket.SOCK_STREAM) as s:
             try:
                 s.bind((host, port))
-                return port
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
+            return port

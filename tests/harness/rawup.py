@@ -8,7 +8,7 @@ Connection n follows the n-th script, later ones the last. A script is a row of 
   serve      read and reply until the peer closes       send:TEXT  send TEXT (backslash escapes)
   unread     wait until data has arrived, do not read it
   wait       wait for a line `go` on stdin              sleep:MS
-  sip        read a few bytes
+  sip        read a few bytes                             drain      read what has arrived
   hold       wait until the peer closes or the end of this process
   close      close()                                    reset      close with a reset
 With --deaf nothing is accepted, with --fork a child holds the listening socket, too. A line `unlisten` on stdin closes the listening socket.
@@ -91,6 +91,8 @@ def follow(number, conn, steps):
             go.acquire()
         elif name == "sleep":
             time.sleep(int(arg) / 1000)
+        elif name == "drain":
+            more["bytes"] = len(conn.recv(65536))
         elif name == "sip":
             more["bytes"] = len(conn.recv(10))
         elif name == "hold":

@@ -3,6 +3,7 @@
 // Prints JSON lines: {"event":"ready","port":..,"pid":..}, then one per request. Ends when its stdin closes.
 'use strict';
 const http = require('http');
+const https = require('https');
 const fs = require('fs');
 const { parseArgs } = require('util');
 
@@ -12,6 +13,7 @@ const { values: opt } = parseArgs({
 		port: { type: 'string', default: '0' },
 		keepalive: { type: 'string', default: '60000' }, // ms; Node 20.19 and later add 1000
 		accept: { type: 'string', default: '' }, // close or reset: what to do right after accept
+		tls: { type: 'string' }, // folder of cert.pem and key.pem: speak TLS
 		request: { type: 'string' }, // ms for a whole request to arrive; by default as Node has it
 		quiet: { type: 'boolean', default: false }, // no line per request
 	},
@@ -109,7 +111,8 @@ const does = {
 };
 
 const limits = opt.request ? { headersTimeout: Number(opt.request), requestTimeout: Number(opt.request), connectionsCheckingInterval: 50 } : {};
-const server = http.createServer(limits, (req, res) => {
+const keys = opt.tls && { cert: fs.readFileSync(`${opt.tls}/cert.pem`), key: fs.readFileSync(`${opt.tls}/key.pem`) };
+const server = (keys ? https : http).createServer({ ...limits, ...keys }, (req, res) => {
 	const url = new URL(req.url, 'http://upstream');
 	if (!opt.quiet) {
 		say('request', {

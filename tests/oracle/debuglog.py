@@ -39,10 +39,15 @@ class Attempt:
     lines: list = field(default_factory=list)  # (level, text) of what nginx wrote about it
     failed: str | None = None  # the failure type of "http next upstream"
 
-    def next(self):
-        """The attempt that followed it."""
+    def next_seen(self):
+        """The attempt that followed it, as far as there was a connection to see."""
         after = self.request.attempts[self.request.attempts.index(self) + 1:]
-        return after[0] if after else None
+        return next((a for a in after if not a.connection.unseen), None)
+
+    def number(self):
+        """Among those of its request, as far as there was a connection to see."""
+        before = self.request.attempts[:self.request.attempts.index(self)]
+        return 1 + sum(not a.connection.unseen for a in before)
 
 
 @dataclass

@@ -5,10 +5,12 @@ import random
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
+from harness.certificate import certificate
 from harness.nginx import Route
 from harness.proc import JsonChild, free_port
 from harness.stage import HERE, Stage, Upstream, path, target
@@ -51,6 +53,7 @@ RESET_LATE = {("idle_close", "idle"), ("complete", "response_complete"), ("upstr
 ODD = {
     "ok": (20, FINE), "says_502": (4, FINE), "idle_fin": (8, FINE), "idle_reset": (4, RESET_LATE), "race_unread": (6, FINE), "race_reset": (3, FINE),
     "big_header": (3, {("nginx_rejected_response", "nginx_closed")}),
+    "big_and_close": (2, {("nginx_rejected_response", "nginx_closed")}),
     "bad_header": (3, {("nginx_rejected_response", "nginx_closed")}),
     "bad_chunk": (3, {("nginx_rejected_response", "nginx_closed")}),
     "not_http": (2, {("protocol_mismatch", "first_bytes"), ("complete", "response_complete")}),
@@ -60,6 +63,14 @@ ODD = {
     "unread_close": (2, {("request_rejected", "body_unread")}),
     "early_413": (2, {("request_rejected", "body_unread"), ("complete", "response_complete")}),
     "never_read": (1, {("nginx_timeout", "send_timeout"), ("nginx_timeout", "read_timeout")}),  # by how much the kernels hold
+}
+# Of an encrypted response nothing is read: one that is cut short looks like one that was whole.
+OPAQUE = {("complete", "opaque"), ("idle_close", "idle")}
+SECRET = {
+    "ok": (20, FINE), "chunked": (4, FINE), "empty": (3, FINE), "upload": (4, FINE), "slow": (3, FINE),
+    "destroy": (5, {("upstream_closed", "deliberate_close")}),
+    "header_cut": (3, {("upstream_closed", "deliberate_close")}), "body_cut": (3, OPAQUE),
+    "never": (1, TIMER), "stall": (1, TIMER),
 }
 BARE = {"ok", "chunked", "empty", "slow", "destroy", "reset", "header_cut", "never", "throw", "kill"}  # need no body in the response
 BIG_BODY = {"unread_close", "early_413", "never_read"}
@@ -122,6 +133,7 @@ class Site:
     """The upstreams and the nginx of one round."""
 
     def __init__(self, stage, rng, workers):
+        self.scratch = stage.enter_context(tempfile.TemporaryDirectory())
         self.seen = []  # what those had read that have died
         self.calm, self.second = stage.node(), stage.node()
         self.odd = stage.enter_context(Upstream([sys.executable, Path(__file__).with_name("odd.py")]))
@@ -130,11 +142,14 @@ class Site:
             stage.callback(m.stop)
         accept_reset, accept_close = stage.raw("reset"), stage.raw("close")
         full = stage.enter_context(Full())
+        keys = certificate(self.scratch)[0].parent
+        self.secret = stage.node("--tls", keys)
+        tls_fin, tls_reset, tls_plain, tls_mute = (stage.raw(s) for s in ("drain close", "drain reset", "drain reply close", "drain hold"))
         refused = free_port()
         calm, second, odd, mortal = self.calm.addr, self.second.addr, self.odd.addr, self.mortals[0].addr
         none, stuck = f"127.0.0.1:{refused}", f"127.0.0.1:{full.port}"
-        self.told = {u.port for u in (self.calm, self.second, self.odd, *self.mortals)}  # they tell what they have read
-        self.ports = [*self.told, accept_reset.port, accept_close.port, full.port, refused]
+        self.told = {u.port for u in (self.calm, self.second, self.secret, self.odd, *self.mortals)}  # they tell what they have read
+        self.ports = [*self.told, *(u.port for u in (accept_reset, accept_close, full, tls_fin, tls_reset, tls_plain, tls_mute)), refused]
         raw = "proxy_buffering off; proxy_request_buffering off;" + KNOBS
         self.routes = {  # name: (route, behaviours, weight)
             "kept": (Route(calm, extra=KNOBS), NODE, 30), "plain": (Route(calm, keepalive=0, extra=KNOBS), NODE, 12),
@@ -146,13 +161,23 @@ class Site:
             "refused": (Route([none, calm], extra=KNOBS), NODE, 5), "nobody": (Route(none, extra=KNOBS), NODE, 2),
             "reset": (Route([accept_reset.addr, calm], extra=KNOBS), NODE, 4), "close": (Route([accept_close.addr, calm], extra=KNOBS), NODE, 4),
             "full": (Route([stuck, calm], extra=KNOBS), NODE, 1),
+            "tls": (Route(self.secret.addr, scheme="https", extra=KNOBS), SECRET, 12),
+            "tls_once": (Route(self.secret.addr, scheme="https", keepalive=0, extra=KNOBS), SECRET, 4),
+            "tls_fin": (Route([tls_fin.addr, self.secret.addr], scheme="https", extra=KNOBS), SECRET, 3),
+            "tls_reset": (Route([tls_reset.addr, self.secret.addr], scheme="https", extra=KNOBS), SECRET, 3),
+            "tls_plain": (Route([tls_plain.addr, self.secret.addr], scheme="https", extra=KNOBS), SECRET, 3),
+            "tls_mute": (Route([tls_mute.addr, self.secret.addr], scheme="https", extra=KNOBS), SECRET, 1),
+            "plain_to_tls": (Route([self.secret.addr], extra=KNOBS), SECRET, 2),
+            # a multicast address: connect() itself refuses it, and nothing leaves this host
+            "unreachable": (Route(["224.0.0.1:80", calm], extra=KNOBS), NODE, 3),
+            "none_left": (Route([none, stuck], server="max_fails=1 fail_timeout=1s", extra=KNOBS), NODE, 4),
             "goes_on": (Route(calm, extra=KNOBS + "proxy_ignore_client_abort on;"), NODE, 5),
         }
         self.nginx = stage.nginx(workers=workers, http=LOGS, **{n: r for n, (r, _, _) in self.routes.items()})
 
     def all_seen(self):
         """Known once the mortal ones have ended and the others are quiet."""
-        return set(self.seen + [r for u in (self.calm, self.second, self.odd) for r in requests(u, u.port)])
+        return set(self.seen + [r for u in (self.calm, self.second, self.secret, self.odd) for r in requests(u, u.port)])
 
     def death(self, pid):
         return next((m.deaths[pid] for m in self.mortals if pid in m.deaths), None)

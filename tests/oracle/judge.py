@@ -79,7 +79,8 @@ def pair_worker(connections, objects):
     cut = []
     for o in objects:
         if opened(o) is None:
-            found = by_request.get(last_request(o), [])
+            # of an encrypted connection no request is known, but their number
+            found = by_request.get(last_request(o)) or [c for c in connections if agrees(c, o)]
             if len(found) == 1:
                 pairs.append(Pair(found[0], o))
             else:
@@ -99,12 +100,23 @@ def pair_worker(connections, objects):
             pairs.append(Pair(c, known[at]))
             cut += known[:at]
             del known[: at + 1]
-    return pairs, missing, cut + known
+    return pair_rest(pairs, missing, cut + known)
+
+
+def pair_rest(pairs, missing, left):
+    """What agrees with one alone on either side: of an encrypted connection no request can be looked for, but their number is known."""
+    for c in list(missing):
+        same = [o for o in left if agrees(c, o)]
+        if len(same) == 1 and [m for m in missing if agrees(m, same[0])] == [c]:
+            pairs.append(Pair(c, same[0]))
+            missing.remove(c)
+            left.remove(same[0])
+    return pairs, missing, left
 
 
 def expected_outcome(attempt):
     """What became of a failed attempt, by the log: what outcome is right, and the client's status."""
-    if attempt.next():
+    if attempt.next_seen():
         return "retried", None
     return "client_error", attempt.request.status
 
@@ -116,9 +128,9 @@ def outcome_wrong(pair):
         yield f"outcome is {obj['outcome']}, nginx's log says {want}"
     if want == "client_error" and obj["client_status"] not in (None, status):
         yield f"client_status is {obj['client_status']}, the client got {status}"
-    if want == "retried" and obj["retry"] and str(obj["retry"]["port"]) != attempt.next().connection.addr.rpartition(":")[2]:
-        yield f"retried at port {obj['retry']['port']}, nginx's log says {attempt.next().connection.addr}"
-    number = attempt.request.attempts.index(attempt) + 1
+    if want == "retried" and obj["retry"] and str(obj["retry"]["port"]) != attempt.next_seen().connection.addr.rpartition(":")[2]:
+        yield f"retried at port {obj['retry']['port']}, nginx's log says {attempt.next_seen().connection.addr}"
+    number = attempt.number()
     if obj["attempt"] not in (None, number):
         yield f"attempt is {obj['attempt']}, nginx's log says {number}"
 
@@ -165,7 +177,7 @@ class Judge:
         if obj["flagged"]:
             pair.wrong += outcome_wrong(pair)
             if obj["outcome"] == "unknown":
-                self.undecided["outcome"] += 1
+                self.undecided["outcome, its client had left" if obj["client_left"] else "outcome"] += 1
             if obj["confidence"] != "proven":
                 self.undecided[f"{obj['verdict']} only {obj['confidence']}"] += 1
 

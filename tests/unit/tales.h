@@ -279,6 +279,75 @@ static inline void encrypted_and_destroyed(struct tale *t)
 	end_by_fin(t);
 }
 
+/* nginx's timer fired in the middle of what cannot be read; its client gets the header that had waited for more. */
+static inline void encrypted_and_stalled(struct tale *t)
+{
+	tls_request(t);
+	tale_answer_bytes(t, "\x17\x03\x03\x00\x7a\x02", 6, 400);
+	tale_wait(t, 400 * MS);
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 200);
+}
+
+/* Out of nginx's pool by its keepalive_timeout; a client's connection was closed by the same timer. */
+static inline void encrypted_and_idle(struct tale *t)
+{
+	tls_request(t);
+	tale_answer_bytes(t, "\x17\x03\x03\x00\x7a\x02", 6, 400);
+	tale_wait(t, 60 * S);
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, false, 0);
+}
+
+/* Its FIN answers nginx's close_notify. */
+static inline void encrypted_timeout_answered_by_fin(struct tale *t)
+{
+	tls_request(t);
+	tale_wait(t, 400 * MS);
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_RETRIED, false, 0);
+}
+
+/* The same in the middle of a response. */
+static inline void encrypted_stall_answered_by_fin(struct tale *t)
+{
+	uint64_t used;
+
+	tls_request(t);
+	tale_answer_bytes(t, "\x17\x03\x03\x00\x7a\x02", 6, 400);
+	used = ngx_conn(t)->activity_ns;
+	tale_wait(t, 400 * MS);
+	tale_write_more(t, 24);
+	ngx_conn(t)->activity_ns = used;
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 200);
+}
+
+/* The FIN comes as nginx's timer fires. */
+static inline void timeout_met_by_fin(struct tale *t)
+{
+	request_in_hand(t);
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+}
+
+/* The same, but nginx has read the end, and an error_page says 504 of it. */
+static inline void end_read_and_504(struct tale *t)
+{
+	request_in_hand(t);
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	ngx_event(t, UC_EV_EOF, 0, 0);
+	tale_close(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+}
+
 static inline void handshake_refused(struct tale *t)
 {
 	tls_hello(t);
@@ -534,6 +603,39 @@ static inline void upstreams_own_502(struct tale *t)
 	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
 }
 
+/* All of it had arrived, with the FIN; nginx stopped reading when it could not write to its client. */
+static inline void client_leaves_most_unread(struct tale *t)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n";
+
+	request_in_hand(t);
+	tale_answer_bytes(t, head, strlen(head), 4096);
+	t->up.write_seq += strlen(head) + 9000 - 4096;
+	t->ngx.rcv_nxt = t->up.write_seq;
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	tale_close(t);
+	tale_client_left(t, MS);
+}
+
+/* nginx read a page of the header and would not have more; the upstream had sent all of it, and closed. */
+static inline void header_too_big_all_sent(struct tale *t)
+{
+	char head[4000];
+
+	memset(head, 'h', sizeof(head));
+	memcpy(head, "HTTP/1.1 200 OK\r\nX: ", 20);
+	request_in_hand(t);
+	tale_answer_bytes(t, head, sizeof(head), 4096);
+	t->up.write_seq += 5000;
+	t->ngx.rcv_nxt = t->up.write_seq;
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	tale_close(t);
+	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+}
+
 static inline void client_leaves_within_body(struct tale *t)
 {
 	request_in_hand(t);
@@ -579,6 +681,26 @@ static inline void no_header_not_accepted(struct tale *t)
 	tale_answer(t, "SSH-2.0-OpenSSH_9.2\r\n");
 	tale_wait(t, MS);
 	tale_close(t);
+}
+
+/* nginx closed its client's connection next. */
+static inline void chunks_not_accepted(struct tale *t)
+{
+	request_in_hand(t);
+	tale_answer(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n");
+	tale_wait(t, US);
+	tale_close(t);
+	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
+	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, false, 0);
+}
+
+static inline void not_http_passed_on(struct tale *t)
+{
+	request_in_hand(t);
+	tale_answer(t, "SSH-2.0-OpenSSH_9.2\r\n");
+	tale_far_close(t, 0, 0);
+	end_by_fin(t);
+	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, false, 0);
 }
 
 static inline void body_not_accepted(struct tale *t)
@@ -1140,6 +1262,12 @@ static const struct told {
 	ROW(encrypted_and_answered, COMPLETE, OPAQUE, LIKELY),
 	ROW(encrypted_alert_and_502, UPSTREAM_CLOSED, DELIBERATE_CLOSE, LIKELY),
 	ROW(encrypted_alert_of_remote, UPSTREAM_CLOSED, OPAQUE, LIKELY),
+	ROW(encrypted_and_stalled, NGINX_TIMEOUT, READ_TIMEOUT, LIKELY),
+	ROW(encrypted_and_idle, COMPLETE, OPAQUE, LIKELY),
+	ROW(encrypted_timeout_answered_by_fin, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
+	ROW(encrypted_stall_answered_by_fin, NGINX_TIMEOUT, READ_TIMEOUT, LIKELY),
+	ROW(timeout_met_by_fin, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
+	ROW(end_read_and_504, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(encrypted_and_destroyed, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(handshake_refused, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
 	ROW(handshake_broken_off, UPSTREAM_CLOSED, DELIBERATE_CLOSE, PROVEN),
@@ -1170,6 +1298,8 @@ static const struct told {
 	ROW(nginx_ends, UNKNOWN, NGINX_EXITED, UNKNOWN),
 	ROW(client_leaves, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
 	ROW(client_leaves_within_body, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
+	ROW(client_leaves_most_unread, CLIENT_GONE, CLIENT_CLOSED, LIKELY),
+	ROW(header_too_big_all_sent, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
 	ROW(some_client_leaves, CLIENT_GONE, CLIENT_CLOSED, LIKELY),
 	ROW(timeout_as_another_leaves, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
 	ROW(timeout_tried_again, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),
@@ -1182,6 +1312,8 @@ static const struct told {
 	ROW(opened_for_nothing, UNKNOWN, NONE, UNKNOWN),
 	ROW(header_not_accepted, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
 	ROW(no_header_not_accepted, PROTOCOL_MISMATCH, FIRST_BYTES, LIKELY),
+	ROW(chunks_not_accepted, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, PROVEN),
+	ROW(not_http_passed_on, PROTOCOL_MISMATCH, FIRST_BYTES, LIKELY),
 	ROW(body_not_accepted, UNKNOWN, NGINX_CLOSED, UNKNOWN),
 	ROW(upload_stuck_half_a_second, NGINX_TIMEOUT, SEND_TIMEOUT, PROVEN),
 	ROW(upload_stuck_clients_unseen, NGINX_TIMEOUT, SEND_TIMEOUT, LIKELY),

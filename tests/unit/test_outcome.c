@@ -446,6 +446,35 @@ static void test_settle_body(void **state)
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 }
 
+/* Their status is not known to have left nginx. */
+static void test_settle_refused_body(void **state)
+{
+	static void (*const tells[])(struct tale * t) = { chunks_not_accepted, not_http_passed_on };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tells); i++) {
+		struct uc_outcome o = settled(tells[i]);
+
+		assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
+		assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
+		assert_int_equal(o.client_status, 0);
+	}
+}
+
+/* Encrypted: the client got the status that it was sent, and not all of the body. */
+static void test_settle_encrypted_stall(void **state)
+{
+	struct uc_outcome o;
+
+	(void)state;
+	o = settled(encrypted_and_stalled);
+	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
+	assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
+	assert_int_equal(o.client_status, 200);
+	o = settled(encrypted_and_idle);
+	assert_int_equal(o.id, UC_OUTCOME_UNKNOWN);
+}
+
 /* A worker that ends takes its clients' connections with it. */
 static void test_settle_nginx_ends(void **state)
 {
@@ -564,6 +593,8 @@ int main(void)
 		TEST(test_no_id),
 		TEST(test_settle_body),
 		TEST(test_settle_body_with_sequel),
+		TEST(test_settle_refused_body),
+		TEST(test_settle_encrypted_stall),
 		TEST(test_settle_nginx_ends),
 		TEST(test_settle_nothing),
 		TEST(test_settle_leaves_what_is_known),

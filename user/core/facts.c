@@ -322,6 +322,18 @@ static void facts_seen(struct uc_facts *f)
 	f->end_unseen = c->peer_closed && !seen;
 }
 
+/*
+ * nginx had not looked at the peer's FIN when it went on: its timer had fired.
+ * Over TLS such a FIN answers nginx's own close_notify, which is no activity.
+ */
+static bool gave_up_unaware(const struct uc_facts *f)
+{
+	const struct uc_conn *c = f->nginx;
+
+	return f->close == UC_CLOSE_FIN && f->gave_up &&
+	       (!c->x.in_bytes || f->gave_up_status == 504 || c->x.out_last_ns > c->activity_ns);
+}
+
 void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 {
 	const struct uc_conn *c = &pair->nginx.conn;
@@ -339,7 +351,7 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	f->exchange = c->x.number || (c->flags & UC_CONN_TLS && c->x.out_bytes);
 	f->pooled = peeked(c);
 	facts_seen(f);
-	if (f->end_unseen && f->client_gone)
+	if (f->end_unseen && (f->client_gone || f->unread_by_nginx || gave_up_unaware(f)))
 		f->closed_by = UC_CLOSED_BY_NGINX;
 	if (f->adopted && (!c->x.number || !c->x.out_bytes) && c->flags & UC_CONN_WAITING) {
 		/* its request went out before; the response, if any came, was not asked for in sight */

@@ -156,6 +156,30 @@ uint64_t uc_holds_deadline(const struct uc_holds *h)
 	return h->first ? h->first->deadline_ns : UINT64_MAX;
 }
 
+/*
+ * nginx never repeats once it has passed a header on (ngx_http_upstream.c,
+ * process_upgraded and process_body_downstream finalize), or what it takes for
+ * HTTP/0.9 (ngx_http_proxy_module.c, process_status_line).
+ */
+static bool passed_on(const struct uc_facts *f, const struct uc_verdict *v,
+		      const struct uc_outcome *o)
+{
+	if (f->response_state == UC_RESPONSE_NOT_HTTP)
+		return v->id == UC_VERDICT_PROTOCOL_MISMATCH &&
+		       o->sequel == UC_SEQUEL_CLIENT_CLOSED;
+	if (v->id == UC_VERDICT_NGINX_REJECTED_RESPONSE && !f->chunks_invalid)
+		return false;
+	return f->phase == UC_PHASE_RESPONSE_BODY && f->response.status;
+}
+
+/* The client got the header of a response that cannot be read, and its body is cut. */
+static bool cut_unread(const struct uc_facts *f, const struct uc_verdict *v,
+		       const struct uc_outcome *o)
+{
+	return f->opaque && f->response_state == UC_RESPONSE_UNKNOWN &&
+	       v->id == UC_VERDICT_NGINX_TIMEOUT && o->sequel == UC_SEQUEL_CLIENT_SENT;
+}
+
 void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, struct uc_outcome *o)
 {
 	if (o->id != UC_OUTCOME_UNKNOWN || o->client_gone || !v->flagged)
@@ -166,15 +190,19 @@ void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, str
 		o->confidence = UC_CONFIDENCE_LIKELY;
 		return;
 	}
+	if (cut_unread(f, v, o)) {
+		o->id = UC_OUTCOME_CLIENT_ERROR;
+		o->confidence = UC_CONFIDENCE_LIKELY;
+		return;
+	}
 	/* from the cache, or of an error page */
 	if (o->client_status && o->client_status != f->response.status)
 		return;
-	/* nginx never repeats once it has passed a header on (ngx_http_upstream.c, process_upgraded
-	 * and process_body_downstream finalize) */
-	if (f->phase == UC_PHASE_RESPONSE_BODY && f->response.status &&
-	    v->id != UC_VERDICT_NGINX_REJECTED_RESPONSE) {
-		o->id = UC_OUTCOME_CLIENT_ERROR;
-		o->confidence = UC_CONFIDENCE_LIKELY;
+	if (!passed_on(f, v, o))
+		return;
+	o->id = UC_OUTCOME_CLIENT_ERROR;
+	o->confidence = UC_CONFIDENCE_LIKELY;
+	/* a header whose body was refused at once may never have left nginx's buffer */
+	if (!f->chunks_invalid)
 		o->client_status = f->response.status;
-	}
 }

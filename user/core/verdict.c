@@ -180,6 +180,17 @@ static bool opaque_closed(const struct uc_facts *f)
 	return opaque_failed(f) && f->closed_alive;
 }
 
+/*
+ * nginx waited for more of what cannot be read, and closed without having read
+ * on; then it told its client, or tried again.
+ */
+static bool opaque_timeout(const struct uc_facts *f)
+{
+	return f->opaque && f->response_state == UC_RESPONSE_UNKNOWN && !f->pooled &&
+	       f->closed_by == UC_CLOSED_BY_NGINX && !(f->nginx->flags & UC_CONN_AT_ONCE) &&
+	       f->stalled_ns >= 50 * MS && (f->gave_up_status || f->retried);
+}
+
 /* Encrypted, or another protocol: an answer came, and where it ended cannot be read. */
 static bool opaque_answered(const struct uc_facts *f)
 {
@@ -511,6 +522,7 @@ static const struct rule {
 	{ opaque_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, LIKELY, 0 },
 	{ opaque_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, LIKELY, 0 },
 	{ opaque_failed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_OPAQUE, LIKELY, FAR },
+	{ opaque_timeout, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, LIKELY, 0 },
 	{ opaque_answered, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
 	{ long_header_unpooled, UC_VERDICT_UNKNOWN, UC_PROOF_LOSSY, 0, 0 },
 	{ long_header, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, LIKELY, 0 },
