@@ -298,13 +298,14 @@ analyze: $(SKELETONS) ## Static analysis: clang, clang-tidy and cppcheck
 put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
 # $(call put_new,MODE,FILE,TARGET): a configuration that is there already is its owner's
 put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)'
-INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(MANDIR)/man8/upclose-probe.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service
+INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(MANDIR)/man8/upclose-probe.8 $(MANDIR)/man8/upclose-check.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service
 
 .PHONY: install
 install: all ## Install the program, its manual, completion, configuration and unit file
 	$(Q)$(INSTALL) -D -m 755 $(O)/upclose '$(DESTDIR)$(SBINDIR)/upclose'
 	$(call put,644,user/man/upclose.8,$(MANDIR)/man8/upclose.8)
 	$(call put,644,user/man/upclose-probe.8,$(MANDIR)/man8/upclose-probe.8)
+	$(call put,644,user/man/upclose-check.8,$(MANDIR)/man8/upclose-check.8)
 	$(call put_new,644,user/daemon/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
 	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
 	$(call put,644,user/systemd/upclose.service,$(SYSTEMDUNITDIR)/upclose.service)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "number.h"
 #include "plan.h"
 #include "sink.h"
 
@@ -46,11 +47,6 @@ int uc_output_option(struct uc_output_options *o, int option, const char *value)
  */
 int uc_output_open(struct uc_output_options *o, bool from_start);
 void uc_output_close(struct uc_output_options *o);
-
-/* A whole number within [min, max] and nothing behind it. */
-bool uc_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
-/* Seconds with an optional fraction, more than 0, at most ten years; in ns. */
-bool uc_parse_seconds(const char *text, uint64_t *ret_ns);
 
 /* A hook plan's name; says what is allowed when it is none. */
 bool uc_parse_plan(const char *name, enum uc_plan *ret);

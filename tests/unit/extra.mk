@@ -8,7 +8,7 @@ test_explain_EXTRA := $(EXPLAIN)
 test_explain_LIBS := -ljansson
 test_known_idle_EXTRA := user/known_idle.c
 test_known_idle_LIBS := -ljansson -lm
-test_options_EXTRA := user/options.c user/plan.c $(SINKS)
+test_options_EXTRA := user/options.c user/number.c user/plan.c $(SINKS)
 test_options_LIBS := -ljansson
 test_recording_EXTRA := user/recording.c user/engine.c $(SINKS)
 test_recording_LIBS := -ljansson
@@ -22,6 +22,9 @@ fuzz_spool_EXTRA := user/daemon/spool.c
 ALERTS := user/daemon/alert_text.c user/daemon/otlp.c
 DELIVERY := $(ALERTS) user/daemon/delivery.c user/daemon/backlog.c user/daemon/spool.c user/daemon/secret.c \
 	user/daemon/carrier.c user/daemon/carrier_http.c user/daemon/carrier_exec.c user/daemon/journal.c \
-	user/daemon/sinks_config.c user/daemon/yaml.c user/json.c user/report.c user/options.c user/plan.c user/log.c $(SINKS)
+	user/daemon/sinks_config.c user/daemon/yaml.c user/json.c user/report.c user/options.c user/number.c user/plan.c user/log.c $(SINKS)
 test_delivery_EXTRA := $(sort $(DELIVERY))
 test_delivery_LIBS := -ljansson -lcurl -lcyaml -lyaml -lsystemd -lpthread -lm
+fuzz_fix_EXTRA := user/check/rules.c user/check/edit.c user/check/fix.c user/check/evidence.c \
+	user/known_idle.c user/text.c user/number.c
+fuzz_fix_LIBS := -ljansson -lm

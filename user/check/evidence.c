@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "known_idle.h"
-#include "options.h"
+#include "number.h"
 #include "text.h"
 
 #define LINE_LIMIT (1 << 20)

@@ -195,8 +195,9 @@ static void print_end(FILE *out, const struct uc_check_report *r)
 	char version[32];
 
 	uc_check_version(uc_nginx_http_version(r->http), version, sizeof(version));
-	fprintf(out, "%zu errors, %zu warnings, %zu notes, %zu accepted; %s (%s)\n", errors,
-		warnings, notes, accepted, version, r->version_source);
+	fprintf(out, "%zu error%s, %zu warning%s, %zu note%s, %zu accepted; %s (%s)\n", errors,
+		errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", notes,
+		notes == 1 ? "" : "s", accepted, version, r->version_source);
 	if (r->left_out)
 		fprintf(out, "%zu more were found and left out\n", r->left_out);
 }
