@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -67,6 +69,12 @@ static const char *lack_text(const struct uc_hook *lack, char *buf, size_t size)
 	return buf;
 }
 
+/* Root in a container may lack it, too. */
+static bool may_bpf(void)
+{
+	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_BPF) == 1;
+}
+
 /* Says why tracing is impossible, and what to do; 0 when it is possible. */
 static int plan_check(const struct uc_hooks *h, enum uc_plan wanted, bool btf)
 {
@@ -78,7 +86,7 @@ static int plan_check(const struct uc_hooks *h, enum uc_plan wanted, bool btf)
 	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++)
 		if (uc_plan_is(plan, wanted) && (!worst || worst->err == -ENOENT))
 			worst = h->lacks[plan];
-	if (worst->err == -EPERM && geteuid() != 0) {
+	if (worst->err == -EPERM && !may_bpf()) {
 		uc_error("the kernel refused %s: run as root, or with CAP_BPF, CAP_PERFMON and "
 			 "CAP_SYS_RESOURCE",
 			 worst->section);

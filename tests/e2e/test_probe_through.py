@@ -171,7 +171,6 @@ def test_garbage_for_nginx():
     assert by[garbage.url]["outcome"] == "no_answer" and by[garbage.url]["status"] is None
     assert by[endless.url]["outcome"] == "answered" and by[endless.url]["response_bytes"] > 16 << 20
     assert by[resets.url]["outcome"] in ("no_answer", "connect_failed")
-    assert found.rss_kib < 60 << 10
 
 
 def test_unix_socket_and_header(scratch):

@@ -257,7 +257,10 @@ def test_gunicorn_worker_timeout(stage, trace, serve):
     assert response.status == 502 and nginx.errors(faults.CLOSED)
     obj = tr.wait(target=hung)
     if obj["verdict"] == "upstream_closed":
-        assert obj["proof"] == "deliberate_close" and obj["upstream"]["exit"]["exit_code"] is not None and "then exited with status" in obj["summary"]
+        assert obj["proof"] == "deliberate_close"
+        left = obj["upstream"]["exit"]  # on a busy machine it takes longer than upclose waits for it
+        assert ("then exited with status" in obj["summary"]) == (left is not None)
+        assert left is None or left["exit_code"] is not None
     else:
         assert (obj["verdict"], obj["proof"]) == ("upstream_died", "exit_code")
     assert obj["upstream"]["pid"] in pids and obj["outcome"] == "client_error"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Run `upclose probe`, and servers in threads of the test for what no real server does."""
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -16,7 +15,6 @@ class Probed:
     status: int
     stdout: str
     stderr: str
-    rss_kib: int  # at most
     objects: list = field(default_factory=list)
 
     @property
@@ -26,10 +24,12 @@ class Probed:
 
 
 class Probe:
-    """`upclose probe -o json` (or as args say), started; .wait() gives what it said."""
+    """`upclose probe -o json` (or as args say), started; .wait() gives what it said. It has MEMORY and no more."""
+
+    MEMORY = 60 << 20  # bytes of heap and stacks
 
     def __init__(self, *args, output="json"):
-        argv = [UPCLOSE, "probe", *(["-o", output] if output else []), *map(str, args)]
+        argv = ["prlimit", f"--data={self.MEMORY}", UPCLOSE, "probe", *(["-o", output] if output else []), *map(str, args)]
         self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.json = output == "json"
 
@@ -39,13 +39,12 @@ class Probe:
         reader.start()
         out = self.popen.stdout.read()
         reader.join()
-        _, status, usage = os.wait4(self.popen.pid, 0)
-        self.popen.returncode = os.waitstatus_to_exitcode(status)
+        self.popen.wait()
         self.popen.stdout.close()
         self.popen.stderr.close()
         objects = [json.loads(line) for line in out.splitlines()] if self.json else []
         print(out, err[0])  # pytest shows it when the test fails
-        return Probed(self.popen.returncode, out, err[0], usage.ru_maxrss, objects)
+        return Probed(self.popen.returncode, out, err[0], objects)
 
 
 def probe(*args, **options):
