@@ -2,7 +2,7 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
-#   PREFIX  DESTDIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS
+#   PREFIX  DESTDIR  DATADIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -17,6 +17,7 @@ PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
+DATADIR ?= $(PREFIX)/share/upclose
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 300
@@ -298,7 +299,10 @@ analyze: $(SKELETONS) ## Static analysis: clang, clang-tidy and cppcheck
 put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
 # $(call put_new,MODE,FILE,TARGET): a configuration that is there already is its owner's
 put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)'
-INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(MANDIR)/man8/upclose-probe.8 $(MANDIR)/man8/upclose-check.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service
+# For Prometheus and Grafana.
+SHARED := prometheus-rules.yaml prometheus-scrape.yaml grafana-dashboard.json
+INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(MANDIR)/man8/upclose-probe.8 $(MANDIR)/man8/upclose-check.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service \
+	$(SHARED:%=$(DATADIR)/%)
 
 .PHONY: install
 install: all ## Install the program, its manual, completion, configuration and unit file
@@ -309,6 +313,8 @@ install: all ## Install the program, its manual, completion, configuration and u
 	$(call put_new,644,user/daemon/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
 	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
 	$(call put,644,user/systemd/upclose.service,$(SYSTEMDUNITDIR)/upclose.service)
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(DATADIR)'
+	$(Q)$(INSTALL) -m 644 $(SHARED:%=user/daemon/%) '$(DESTDIR)$(DATADIR)/'
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there, but the configuration

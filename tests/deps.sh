@@ -71,7 +71,7 @@ clang_major() {
 
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmicrohttpd libcurl libsystemd libseccomp clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
-TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft'
+TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 KERNELS='qemu virtiofsd busybox kmod xz zstd lz4'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
@@ -91,6 +91,9 @@ check() {
 	clang) tool=$(find_clang) && have "$tool" ;;
 	bpftool) find_bpftool >/dev/null ;;
 	nodejs) have node || have nodejs ;;
+	prometheus) have prometheus && have promtool ;;
+	alertmanager) have prometheus-alertmanager ;;
+	protobuf) have protoc && /usr/bin/python3 -c 'import google.protobuf' 2>/dev/null ;;
 	iproute2) have ip ;;
 	procps) have ps ;;
 	apache2-bin) have apache2 ;;
@@ -154,6 +157,8 @@ package() {
 	cmocka) echo libcmocka-dev ;;
 	pytest) echo python3-pytest python3-pytest-xdist ;;
 	nft) echo nftables ;;
+	alertmanager) echo prometheus-alertmanager ;;
+	protobuf) echo protobuf-compiler python3-protobuf ;;
 	node-versions) have npm || echo npm ;;
 	bpftool)
 		# Ubuntu up to 24.04 has no package of that name.
@@ -192,7 +197,8 @@ policy_is_ours=
 # Services that the packages of servers bring along.
 services() {
 	have systemctl || return
-	systemctl list-unit-files --no-legend nginx.service haproxy.service apache2.service 'php*-fpm.service' 2>/dev/null |
+	systemctl list-unit-files --no-legend nginx.service haproxy.service apache2.service 'php*-fpm.service' \
+		prometheus.service prometheus-alertmanager.service 2>/dev/null |
 		awk '{ printf "%s ", $1 }'
 }
 
