@@ -139,10 +139,11 @@ static json_t *row_of_kind(const char *kind)
 	json_t *row, *name;
 	size_t i, k;
 
-	json_array_foreach(table(), i, row)
+	json_array_foreach(table(), i, row) {
 		json_array_foreach(json_object_get(row, "kind"), k, name)
 			if (!strcmp(json_string_value(name), kind))
 				return row;
+	}
 	return NULL;
 }
 
@@ -169,9 +170,10 @@ const char *uc_known_idle_kind_at(size_t at)
 	json_t *row, *name;
 	size_t i, k;
 
-	json_array_foreach(table(), i, row)
+	json_array_foreach(table(), i, row) {
 		json_array_foreach(json_object_get(row, "kind"), k, name)
 			if (!at--)
 				return json_string_value(name);
+	}
 	return NULL;
 }

@@ -225,9 +225,7 @@ static void on_bytes(struct uc_lane *l, const char *p, size_t len, uint64_t now)
 		len -= n;
 		if (l->reader->state == UC_READER_DONE)
 			on_answer(l, now);
-		else if (l->state == UC_LANE_TALKING && fail_if_unreadable(l, now))
-			return;
-		else if (!n)
+		else if ((l->state == UC_LANE_TALKING && fail_if_unreadable(l, now)) || !n)
 			return;
 	}
 }

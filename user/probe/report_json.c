@@ -10,7 +10,9 @@ static void set(json_t *o, const char *name, json_t *value)
 
 static json_t *milliseconds(uint64_t ns)
 {
-	return json_real((ns + 500) / 1000 / 1e3);
+	int64_t us = (int64_t)((ns + 500) / 1000);
+
+	return json_real(us / 1e3);
 }
 
 static json_t *milliseconds_if(bool known, uint64_t ns)

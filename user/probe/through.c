@@ -41,7 +41,9 @@ static uint64_t clock_ns(clockid_t clock)
 
 static json_t *milliseconds(uint64_t ns)
 {
-	return json_real((ns + 500) / 1000 / 1e3);
+	int64_t us = (int64_t)((ns + 500) / 1000);
+
+	return json_real(us / 1e3);
 }
 
 static json_t *text_if(const char *text)

@@ -52,7 +52,7 @@ static void forget(struct uc_wire *w, curl_socket_t s)
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *unused)
 {
 	struct uc_wire *w = ctx;
-	struct pollfd *p = &w->watched[w->watched_count];
+	struct pollfd *p;
 
 	(void)easy;
 	(void)unused;
