@@ -302,7 +302,7 @@ put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$
 # For Prometheus and Grafana.
 SHARED := prometheus-rules.yaml prometheus-scrape.yaml grafana-dashboard.json
 INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(MANDIR)/man8/upclose-probe.8 $(MANDIR)/man8/upclose-check.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service \
-	$(SHARED:%=$(DATADIR)/%)
+	$(MANDIR)/man7/upclose-alerts.7 $(SHARED:%=$(DATADIR)/%)
 
 .PHONY: install
 install: all ## Install the program, its manual, completion, configuration and unit file
@@ -310,6 +310,7 @@ install: all ## Install the program, its manual, completion, configuration and u
 	$(call put,644,user/man/upclose.8,$(MANDIR)/man8/upclose.8)
 	$(call put,644,user/man/upclose-probe.8,$(MANDIR)/man8/upclose-probe.8)
 	$(call put,644,user/man/upclose-check.8,$(MANDIR)/man8/upclose-check.8)
+	$(call put,644,user/man/upclose-alerts.7,$(MANDIR)/man7/upclose-alerts.7)
 	$(call put_new,644,user/daemon/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
 	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
 	$(call put,644,user/systemd/upclose.service,$(SYSTEMDUNITDIR)/upclose.service)

@@ -140,6 +140,14 @@ static void append_outcomes(char buf[TEXT_LEN], const struct uc_alert *a)
 	append(buf, ".");
 }
 
+void uc_alert_summary(const struct uc_alert *a, char *buf, size_t size)
+{
+	char text[TEXT_LEN];
+
+	summarize(a, text);
+	snprintf(buf, size, "%s", text);
+}
+
 const char *uc_document_text(const json_t *doc, const char *key)
 {
 	const char *text = json_string_value(json_object_get(doc, key));

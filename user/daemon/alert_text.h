@@ -33,6 +33,9 @@ struct uc_alert_place {
 /* The caller's; NULL: no memory. */
 json_t *uc_alert_document(const struct uc_alert *a, const struct uc_alert_place *place);
 
+/* Its summary alone. */
+void uc_alert_summary(const struct uc_alert *a, char *buf, size_t size);
+
 /*
  * For Alertmanager's POST /api/v2/alerts, an array of such: labels that do not
  * change while it fires, annotations that do. What fires has no endsAt, so that

@@ -65,6 +65,18 @@ static bool wants(const struct sink *s, const struct uc_alert *alert)
 	return alert->change != UC_ALERT_REPEATS || !carrier_of(s)->resends;
 }
 
+/* In the daemon's own log, wherever else it goes. */
+static void say(const struct uc_alert *alert)
+{
+	char summary[1024];
+
+	if (alert->change == UC_ALERT_REPEATS)
+		return;
+	uc_alert_summary(alert, summary, sizeof(summary));
+	uc_note("alert %s %s: %s", alert->rule->name,
+		alert->change == UC_ALERT_RESOLVES ? "resolved" : "firing", summary);
+}
+
 static char *document(const struct uc_alerting *a, const struct uc_alert *alert)
 {
 	struct uc_alert_place place = { .instance = a->instance, .wall_offset_ns = wall_offset() };
@@ -81,6 +93,7 @@ static void send_alert(struct uc_alerting *a, const struct uc_alert *alert)
 {
 	char *text = document(a, alert);
 
+	say(alert);
 	for (size_t i = 0; text && i < a->sink_count; i++)
 		if (wants(&a->sinks[i], alert))
 			uc_delivery_post(a->sinks[i].delivery, text, true);
