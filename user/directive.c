@@ -145,7 +145,6 @@ static pid_t parent_of(pid_t pid)
 	char path[64], text[512], *at;
 	size_t n;
 	FILE *f;
-	int ppid;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	f = fopen(path, "re");
@@ -154,9 +153,9 @@ static pid_t parent_of(pid_t pid)
 	n = fread(text, 1, sizeof(text) - 1, f);
 	fclose(f);
 	text[n] = '\0';
-	/* the name may hold anything but ends at the last bracket */
+	/* "77 (nginx) S 76 ...": the name may hold anything, but ends at the last bracket */
 	at = strrchr(text, ')');
-	return at && sscanf(at, ") %*c %d", &ppid) == 1 ? ppid : 0;
+	return at && strlen(at) > 4 ? (pid_t)strtol(at + 4, NULL, 10) : 0;
 }
 
 /* What anybody can start under nginx's name is not worth root's reading. */

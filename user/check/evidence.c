@@ -68,7 +68,7 @@ static struct uc_evidence_of *row_of(struct uc_evidence *e, const char *addr)
 	row = &e->rows[e->count++];
 	memset(row, 0, sizeof(*row));
 	row->response_ms = -1;
-	strcpy(row->addr, addr);
+	memcpy(row->addr, addr, strlen(addr) + 1);
 	return row;
 }
 

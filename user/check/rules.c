@@ -70,7 +70,7 @@ struct text {
 
 static struct text time_text(int64_t ms)
 {
-	struct text t;
+	struct text t = { "" };
 
 	uc_check_time(ms, t.s, sizeof(t.s));
 	return t;
@@ -78,7 +78,7 @@ static struct text time_text(int64_t ms)
 
 static struct text addr_text(const struct uc_nginx_server *s)
 {
-	struct text t;
+	struct text t = { "" };
 
 	uc_evidence_addr(s, t.s);
 	return t;
@@ -86,7 +86,7 @@ static struct text addr_text(const struct uc_nginx_server *s)
 
 static struct text group_text(const struct uc_nginx_group *g)
 {
-	struct text t;
+	struct text t = { "" };
 
 	uc_text_escape(g->name.p, g->name.len, t.s, sizeof(t.s));
 	return t;
@@ -94,7 +94,7 @@ static struct text group_text(const struct uc_nginx_group *g)
 
 static struct text place_text(const struct uc_judge *j, const struct uc_nginx_directive *d)
 {
-	struct text t;
+	struct text t = { "" };
 
 	uc_check_place(j->cfg.conf, d, t.s, sizeof(t.s));
 	return t;
@@ -102,7 +102,7 @@ static struct text place_text(const struct uc_judge *j, const struct uc_nginx_di
 
 static struct text version_text(uint32_t version)
 {
-	struct text t;
+	struct text t = { "" };
 
 	uc_check_version(version, t.s, sizeof(t.s));
 	return t;

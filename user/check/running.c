@@ -130,7 +130,9 @@ static int find_master(pid_t *ret, char why[UC_RUNNING_WHY])
 	unsigned count = 0;
 
 	while (dir && (d = readdir(dir))) {
-		pid_t pid = isdigit((unsigned char)d->d_name[0]) ? (pid_t)atol(d->d_name) : 0;
+		pid_t pid = isdigit((unsigned char)d->d_name[0]) ?
+				    (pid_t)strtol(d->d_name, NULL, 10) :
+				    0;
 		size_t used = strlen(pids);
 
 		if (!pid || !is_master(pid))

@@ -46,8 +46,12 @@ static struct text *find_text(const struct state *s, const char *path)
 	return NULL;
 }
 
-static struct text *add_text(struct state *s, const char *path, size_t path_len)
+/* Takes bytes over where it succeeds. */
+static struct text *add_text(struct state *s, const char *path, size_t path_len, char *bytes,
+			     size_t len)
 {
+	char *copy;
+
 	if (s->text_count == s->text_room) {
 		size_t room = s->text_room ? 2 * s->text_room : 16;
 		struct text *more = reallocarray(s->texts, room, sizeof(*more));
@@ -57,9 +61,10 @@ static struct text *add_text(struct state *s, const char *path, size_t path_len)
 		s->texts = more;
 		s->text_room = room;
 	}
-	s->texts[s->text_count] = (struct text){ .path = strndup(path, path_len) };
-	if (!s->texts[s->text_count].path)
+	copy = strndup(path, path_len);
+	if (!copy)
 		return NULL;
+	s->texts[s->text_count] = (struct text){ .path = copy, .bytes = bytes, .len = len };
 	return &s->texts[s->text_count++];
 }
 
@@ -80,17 +85,27 @@ static int open_in(const char *root, const char *path)
 	return fd;
 }
 
-static int read_all(int fd, size_t size, struct text *t)
+static int failure(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
+
+static int read_all(int fd, size_t size, char **bytes, size_t *len)
 {
 	ssize_t n = 1;
 
 	/* one more, so that an empty file has bytes too */
-	t->bytes = malloc(size + 1);
-	if (!t->bytes)
+	*bytes = malloc(size + 1);
+	if (!*bytes)
 		return -ENOMEM;
-	while (t->len < size && (n = read(fd, t->bytes + t->len, size - t->len)) > 0)
-		t->len += n;
-	return n < 0 ? -errno : 0;
+	*len = 0;
+	while (*len < size && (n = read(fd, *bytes + *len, size - *len)) > 0)
+		*len += n;
+	if (n >= 0)
+		return 0;
+	free(*bytes);
+	*bytes = NULL;
+	return failure();
 }
 
 /* A file that was put in its place with an old time of its own is new there, too. */
@@ -99,15 +114,15 @@ static uint64_t changed(const struct stat *st)
 	return (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
 }
 
-static int read_text(struct state *s, struct text *t)
+static int read_bytes(struct state *s, const char *path, char **bytes, size_t *len)
 {
-	int fd = open_in(s->root, t->path), err;
+	int fd = open_in(s->root, path), err;
 	struct stat st;
 
 	if (fd < 0)
-		return -errno;
+		return failure();
 	if (fstat(fd, &st))
-		err = -errno;
+		err = failure();
 	else if (S_ISDIR(st.st_mode))
 		err = -EISDIR;
 	else if (!S_ISREG(st.st_mode))
@@ -115,11 +130,28 @@ static int read_text(struct state *s, struct text *t)
 	else if (st.st_size > UC_NGINX_MAX_BYTES)
 		err = -EFBIG;
 	else
-		err = read_all(fd, st.st_size, t);
+		err = read_all(fd, st.st_size, bytes, len);
+	close(fd);
 	if (!err && changed(&st) > s->pub.changed_ns)
 		s->pub.changed_ns = changed(&st);
-	close(fd);
 	return err;
+}
+
+/* NULL: *err says why. */
+static struct text *read_text(struct state *s, const char *path, int *err)
+{
+	struct text *t = NULL;
+	char *bytes = NULL;
+	size_t len = 0;
+
+	*err = read_bytes(s, path, &bytes, &len);
+	if (!*err)
+		t = add_text(s, path, strlen(path), bytes, len);
+	if (!t)
+		free(bytes);
+	if (!t && !*err)
+		*err = -ENOMEM;
+	return t;
 }
 
 static const char *reason(int err)
@@ -157,15 +189,11 @@ static int include_file(struct state *s, struct uc_nginx_conf *conf,
 
 	if (t)
 		return parse(conf, t);
-	t = s->dump ? NULL : add_text(s, path, strlen(path));
-	if (!t)
-		return s->dump ? skip(s, d, "not in the text of nginx -T") : -ENOMEM;
-	err = read_text(s, t);
-	if (!err)
+	if (s->dump)
+		return skip(s, d, "not in the text of nginx -T");
+	t = read_text(s, path, &err);
+	if (t)
 		return parse(conf, t);
-	free(t->bytes);
-	free(t->path);
-	s->text_count--;
 	return err == -ENOMEM ? err : skip(s, d, reason(err));
 }
 
@@ -282,15 +310,15 @@ static struct state *new_state(const char *main_path, const char *root)
 struct uc_sources *uc_sources_read(const char *path, const char *root, char why[UC_SOURCES_WHY])
 {
 	struct state *s = new_state(path, root);
-	struct text *t = s ? add_text(s, path, strlen(path)) : NULL;
+	struct text *t;
 	int err;
 
-	if (!t) {
+	if (!s) {
 		snprintf(why, UC_SOURCES_WHY, "out of memory");
-		return s ? give_up(s) : NULL;
+		return NULL;
 	}
-	err = read_text(s, t);
-	if (err) {
+	t = read_text(s, path, &err);
+	if (!t) {
 		snprintf(why, UC_SOURCES_WHY, "%s: %s", path, reason(err));
 		return give_up(s);
 	}
@@ -352,10 +380,9 @@ static int split_dump(struct state *s, size_t len)
 		if (path && s->text_count == UC_NGINX_MAX_FILES)
 			return -EFBIG;
 		if (path) {
-			open = add_text(s, path, path_len);
+			open = add_text(s, path, path_len, next, 0);
 			if (!open)
 				return -ENOMEM;
-			open->bytes = next;
 			open->borrowed = true;
 		}
 		line = next;
