@@ -2,7 +2,7 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
-#   PREFIX  DESTDIR  DATADIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS
+#   PREFIX  DESTDIR  DATADIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS  SOAK_SECONDS
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -21,6 +21,7 @@ DATADIR ?= $(PREFIX)/share/upclose
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 300
+SOAK_SECONDS ?= 1200
 
 ifeq ($(V),1)
 Q :=
@@ -264,6 +265,10 @@ lint: check-lint ## Style and structure: purity of the core, licences, formattin
 fuzz: $(FUZZ_BINS) ## Run each fuzzer for FUZZ_SECONDS
 	$(Q)for f in $(notdir $(FUZZ_BINS)); do tests/fuzz.sh $(O) $$f $(FUZZ_SECONDS) || exit 1; done
 
+.PHONY: soak
+soak: all ## The daemon under mixed traffic and faults for SOAK_SECONDS: does it stay small? (root)
+	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 $$(tests/deps.sh find python3) -u tests/soak.py $(SOAK_SECONDS)
+
 .PHONY: oracle
 oracle: all ## Random faults, held against nginx's log: ORACLE_SEED, ORACLE_EXCHANGES, or ORACLE_LOGS=DIRS (root)
 	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $$(tests/deps.sh find python3) -u -m oracle $(ORACLE_LOGS)
@@ -301,19 +306,21 @@ put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
 put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)'
 # For Prometheus and Grafana.
 SHARED := prometheus-rules.yaml prometheus-scrape.yaml grafana-dashboard.json
-INSTALLED := $(SBINDIR)/upclose $(MANDIR)/man8/upclose.8 $(MANDIR)/man8/upclose-probe.8 $(MANDIR)/man8/upclose-check.8 $(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service \
-	$(MANDIR)/man7/upclose-alerts.7 $(SHARED:%=$(DATADIR)/%)
+MAN_PAGES := $(wildcard user/man/*.[1-8])
+INSTALLED := $(SBINDIR)/upclose $(foreach p,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
+	$(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service $(SYSTEMDUNITDIR)/upclose.socket $(SHARED:%=$(DATADIR)/%)
 
 .PHONY: install
 install: all ## Install the program, its manual, completion, configuration and unit file
 	$(Q)$(INSTALL) -D -m 755 $(O)/upclose '$(DESTDIR)$(SBINDIR)/upclose'
-	$(call put,644,user/man/upclose.8,$(MANDIR)/man8/upclose.8)
-	$(call put,644,user/man/upclose-probe.8,$(MANDIR)/man8/upclose-probe.8)
-	$(call put,644,user/man/upclose-check.8,$(MANDIR)/man8/upclose-check.8)
-	$(call put,644,user/man/upclose-alerts.7,$(MANDIR)/man7/upclose-alerts.7)
+	$(Q)for page in $(MAN_PAGES); do \
+		$(INSTALL) -D -m 644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; done
 	$(call put_new,644,user/daemon/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
 	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
-	$(call put,644,user/systemd/upclose.service,$(SYSTEMDUNITDIR)/upclose.service)
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(SYSTEMDUNITDIR)'
+	$(Q)sed 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' user/systemd/upclose.service \
+		>'$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
+	$(call put,644,user/systemd/upclose.socket,$(SYSTEMDUNITDIR)/upclose.socket)
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(DATADIR)'
 	$(Q)$(INSTALL) -m 644 $(SHARED:%=user/daemon/%) '$(DESTDIR)$(DATADIR)/'
 

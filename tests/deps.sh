@@ -71,7 +71,7 @@ clang_major() {
 
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmicrohttpd libcurl libsystemd libseccomp clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
-TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf'
+TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 KERNELS='qemu virtiofsd busybox kmod xz zstd lz4'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
@@ -90,6 +90,8 @@ check() {
 	libelf | zlib | jansson | libcyaml | libmicrohttpd | libcurl | libsystemd | libseccomp | cmocka) pkg_config "$1" ;;
 	clang) tool=$(find_clang) && have "$tool" ;;
 	bpftool) find_bpftool >/dev/null ;;
+	# Ubuntu's is a snap, which a test cannot use; its tests are skipped there
+	chromium) have chromium || grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null ;;
 	nodejs) have node || have nodejs ;;
 	prometheus) have prometheus && have promtool ;;
 	alertmanager) have prometheus-alertmanager ;;

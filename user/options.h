@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options that trace and replay share, and the numbers that users type. */
+/* The options that trace and replay share. */
 #ifndef UPCLOSE_OPTIONS_H
 #define UPCLOSE_OPTIONS_H
 

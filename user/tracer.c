@@ -457,6 +457,19 @@ const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_cou
 	return t->hooks.hooks;
 }
 
+bool uc_tracer_readable(const struct uc_tracer *t)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL;
+	uint32_t key = 0;
+	bool map, walk;
+
+	map = values && !bpf_map_lookup_elem(bpf_map__fd(map_of(&t->bpf, "uc_lost")), &key, values);
+	walk = !t->walk || !run_iterator(t->walk);
+	free(values);
+	return map && walk;
+}
+
 const char *uc_tracer_detached(const struct uc_tracer *t)
 {
 	const struct bpf_object_skeleton *s = t->bpf.skeleton;

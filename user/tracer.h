@@ -64,6 +64,9 @@ void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg);
 /* The plan of this host's hooks, with what became of each. */
 const struct uc_hook *uc_tracer_hooks(const struct uc_tracer *t, size_t *ret_count);
 
+/* May this process still read what it has opened? Capabilities may be gone meanwhile. */
+bool uc_tracer_readable(const struct uc_tracer *t);
+
 /* The name of a hook that should be attached and is not; NULL: all of them are. */
 const char *uc_tracer_detached(const struct uc_tracer *t);
 

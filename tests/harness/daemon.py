@@ -128,6 +128,8 @@ class Daemon(Child):
 
     def stop(self):
         status = super().stop()
+        if not self.dir.exists():
+            return status
         self._threads[1].join()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.sendto(b"end of test", str(self.dir / "notify"))

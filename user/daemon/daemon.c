@@ -18,6 +18,7 @@
 #include "daemon/journal.h"
 #include "daemon/lock.h"
 #include "daemon/metrics.h"
+#include "daemon/privilege.h"
 #include "daemon/tally.h"
 #include "directive.h"
 #include "engine.h"
@@ -336,11 +337,34 @@ static int open_capture(struct daemon *d)
 	return 0;
 }
 
-static int start(struct daemon *d)
+static bool readable(void *ctx)
+{
+	return uc_tracer_readable(ctx);
+}
+
+static int drop_privilege(struct daemon *d, struct uc_user *user)
 {
 	int err;
 
-	err = uc_lock(d->cfg->runtime_directory, &d->lock);
+	if (d->cfg->tracing->error_log)
+		uc_user_join_group_of(user, d->cfg->tracing->error_log);
+	err = uc_privilege_drop(user, readable, uc_capture_tracer(d->capture));
+	if (!err && access(d->config_path, R_OK))
+		uc_note("note: user %s cannot read %s (%s), so a reload will be refused",
+			user->name, d->config_path, strerror(errno));
+	return err;
+}
+
+static int start(struct daemon *d)
+{
+	struct uc_user user;
+	int err;
+
+	err = uc_user_find(d->cfg->user, &user);
+	if (!err)
+		err = uc_lock(d->cfg->runtime_directory, &d->lock);
+	if (!err)
+		err = uc_user_own_folder(&user, d->cfg->state_directory);
 	if (!err)
 		err = open_view(d);
 	if (!err)
@@ -355,6 +379,8 @@ static int start(struct daemon *d)
 		err = uc_http_new(d->cfg->metrics, d->event, &d->view.view, NULL, &d->http);
 	if (!err)
 		err = open_capture(d);
+	if (!err)
+		err = drop_privilege(d, &user);
 	if (!err)
 		err = open_loop(d);
 	if (!err)

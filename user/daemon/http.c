@@ -18,12 +18,15 @@
 #include "log.h"
 
 /* Sockets at most: one of our own, or several of systemd's. */
-#define SERVERS       4
-#define CLIENTS       64
+#define SERVERS 4
+/* Beyond so many the one that has been silent longest makes room for the next. */
+#define CLIENTS 64
+/* The library's own limit is for a burst within one turn: at it, it no longer looks at newcomers. */
+#define CLIENTS_MOST  512
 #define CLIENT_MEMORY 16384
 /* Without a byte; longer than Prometheus' usual minute, so that it may keep its connection. */
 #define IDLE_S 90
-/* From a connection's start, or its newest answer, to its next one. */
+/* To its first, or its next answer. */
 #define ANSWER_S 180
 /* Somebody who asks more often gets the same answer. */
 #define CACHE_NS 1000000000ULL
@@ -32,7 +35,8 @@
 struct client {
 	struct client *next;
 	MHD_socket fd;
-	uint64_t since_ns;
+	uint64_t since_ns; /* its start, or its newest answer */
+	bool ended;        /* by us */
 };
 
 struct server {
@@ -46,7 +50,8 @@ struct uc_http {
 	size_t server_count;
 	char *listen; /* as configured, and its socket; -1: none of our own */
 	int listen_fd;
-	struct client *clients;
+	struct client *clients; /* the newest first */
+	size_t client_count;
 	struct uc_view *view;
 	bool page;
 	char *cached; /* the newest exposition */
@@ -195,6 +200,20 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 
 /* --- clients ------------------------------------------------------------------------ */
 
+/* Otherwise a few dozen silent ones would keep everybody else waiting. */
+static void make_room(struct uc_http *h)
+{
+	struct client *longest = NULL;
+
+	for (struct client *c = h->clients; c; c = c->next)
+		if (!c->ended && (!longest || c->since_ns < longest->since_ns))
+			longest = c;
+	if (!longest)
+		return;
+	longest->ended = true;
+	shutdown(longest->fd, SHUT_RDWR);
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *c, void **state,
 			  enum MHD_ConnectionNotificationCode what)
 {
@@ -212,12 +231,15 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **state,
 		client->since_ns = uc_now_ns(CLOCK_MONOTONIC);
 		client->next = h->clients;
 		h->clients = client;
+		if (++h->client_count > CLIENTS)
+			make_room(h);
 		return;
 	}
 	for (at = &h->clients; client && *at; at = &(*at)->next) {
 		if (*at != client)
 			continue;
 		*at = client->next;
+		h->client_count--;
 		free(client);
 		return;
 	}
@@ -281,6 +303,14 @@ static int on_alarm(sd_event_source *source, uint64_t usec, void *ctx)
 	return serve(ctx);
 }
 
+/* A path is compared as it came: "/metrics%00" is another one. */
+static size_t leave_as_is(void *ctx, struct MHD_Connection *c, char *path)
+{
+	(void)ctx;
+	(void)c;
+	return strlen(path);
+}
+
 /* --- start and end ------------------------------------------------------------------ */
 
 static void silent(void *ctx, const char *fmt, va_list args)
@@ -308,11 +338,12 @@ static int add_server(struct uc_http *h, sd_event *event, int socket, const char
 	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | (key ? MHD_USE_TLS : 0), 0, NULL, NULL,
 				  on_request, h, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL,
 				  MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-				  (unsigned)CLIENTS, MHD_OPTION_CONNECTION_TIMEOUT,
+				  (unsigned)CLIENTS_MOST, MHD_OPTION_CONNECTION_TIMEOUT,
 				  (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 				  (size_t)CLIENT_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
 				  on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-				  MHD_OPTION_ARRAY, key ? tls : &tls[2], MHD_OPTION_END);
+				  MHD_OPTION_UNESCAPE_CALLBACK, leave_as_is, NULL, MHD_OPTION_ARRAY,
+				  key ? tls : &tls[2], MHD_OPTION_END);
 	if (!s->mhd) {
 		close(fd);
 		return -EINVAL;

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "number.h"
 
 #define BACKLOG 64
 

@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 #include "log.h"
+#include "number.h"
 
 /* Beyond so many faults no more are said. */
 #define FAULTS_SAID 20
@@ -407,9 +408,17 @@ static void check_node(struct uc_yaml *y, const char *place, int index,
 	}
 }
 
+/* No text, comments alone, or a document of nothing. */
+static bool is_empty(const struct uc_yaml *y)
+{
+	const yaml_node_t *root = node_at(y, 1);
+
+	return !root || (root->type == YAML_SCALAR_NODE && !root->data.scalar.length);
+}
+
 void uc_yaml_check(struct uc_yaml *y, const cyaml_schema_value_t *schema)
 {
-	if (!yaml_document_get_root_node(&y->doc))
+	if (is_empty(y))
 		return;
 	check_node(y, "", 1, schema);
 	if (y->faults > FAULTS_SAID)
@@ -423,9 +432,12 @@ const cyaml_config_t uc_yaml_cyaml = { .mem_fn = cyaml_mem, .flags = CYAML_CFG_N
 
 int uc_yaml_load(struct uc_yaml *y, const cyaml_schema_value_t *schema, void **ret)
 {
-	cyaml_err_t err = cyaml_load_data((const uint8_t *)y->text, y->len, &uc_yaml_cyaml, schema,
-					  ret, NULL);
+	cyaml_err_t err = CYAML_OK;
 
+	*ret = NULL;
+	if (!is_empty(y))
+		err = cyaml_load_data((const uint8_t *)y->text, y->len, &uc_yaml_cyaml, schema, ret,
+				      NULL);
 	if (err == CYAML_OK)
 		return 0;
 	uc_error("%s: %s", y->name, cyaml_strerror(err));
@@ -517,43 +529,6 @@ uint32_t uc_yaml_number(struct uc_yaml *y, const char *place, uint32_t value, ui
 	return value;
 }
 
-static const struct {
-	const char *name;
-	uint64_t ns;
-} units[] = {
-	{ "ms", 1000000ULL },      { "s", 1000000000ULL },         { "m", 60 * 1000000000ULL },
-	{ "h", 3600000000000ULL }, { "d", 24 * 3600000000000ULL },
-};
-#define UNITS (sizeof(units) / sizeof(units[0]))
-
-bool uc_parse_duration(const char *text, uint64_t *ret_ns)
-{
-	size_t digits = strspn(text, "0123456789");
-	uint64_t n;
-
-	if (!digits || digits > 9)
-		return false;
-	n = strtoull(text, NULL, 10);
-	for (size_t i = 0; i < UNITS; i++) {
-		if (strcmp(text + digits, units[i].name))
-			continue;
-		if (n > UINT64_MAX / units[i].ns)
-			return false;
-		*ret_ns = n * units[i].ns;
-		return true;
-	}
-	return false;
-}
-
-static void print_duration(uint64_t ns, char *buf, size_t size)
-{
-	size_t i = UNITS - 1;
-
-	while (i && (ns % units[i].ns || !ns))
-		i--;
-	snprintf(buf, size, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
-}
-
 uint64_t uc_yaml_duration(struct uc_yaml *y, const char *place, const char *text,
 			  uint64_t missing_ns, uint64_t min_ns, uint64_t max_ns)
 {
@@ -564,8 +539,8 @@ uint64_t uc_yaml_duration(struct uc_yaml *y, const char *place, const char *text
 		return missing_ns;
 	if (uc_parse_duration(text, &ns) && ns >= min_ns && ns <= max_ns)
 		return ns;
-	print_duration(min_ns, min, sizeof(min));
-	print_duration(max_ns, max, sizeof(max));
+	uc_print_duration(min_ns, min, sizeof(min));
+	uc_print_duration(max_ns, max, sizeof(max));
 	uc_yaml_fault(y, place,
 		      "'%.*s' is not valid: a duration from %s to %s, a whole number with its unit "
 		      "(ms, s, m, h or d)",

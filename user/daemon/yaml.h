@@ -45,6 +45,5 @@ uint32_t uc_yaml_number(struct uc_yaml *y, const char *place, uint32_t value, ui
 /* "500ms", "30s", "5m", "1h", "2d" in ns; missing_ns where text is NULL; a fault outside [min, max]. */
 uint64_t uc_yaml_duration(struct uc_yaml *y, const char *place, const char *text,
 			  uint64_t missing_ns, uint64_t min_ns, uint64_t max_ns);
-bool uc_parse_duration(const char *text, uint64_t *ret_ns);
 
 #endif

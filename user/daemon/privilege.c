@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "log.h"
+
+/* linux/capability.h of older systems ends before it. */
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+/* Files, sockets, clients and what alerts need. */
+#define FILES 1024
+
+/* --- who ---------------------------------------------------------------------------- */
+
+int uc_user_find(const char *name, struct uc_user *ret)
+{
+	const char *wanted = name ? name : "upclose";
+	struct passwd *pw = getpwnam(wanted);
+
+	if (!pw && !name)
+		pw = getpwnam(wanted = "nobody");
+	if (!pw) {
+		uc_error("there is no user '%s' to become; make it, or name another as 'user'",
+			 wanted);
+		return -ENOENT;
+	}
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->name, sizeof(ret->name), "%s", pw->pw_name);
+	ret->uid = pw->pw_uid;
+	ret->gid = pw->pw_gid;
+	ret->group_count = UC_USER_GROUPS;
+	if (getgrouplist(ret->name, ret->gid, ret->groups, &ret->group_count) < 0)
+		ret->group_count = UC_USER_GROUPS;
+	return 0;
+}
+
+void uc_user_join_group_of(struct uc_user *u, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !(st.st_mode & S_IRGRP) || st.st_gid == 0)
+		return;
+	for (int i = 0; i < u->group_count; i++)
+		if (u->groups[i] == st.st_gid)
+			return;
+	if (u->group_count < UC_USER_GROUPS)
+		u->groups[u->group_count++] = st.st_gid;
+}
+
+int uc_user_own_folder(const struct uc_user *u, const char *folder)
+{
+	int fd, err = 0;
+
+	if (mkdir(folder, 0700) && errno != EEXIST)
+		err = -errno;
+	fd = err ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!err && (fd < 0 || (!geteuid() && fchown(fd, u->uid, u->gid))))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		uc_error("cannot use the folder %s: %s", folder, strerror(-err));
+	return err;
+}
+
+/* --- capabilities ------------------------------------------------------------------- */
+
+static int set_capabilities(uint64_t permitted, uint64_t effective)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {
+		{ .permitted = permitted, .effective = effective },
+		{ .permitted = permitted >> 32, .effective = effective >> 32 },
+	};
+
+	return syscall(SYS_capset, &hdr, data) ? -errno : 0;
+}
+
+static uint64_t permitted_capabilities(void)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &hdr, data))
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static int keep_capabilities(bool (*works)(void *ctx), void *ctx)
+{
+	uint64_t have = permitted_capabilities(), ptrace = have & 1ULL << CAP_SYS_PTRACE,
+		 bpf = have & 1ULL << CAP_BPF;
+	int err = set_capabilities(ptrace | bpf, ptrace);
+
+	if (err)
+		return err;
+	if (!works(ctx))
+		return set_capabilities(ptrace | bpf, ptrace | bpf);
+	return set_capabilities(ptrace, ptrace);
+}
+
+/* What a program that is started later could get at most. */
+static void empty_bounding_set(void)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+static int become(const struct uc_user *u)
+{
+	int death_signal = 0;
+
+	/* a change of user forgets what whoever started us asked for */
+	prctl(PR_GET_PDEATHSIG, &death_signal);
+	if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(u->group_count, u->groups) ||
+	    setresgid(u->gid, u->gid, u->gid) || setresuid(u->uid, u->uid, u->uid) ||
+	    prctl(PR_SET_KEEPCAPS, 0))
+		return -errno;
+	if (death_signal)
+		prctl(PR_SET_PDEATHSIG, death_signal);
+	return 0;
+}
+
+/* --- system calls ------------------------------------------------------------------- */
+
+/*
+ * A list of what is refused, not of what is allowed: libcurl, the resolver's
+ * modules and commands that alerts start need more than anybody could list.
+ */
+static const char *const refused[] = {
+	/* what CAP_SYS_PTRACE would allow besides reading links */
+	"ptrace",
+	"process_vm_readv",
+	"process_vm_writev",
+	"process_madvise",
+	"pidfd_getfd",
+	"kcmp",
+	"perf_event_open",
+	/* the kernel itself, and the machine */
+	"init_module",
+	"finit_module",
+	"delete_module",
+	"kexec_load",
+	"kexec_file_load",
+	"reboot",
+	"acct",
+	"quotactl",
+	"swapon",
+	"swapoff",
+	"syslog",
+	"iopl",
+	"ioperm",
+	"sethostname",
+	"setdomainname",
+	"settimeofday",
+	"clock_settime",
+	"clock_settime64",
+	"clock_adjtime",
+	"clock_adjtime64",
+	"adjtimex",
+	/* other views of the system */
+	"mount",
+	"umount2",
+	"pivot_root",
+	"chroot",
+	"move_mount",
+	"open_tree",
+	"fsopen",
+	"fsconfig",
+	"fsmount",
+	"fspick",
+	"mount_setattr",
+	"setns",
+	"unshare",
+	"open_by_handle_at",
+	"fanotify_init",
+	"personality",
+	/* large surfaces that nothing here uses */
+	"io_uring_setup",
+	"io_uring_enter",
+	"io_uring_register",
+	"userfaultfd",
+	"add_key",
+	"request_key",
+	"keyctl",
+	"modify_ldt",
+	"vmsplice",
+	"lookup_dcookie",
+};
+
+static int refuse_calls(scmp_filter_ctx filter)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		int nr = seccomp_syscall_resolve_name(refused[i]), r;
+
+		/* not all architectures and versions have all of them */
+		if (nr == __NR_SCMP_ERROR)
+			continue;
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), nr, 0);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Of bpf(2) what reads the objects that are open. */
+static int refuse_bpf(scmp_filter_ctx filter)
+{
+	static const unsigned allowed[] = { BPF_MAP_LOOKUP_ELEM, BPF_OBJ_GET_INFO_BY_FD,
+					    BPF_ITER_CREATE };
+	const unsigned last = BPF_ITER_CREATE;
+	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,
+				 SCMP_A0(SCMP_CMP_GT, last));
+
+	for (unsigned cmd = 0; !r && cmd <= last; cmd++) {
+		bool needed = false;
+
+		for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+			needed |= allowed[i] == cmd;
+		if (!needed)
+			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,
+					     SCMP_A0(SCMP_CMP_EQ, cmd));
+	}
+	return r;
+}
+
+static int filter_calls(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int r;
+
+	if (!filter)
+		return -ENOMEM;
+	r = refuse_calls(filter);
+	if (!r)
+		r = refuse_bpf(filter);
+	/* sets no_new_privs, too: nothing that is started gets more than this */
+	if (!r)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}
+
+/* --- all of it ---------------------------------------------------------------------- */
+
+static void limit_resources(void)
+{
+	const struct rlimit files = { FILES, FILES }, core = { 0, 0 };
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	/* its memory holds parts of requests */
+	setrlimit(RLIMIT_CORE, &core);
+}
+
+int uc_privilege_drop(const struct uc_user *u, bool (*works)(void *ctx), void *ctx)
+{
+	int err = 0;
+
+	limit_resources();
+	empty_bounding_set();
+	if (!geteuid())
+		err = become(u);
+	if (!err)
+		err = keep_capabilities(works, ctx);
+	if (err) {
+		uc_error("cannot give up privilege and become %s: %s", u->name, strerror(-err));
+		return err;
+	}
+	err = filter_calls();
+	if (err == -EINVAL || err == -EFAULT || err == -ENOSYS) {
+		uc_note("note: this kernel has no system call filter (seccomp)");
+		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+	}
+	if (err)
+		uc_error("cannot load the system call filter: %s", strerror(-err));
+	return err;
+}
