@@ -729,6 +729,11 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 		add(l, "the response's header is longer than the part of it that was kept");
 	if (f->adopted)
 		add(l, "the connection existed before this trace; its past is unseen");
+	if (f->unheard_bytes)
+		add(l, "%u bytes of the exchange went by unseen: a hook missed a call",
+		    f->unheard_bytes);
+	if (f->log_torn)
+		add(l, "two events came at once, and one of them may be lost");
 	if (f->upstream_missing)
 		add(l, "the upstream's end is on this host, but its record did not come");
 	if (!f->upstream && !f->upstream_missing && f->established && !r->upstream.tgid)

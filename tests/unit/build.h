@@ -295,6 +295,8 @@ static inline void tale_answer_bytes(struct tale *t, const char *head, size_t he
 	memcpy(h->response + h->response_len, head, head_len);
 	h->response_len += (uint32_t)head_len;
 	h->response_gap |= head_len < n;
+	if (!c->x.in_bytes)
+		c->x.in_seq = t->ngx.copied_seq - (uint32_t)n;
 	c->x.in_bytes += n;
 	c->x.in_last_ns = c->activity_ns = t->now;
 	ngx_event(t, UC_EV_RECV, (uint32_t)n, 0);

@@ -230,6 +230,30 @@ static void expect_exit(uint32_t flags, int code, int status, int sig)
 	assert_int_equal(got_signal, sig);
 }
 
+/* Bytes that the socket knows of and no hook told, or events at once: nothing is proven by such a log. */
+static void test_unheard(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tales); i++) {
+		struct uc_verdict v;
+
+		tale.ngx_isn = tale.up_isn = 0;
+		tales[i].tell(&tale);
+		if (ngx_conn(&tale)->end.ts_ns && ngx_conn(&tale)->x.out_bytes) {
+			ngx_conn(&tale)->end.write_seq += 2;
+			v = tale_judge(&tale);
+			assert_int_equal(tale.facts.unheard_bytes, 2);
+			assert_true(v.lossy);
+			assert_int_not_equal(v.confidence, UC_CONFIDENCE_PROVEN);
+		}
+		tales[i].tell(&tale);
+		ngx_conn(&tale)->flags |= UC_CONN_TORN;
+		v = tale_judge(&tale);
+		assert_true(v.lossy);
+		assert_int_not_equal(v.confidence, UC_CONFIDENCE_PROVEN);
+	}
+}
+
 static void test_exit_of(void **state)
 {
 	(void)state;
@@ -403,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_proof_matrix_fin),
 		cmocka_unit_test(test_proof_matrix_rst),
 		cmocka_unit_test(test_proof_matrix_nginx),
+		cmocka_unit_test(test_unheard),
 		cmocka_unit_test(test_exit_of),
 		cmocka_unit_test(test_total),
 		cmocka_unit_test(test_total_near_tales),

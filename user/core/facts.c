@@ -334,6 +334,28 @@ static bool gave_up_unaware(const struct uc_facts *f)
 	       (!c->x.in_bytes || f->gave_up_status == 504 || c->x.out_last_ns > c->activity_ns);
 }
 
+/*
+ * A hook may miss a call: a return probe that the kernel had no room for, or a path
+ * that it does not cover. The socket's own numbers know of the bytes all the same;
+ * a FIN that was read takes one of them. More bytes than numbers are no loss: data
+ * may be read after a reset.
+ */
+static uint32_t unheard(const struct uc_conn *c)
+{
+	const struct uc_exchange *x = &c->x;
+	uint32_t out = c->end.write_seq - x->out_seq - (uint32_t)x->out_bytes;
+	uint32_t in = c->end.copied_seq - x->in_seq - (uint32_t)x->in_bytes;
+	uint32_t sum = 0;
+
+	if (!c->end.ts_ns)
+		return 0;
+	if (x->out_bytes && (int32_t)out > 0)
+		sum += out;
+	if (x->in_bytes && (int32_t)in > 1)
+		sum += in;
+	return sum;
+}
+
 void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 {
 	const struct uc_conn *c = &pair->nginx.conn;
@@ -344,6 +366,8 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	f->upstream_missing = pair->upstream_missing;
 	f->adopted = c->flags & UC_CONN_ADOPTED;
 	f->log_wrapped = c->events > UC_EVENTS;
+	f->log_torn = c->flags & UC_CONN_TORN;
+	f->unheard_bytes = unheard(c);
 	f->unread_by_nginx = unread_at(&c->end, c->peer_closed == UC_EV_FIN);
 	facts_end(f);
 	facts_clients(f, &pair->nginx.clients);

@@ -38,12 +38,15 @@ struct uc_facts {
 	bool exchange_unseen;  /* adopted in its middle: its request was not seen */
 	bool upstream_missing; /* its end is on this host, and its record did not come */
 	bool log_wrapped;      /* older events were overwritten */
-	bool http2;            /* turns are no exchanges: whether it was reused cannot be told */
-	bool fastcgi;          /* opaque, but where the response ends can be read */
-	bool opaque;           /* not HTTP/1, or encrypted, or the head was not readable */
-	bool tls;              /* nginx spoke TLS; exchange 0 is the handshake */
-	bool plain_answer;     /* tls: and plain HTTP came back */
-	bool tls_answer;       /* not tls: and a TLS record came back (RFC 8446, section 5.1) */
+	bool log_torn;         /* two hooks wrote events at once, which may have lost one */
+	/* of the newest exchange, by nginx's sequence numbers; no hook told of them */
+	uint32_t unheard_bytes;
+	bool http2;        /* turns are no exchanges: whether it was reused cannot be told */
+	bool fastcgi;      /* opaque, but where the response ends can be read */
+	bool opaque;       /* not HTTP/1, or encrypted, or the head was not readable */
+	bool tls;          /* nginx spoke TLS; exchange 0 is the handshake */
+	bool plain_answer; /* tls: and plain HTTP came back */
+	bool tls_answer;   /* not tls: and a TLS record came back (RFC 8446, section 5.1) */
 
 	/* how it ended */
 	bool established;

@@ -584,7 +584,7 @@ struct uc_verdict uc_verdict(const struct uc_facts *f)
 	v.proof = r->proof;
 	v.confidence = r->id == UC_VERDICT_UNKNOWN ? UC_CONFIDENCE_UNKNOWN : r->confidence;
 	v.flagged = uc_verdict_flagged(r->id);
-	v.lossy = f->upstream_missing && r->needs & FAR;
+	v.lossy = (f->upstream_missing && r->needs & FAR) || f->log_torn || f->unheard_bytes;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && v.lossy)
 		v.confidence = UC_CONFIDENCE_LIKELY;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && v.id == UC_VERDICT_UPSTREAM_DIED &&
