@@ -46,7 +46,8 @@ enum {
 #error "system call numbers and registers are known for x86 and arm64"
 #endif
 
-#define MAX_IOVECS 16
+#define STACK_PADDING 16 /* above the registers, on x86 kernels with CONFIG_X86_FRED (6.9) */
+#define MAX_IOVECS    16
 
 /* The user's layouts, fixed by the ABI. */
 struct user_iovec {
@@ -83,6 +84,8 @@ static __always_inline struct pt_regs *user_regs(void)
 		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	task = current_task();
 	regs = READ(task, stack) + cfg.stack_bytes - bpf_core_type_size(struct pt_regs);
+	if (!REGS_OF_USER(regs))
+		regs = (void *)regs - STACK_PADDING;
 	return REGS_OF_USER(regs) ? regs : 0;
 }
 #else

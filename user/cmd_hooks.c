@@ -3,22 +3,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "btfcheck.h"
 #include "command.h"
 #include "log.h"
 #include "options.h"
 #include "tracer.h"
 
 static const char usage[] =
-	"Usage: upclose hooks [-o text|json] [--hooks PLAN] [-v]\n\n"
+	"Usage: upclose hooks [-o text|json] [--hooks PLAN] [--btf FILE] [-v]\n\n"
 	"For each fact that upclose needs, the kernel hooks that can tell it, whether this\n"
 	"host has and allows each, and which is used. Needs the privilege that tracing needs.\n\n"
-	"      --hooks PLAN  tracepoint, fentry, kprobe or auto (default), as for 'upclose trace'\n\n"
+	"      --hooks PLAN  tracepoint, fentry, kprobe or auto (default), as for 'upclose trace'\n"
+	"      --btf FILE    look only whether the types of a kernel, in its BTF, have all that is\n"
+	"                    needed; name what they lack. Needs no privilege.\n\n"
 	"Exit status: 0 tracing is possible here, 1 it is not, 2 wrong usage.\n";
 
 int uc_cmd_hooks(int argc, char **argv)
 {
 	static const struct option longs[] = { { "output", required_argument, NULL, 'o' },
 					       { "hooks", required_argument, NULL, 'H' },
+					       { "btf", required_argument, NULL, 'B' },
 					       { "verbose", no_argument, NULL, 'v' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
@@ -38,6 +42,9 @@ int uc_cmd_hooks(int argc, char **argv)
 			if (uc_parse_plan(optarg, &cfg.plan))
 				break;
 			return UC_EXIT_USAGE;
+		case 'B':
+			cfg.btf_path = optarg;
+			break;
 		case 'v':
 			uc_log_verbosity++;
 			break;
@@ -53,5 +60,7 @@ int uc_cmd_hooks(int argc, char **argv)
 		uc_error("'%s' is one argument too many; see 'upclose hooks --help'", argv[optind]);
 		return UC_EXIT_USAGE;
 	}
+	if (cfg.btf_path)
+		return uc_btf_check(cfg.btf_path, cfg.plan, json) ? UC_EXIT_FAILED : UC_EXIT_DONE;
 	return uc_tracer_print_hooks(&cfg, json) ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }

@@ -27,6 +27,7 @@ static const char usage[] =
 	"  -w, --write FILE        record too, for 'upclose replay FILE'\n"
 	"      --hooks PLAN        tracepoint, fentry, kprobe or auto (default); 'upclose hooks'\n"
 	"                          shows which of them this host allows\n"
+	"      --btf FILE          types of this kernel, where it has no BTF of its own\n"
 	"      --ring-mib N        size of the ring to userspace, a power of two (default 16)\n";
 
 struct trace {
@@ -35,6 +36,7 @@ struct trace {
 	const char *write_path;
 	uint64_t ring_mib;
 	enum uc_plan plan;
+	const char *btf_path;
 
 	struct uc_capture *capture;
 	struct uc_directives *directives;
@@ -112,7 +114,9 @@ static void finish(struct trace *t, uint64_t duration_ns)
 
 static int start(struct trace *t)
 {
-	struct uc_tracer_config cfg = { .ring_bytes = t->ring_mib << 20, .plan = t->plan };
+	struct uc_tracer_config cfg = { .ring_bytes = t->ring_mib << 20,
+					.plan = t->plan,
+					.btf_path = t->btf_path };
 	struct uc_frames takers[2];
 	size_t count = 0;
 
@@ -206,6 +210,9 @@ static int trace_option(struct trace *t, int option, const char *value)
 			return 1;
 		uc_error("ring size '%s' is not valid: MiB, a power of two from 1 to 1024", value);
 		return -1;
+	case 'B':
+		t->btf_path = value;
+		return 1;
 	case 'H':
 		return uc_parse_plan(value, &t->plan) ? 1 : -1;
 	default:
@@ -218,6 +225,7 @@ int uc_cmd_trace(int argc, char **argv)
 	static const struct option longs[] = { UC_OUTPUT_LONG,
 					       { "duration", required_argument, NULL, 'd' },
 					       { "write", required_argument, NULL, 'w' },
+					       { "btf", required_argument, NULL, 'B' },
 					       { "hooks", required_argument, NULL, 'H' },
 					       { "ring-mib", required_argument, NULL, 'R' },
 					       { "help", no_argument, NULL, 'h' },

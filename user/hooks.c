@@ -386,15 +386,32 @@ bool uc_hooks_next(struct uc_hooks *h, enum uc_plan wanted)
 	return false;
 }
 
-void uc_hooks_try(const struct btf *kernel_btf, enum uc_plan wanted, struct uc_hooks *ret)
+const struct uc_hook *uc_hooks_table(size_t *ret_count)
+{
+	*ret_count = COUNT;
+	return hooks;
+}
+
+void uc_hooks_judge(int (*try)(void *ctx, struct uc_hook *h), void *ctx, enum uc_plan wanted,
+		    struct uc_hooks *ret)
 {
 	*ret = (struct uc_hooks){ .hooks = hooks, .count = COUNT };
 	for (size_t i = 0; i < COUNT; i++)
-		hooks[i].err = try_hook(kernel_btf, &hooks[i]);
+		hooks[i].err = try(ctx, &hooks[i]);
 	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++)
 		ret->lacks[plan] = plan_lacks(plan);
 	choose(ret, UC_PLAN_AUTO);
 	uc_hooks_next(ret, wanted);
+}
+
+static int try_here(void *ctx, struct uc_hook *h)
+{
+	return try_hook(ctx, h);
+}
+
+void uc_hooks_try(const struct btf *kernel_btf, enum uc_plan wanted, struct uc_hooks *ret)
+{
+	uc_hooks_judge(try_here, (void *)kernel_btf, wanted, ret);
 }
 
 bool uc_hooks_uses(const struct uc_hooks *h, const char *program)

@@ -44,6 +44,12 @@ struct uc_hooks {
 		*lacks[UC_PLAN_MAX]; /* what keeps a plan from being possible; NULL: nothing */
 };
 
+/* The table as it is, before it was tried. */
+const struct uc_hook *uc_hooks_table(size_t *ret_count);
+/* Chooses as uc_hooks_try(); whether a hook works (0, or a negative errno) is asked of `try`. */
+void uc_hooks_judge(int (*try)(void *ctx, struct uc_hook *h), void *ctx, enum uc_plan wanted,
+		    struct uc_hooks *ret);
+
 /*
  * Tries the table on this host and chooses the plan that was wanted, or the first
  * that is possible. kernel_btf NULL: what needs BTF in the kernel is missing.

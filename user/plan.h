@@ -17,6 +17,8 @@ enum uc_plan {
 
 /* UC_PLAN_FENTRY_OLD has the name of UC_PLAN_FENTRY. */
 const char *uc_plan_name(enum uc_plan plan);
+/* What it hooks into, in words; not of UC_PLAN_AUTO. */
+const char *uc_plan_about(enum uc_plan plan);
 /* A plan's name; a name of two plans stands for the first. */
 bool uc_plan_parse(const char *name, enum uc_plan *ret);
 /* A plan of the wanted name, or any plan is wanted. */

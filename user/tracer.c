@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "btfcheck.h"
 #include "control.h"
 #include "hooks.h"
 #include "log.h"
@@ -110,8 +111,9 @@ static int find_hooks(const struct uc_tracer_config *cfg, struct uc_hooks *ret)
 		uc_error(
 			"this kernel has no BTF (/sys/kernel/btf/vmlinux), as the kernels of Debian "
 			"11, Ubuntu 20.10, RHEL 8.2 and later have");
-		uc_note("get its BTF as a file, from BTFHub (https://github.com/aquasecurity/btfhub-archive) "
-			"or by 'pahole -J' from its debug package, and give it by --btf FILE");
+		uc_note("give its types by --btf FILE: from BTFHub (" UC_BTFHUB
+			"), or by 'pahole -J' "
+			"from its debug package");
 		return -ENOTSUP;
 	}
 	uc_hooks_try(btf, cfg->plan, ret);
@@ -145,6 +147,20 @@ static int find_hooks(const struct uc_tracer_config *cfg, struct uc_hooks *ret)
 
 OPENER(upclose)
 OPENER(portable)
+
+struct uc_bpf_object uc_bpf_object(unsigned index)
+{
+	struct uc_bpf_object o = { 0 };
+
+	if (index == 0) {
+		o.elf = upclose_bpf__elf_bytes(&o.size);
+		o.plans = 1U << UC_PLAN_TRACEPOINT | 1U << UC_PLAN_FENTRY;
+	} else {
+		o.elf = portable_bpf__elf_bytes(&o.size);
+		o.plans = 1U << UC_PLAN_FENTRY_OLD | 1U << UC_PLAN_KPROBE;
+	}
+	return o;
+}
 
 static void object_close(struct object *o)
 {
@@ -219,7 +235,7 @@ static void select_programs(const struct object *o, const struct uc_hooks *h)
 static int load(struct uc_tracer *t, const struct uc_tracer_config *cfg, const struct uc_hooks *h)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = cfg->btf_path);
-	bool typed = h->plan == UC_PLAN_TRACEPOINT || h->plan == UC_PLAN_FENTRY;
+	bool typed = uc_bpf_object(0).plans & 1U << h->plan;
 	int err;
 
 	err = typed ? upclose_open(&opts, &t->bpf) : portable_open(&opts, &t->bpf);
@@ -576,17 +592,11 @@ static void hook_print(const struct uc_hook *h, bool json)
 	       h->use == UC_HOOK_USED ? "" : "; ", h->use == UC_HOOK_USED ? "" : h->note);
 }
 
-static const char *const whys[UC_PLAN_MAX] = {
-	[UC_PLAN_TRACEPOINT] = "the length tracepoints of 6.3",
-	[UC_PLAN_FENTRY] = "the exits of tcp_sendmsg() and tcp_recvmsg()",
-	[UC_PLAN_FENTRY_OLD] = "the same before 5.15, with hashes in place of storage in sockets",
-	[UC_PLAN_KPROBE] = "kprobes and raw tracepoints, with the same hashes",
-};
-
 static void plan_print(const struct uc_hooks *h, enum uc_plan plan, bool json)
 {
 	const struct uc_hook *lack = h->lacks[plan];
-	const char *use = uses[plan == h->plan ? UC_HOOK_USED : UC_HOOK_SPARE], *why = whys[plan];
+	const char *use = uses[plan == h->plan ? UC_HOOK_USED : UC_HOOK_SPARE],
+		   *why = uc_plan_about(plan);
 	char text[256];
 
 	if (lack) {

@@ -83,6 +83,17 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 
 const char *uc_tracer_plan(const struct uc_tracer *t); /* the name of the plan in use */
 
+#define UC_BPF_OBJECTS 2
+
+/* A BPF object as it is built in: the file's bytes, and the plans that load it (1 << UC_PLAN_*). */
+struct uc_bpf_object {
+	const void *elf;
+	size_t size;
+	unsigned plans;
+};
+
+struct uc_bpf_object uc_bpf_object(unsigned index);
+
 /* "upclose hooks": prints the plans; 0 when the one asked for is possible, else a negative errno. */
 int uc_tracer_print_hooks(const struct uc_tracer_config *cfg, bool json);
 

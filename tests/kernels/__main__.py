@@ -10,6 +10,7 @@ import concurrent.futures
 import json
 import os
 import shlex
+import subprocess
 import sys
 import threading
 import time
@@ -52,7 +53,14 @@ def measure(kernel):
         text = (out / "output").read_text(encoding="utf-8", errors="replace")
         return {"error": f"exit status {status}: {text[-1500:]}"}
     say(f"kernels: {kernel.name} ({kernel.release}) took {time.monotonic() - began:.0f} s")
-    return json.loads(report.read_text(encoding="utf-8"))
+    return json.loads(report.read_text(encoding="utf-8")) | {"types": possible_by_types(kernel)}
+
+
+def possible_by_types(kernel):
+    """The plans that the kernel's BTF has all types for; read as a file, before it is booted."""
+    done = subprocess.run([UPCLOSE, "hooks", "--btf", kernel.vmlinux, "-o", "json"], capture_output=True, text=True, check=False)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return sorted({r["plan"] for r in rows if r["kind"] == "plan" and r["possible"]})
 
 
 def run(kernels):

@@ -16,7 +16,9 @@ import traceback
 from harness.stage import Stage
 from harness.upclose import UPCLOSE, assert_contract, values
 
-from .scenarios import ADOPTED, SCENARIOS, Site, adoption
+from .scenarios import ADOPTED, BY_FILE, SCENARIOS, Site, adoption
+
+BTF = "/sys/kernel/btf/vmlinux"
 
 # What is compared between kernels: all of the contract but times, numbers of processes and ports, and sentences.
 FACTS = ("verdict", "proof", "confidence", "phase", "closed_by", "close", "flagged", "lossy", "comm", "exiting", "exit_code",
@@ -51,17 +53,20 @@ class Tracers:
         for name in self.names:
             before = programs()
             began = time.monotonic()
-            self.by_plan[name] = self.stage.upclose("--all", "--hooks", name, ports=self.site.ports())
+            options = ("--btf", BTF) if name == BY_FILE else ("--hooks", name)
+            self.by_plan[name] = self.stage.upclose("--all", *options, ports=self.site.ports())
             took = time.monotonic() - began
             new = [p for number, p in programs().items() if number not in before]
             self.load[name] = {"seconds": round(took, 2), "programs": len(new),
                                "instructions": sum(p["bytes_xlated"] for p in new) // 8,
                                "verified": sum(p.get("verified_insns", 0) for p in new)}
 
-    def facts(self, clue):
+    def facts(self, scenario, clue):
         """Of the connection with this clue, by plan."""
         found = {}
         for name, tracer in self.by_plan.items():
+            if name == BY_FILE and scenario in ADOPTED:
+                continue
             try:
                 obj = tracer.wait(**clue)
                 assert_contract(obj)
@@ -80,7 +85,7 @@ def run(names, only):
             clues = make()
             clues = clues if scenario is None else {scenario: clues}
             for key, clue in clues.items():
-                results[key] = tracers.facts(clue)
+                results[key] = tracers.facts(key, clue)
         except Exception:  # pylint: disable=broad-except # one that fails must not hide the others
             for key in [scenario] if scenario else ADOPTED:
                 results[key] = dict.fromkeys(names, {"error": traceback.format_exc()[-2000:]})
@@ -105,6 +110,8 @@ def run(names, only):
 def main(file, *only):
     names, impossible = plans()
     wanted = re.split(r"[, ]+", os.environ["KERNELS_PLANS"]) if os.environ.get("KERNELS_PLANS") else names
+    if "kprobe" in names:
+        names.append(BY_FILE)
     report = run([n for n in names if n in wanted], only) | {"impossible": impossible}
     with open(file, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)
