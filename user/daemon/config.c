@@ -10,6 +10,7 @@
 
 #include "daemon/listen.h"
 #include "log.h"
+#include "probe/canary.h"
 
 /* No configuration is larger; a wrong file may be. */
 #define FILE_MAX (1 << 20)
@@ -78,6 +79,8 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING_PTR("alerts", SECTION, struct uc_config, alerts, uc_alerts_fields),
 	CYAML_FIELD_SEQUENCE("sinks", OPTIONAL | CYAML_FLAG_POINTER, struct uc_config, sinks,
 			     &uc_sink_schema, 0, UC_SINKS_MAX),
+	CYAML_FIELD_SEQUENCE("canaries", OPTIONAL | CYAML_FLAG_POINTER, struct uc_config, canaries,
+			     &uc_canary_schema, 0, UC_CANARIES_MAX),
 	CYAML_FIELD_STRING_PTR("user", OPTIONAL, struct uc_config, user, 1, 32),
 	CYAML_FIELD_STRING_PTR("state_directory", OPTIONAL, struct uc_config, state_directory, 1,
 			       PATH_LEN),
@@ -184,6 +187,7 @@ static const struct {
 	{ offsetof(struct uc_config, log), sizeof(struct uc_log_config), check_log },
 	{ offsetof(struct uc_config, alerts), sizeof(struct uc_alerts_config), uc_alerts_check },
 	{ 0, 0, uc_sinks_check },
+	{ 0, 0, uc_canaries_check },
 	{ 0, 0, check_top },
 };
 

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "daemon/alerts_config.h"
+#include "daemon/canaries_config.h"
 #include "daemon/sinks_config.h"
 #include "daemon/yaml.h"
 #include "tracer.h"
@@ -67,6 +68,8 @@ struct uc_config {
 	struct uc_alerts_config *alerts;
 	struct uc_sink_config *sinks;
 	uint32_t sinks_count;
+	struct uc_canary_config *canaries;
+	uint32_t canaries_count;
 	char *user; /* NULL: upclose where the host has it, else nobody */
 	char *state_directory;
 	char *runtime_directory;

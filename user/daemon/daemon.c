@@ -12,6 +12,7 @@
 
 #include "capture.h"
 #include "daemon/alerting.h"
+#include "daemon/canaries.h"
 #include "daemon/config.h"
 #include "daemon/history.h"
 #include "daemon/http.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct view_sink view;
 	struct uc_http *http;
 	struct uc_alerting *alerting;
+	struct uc_canary_watch *canaries;
 	struct uc_errorlog *error_log;
 	struct uc_directives *directives;
 	struct uc_engine *engine;
@@ -152,7 +154,8 @@ static int apply(struct daemon *d, struct uc_config *new)
 	bool same_log = same_text(d->cfg->tracing->error_log, new->tracing->error_log);
 	struct uc_tracer_config cfg = tracer_config(new->tracing);
 	struct uc_errorlog *error_log = d->error_log;
-	struct uc_http *http;
+	struct uc_canary_watch *canaries = NULL;
+	struct uc_http *http = NULL;
 	int err;
 
 	if (!same_log) {
@@ -161,19 +164,26 @@ static int apply(struct daemon *d, struct uc_config *new)
 		if (err)
 			return err;
 	}
-	err = uc_http_new(new->metrics, d->event, &d->view.view, d->http, &http);
+	err = uc_canary_watch_new(new->canaries, new->canaries_count, d->event, d->canaries,
+				  &canaries);
+	if (!err)
+		err = uc_http_new(new->metrics, d->event, &d->view.view, d->http, &http);
 	if (!err) {
 		err = uc_alerting_reload(d->alerting, new);
 		if (err)
 			uc_http_free(http);
 	}
 	if (err) {
+		uc_canary_watch_free(canaries);
 		if (!same_log)
 			uc_errorlog_free(error_log);
 		return err;
 	}
 	uc_http_free(d->http);
 	d->http = http;
+	uc_canary_watch_free(d->canaries);
+	d->canaries = canaries;
+	d->view.view.canaries = canaries;
 	uc_engine_reconfigure(d->engine, error_log, new->tracing->show_query);
 	if (!same_log)
 		uc_errorlog_free(d->error_log);
@@ -385,6 +395,10 @@ static int start(struct daemon *d)
 		err = open_loop(d);
 	if (!err)
 		err = uc_alerting_start(d->alerting, d->cfg);
+	if (!err)
+		err = uc_canary_watch_new(d->cfg->canaries, d->cfg->canaries_count, d->event, NULL,
+					  &d->canaries);
+	d->view.view.canaries = d->canaries;
 	return err;
 }
 
@@ -413,6 +427,7 @@ static void finish(struct daemon *d)
 
 static void close_all(struct daemon *d)
 {
+	uc_canary_watch_free(d->canaries);
 	uc_alerting_free(d->alerting, SINKS_PATIENCE_NS);
 	uc_http_free(d->http);
 	sd_event_source_unref(d->tick);

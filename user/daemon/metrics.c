@@ -386,6 +386,91 @@ static void sink_success(const struct out *o)
 	}
 }
 
+/* --- of the canaries ---------------------------------------------------------------- */
+
+/* Every outcome from the start on, as with verdicts. */
+static void canary_runs(const struct out *o)
+{
+	char labels[UC_CANARY_NAME_LEN + 96];
+
+	for (size_t i = 0; i < uc_canary_watch_count(o->v->canaries); i++) {
+		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
+
+		for (unsigned k = 0; k < UC_CANARY_OUTCOME_MAX; k++) {
+			snprintf(labels, sizeof(labels), "{canary=\"%s\",outcome=\"%s\"}", s->name,
+				 uc_canary_outcome_name(k));
+			count(o, labels, s->by_outcome[k]);
+		}
+	}
+}
+
+typedef double canary_measure(const struct uc_canary_state *s);
+
+/* runs_only: what had no run yet has no sample */
+static void by_canary(const struct out *o, canary_measure *value, bool runs_only)
+{
+	char labels[UC_CANARY_NAME_LEN + 64];
+
+	for (size_t i = 0; i < uc_canary_watch_count(o->v->canaries); i++) {
+		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
+
+		if (runs_only && !s->last_wall_ns)
+			continue;
+		snprintf(labels, sizeof(labels), "{canary=\"%s\"}", s->name);
+		fprintf(o->f, "%s%s %.12g\n", o->name, labels, value(s));
+	}
+}
+
+static double canary_seconds_of(const struct uc_canary_state *s)
+{
+	return s->total_ns / 1e9;
+}
+
+static void canary_seconds(const struct out *o)
+{
+	by_canary(o, canary_seconds_of, false);
+}
+
+static double canary_last_of(const struct uc_canary_state *s)
+{
+	return s->last_ns / 1e9;
+}
+
+static void canary_last(const struct out *o)
+{
+	by_canary(o, canary_last_of, true);
+}
+
+static double canary_status_of(const struct uc_canary_state *s)
+{
+	return s->last_status;
+}
+
+static void canary_status(const struct out *o)
+{
+	by_canary(o, canary_status_of, true);
+}
+
+static double canary_up_of(const struct uc_canary_state *s)
+{
+	return s->last_outcome == UC_CANARY_ANSWERED;
+}
+
+static void canary_up(const struct out *o)
+{
+	by_canary(o, canary_up_of, true);
+}
+
+static double canary_answered_of(const struct uc_canary_state *s)
+{
+	return s->answered_wall_ns / 1e9;
+}
+
+static void canary_answered(const struct out *o)
+{
+	by_canary(o, canary_answered_of, false);
+}
+
 static void reload_ok(const struct out *o)
 {
 	count(o, "", o->v->reload_ok);
@@ -489,6 +574,16 @@ static const struct {
 	{ "upclose_sink_spool_bytes", "gauge", "Of it, bytes on disk.", sink_spool },
 	{ "upclose_sink_last_success_timestamp_seconds", "gauge",
 	  "When the sink took something last; 0: not yet.", sink_success },
+	{ "upclose_canary_runs_total", "counter", "Requests of the canary, by outcome.",
+	  canary_runs },
+	{ "upclose_canary_run_seconds_total", "counter", "Time that they took, all together.",
+	  canary_seconds },
+	{ "upclose_canary_answered", "gauge",
+	  "Whether the newest was answered with a status below 500.", canary_up },
+	{ "upclose_canary_last_run_seconds", "gauge", "How long the newest took.", canary_last },
+	{ "upclose_canary_last_status", "gauge", "Its status; 0: there was none.", canary_status },
+	{ "upclose_canary_last_answered_timestamp_seconds", "gauge",
+	  "When the newest began that was answered; 0: none was.", canary_answered },
 	{ "upclose_config_last_reload_successful", "gauge",
 	  "Whether the newest configuration was taken.", reload_ok },
 	{ "upclose_config_last_reload_success_timestamp_seconds", "gauge",

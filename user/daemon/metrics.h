@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/alerting.h"
+#include "daemon/canaries.h"
 #include "daemon/tally.h"
 #include "engine.h"
 #include "tracer.h"
@@ -23,7 +24,8 @@ struct uc_view {
 	struct uc_tracer *tracer;
 	struct uc_history *history;
 	const struct uc_alerting *alerting;
-	uint64_t began_ns;     /* CLOCK_MONOTONIC, as all of these */
+	const struct uc_canary_watch *canaries; /* NULL: not yet */
+	uint64_t began_ns;                      /* CLOCK_MONOTONIC, as all of these */
 	uint64_t ring_read_ns; /* when the ring was read last without an error; 0: never */
 	uint64_t now_ns;
 	bool reload_ok;          /* the newest configuration was taken */
