@@ -79,7 +79,8 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	adopt_common(c, sk, tp, task, now);
 	live_open(c);
 	c->key = (u64)READ(tp, snd_una) << 32 | READ(tp, rcv_nxt);
-	bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY);
+	if (bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY))
+		count_lost(UC_LOST_JOIN_FULL);
 	/* the same connection as its far end writes it */
 	seen.family = c->tuple.family;
 	seen.netns = c->tuple.netns;
@@ -87,7 +88,8 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	seen.remote_port = c->tuple.local_port;
 	__builtin_memcpy(seen.local_addr, c->tuple.remote_addr, 16);
 	__builtin_memcpy(seen.remote_addr, c->tuple.local_addr, 16);
-	bpf_map_update_elem(&uc_adopted, &seen, &c->key, BPF_ANY);
+	if (bpf_map_update_elem(&uc_adopted, &seen, &c->key, BPF_ANY))
+		count_lost(UC_LOST_JOIN_FULL);
 	__sync_fetch_and_add(&adoption.count, 1);
 }
 
@@ -111,7 +113,8 @@ static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp
 	adopt_common(c, sk, tp, task, now);
 	c->key = key;
 	j.owner = c->owner;
-	bpf_map_update_elem(&uc_joins, &key, &j, BPF_ANY);
+	if (bpf_map_update_elem(&uc_joins, &key, &j, BPF_ANY))
+		count_lost(UC_LOST_JOIN_FULL);
 	proc_announce(&c->owner);
 }
 

@@ -33,14 +33,30 @@ struct port_key {
 	u32 port;
 };
 
+/* Userspace maps it twice in a row, and all of it counts as resident there. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 << 20);
+	__uint(max_entries, UC_RING_MIB << 20);
 } uc_ring SEC(".maps");
 
+/*
+ * Tables with an entry for each open connection. They grow with their use and
+ * refuse at their end, which is counted; older kernels warn of allocations in a
+ * probe, and there they are taken at once and push out the oldest.
+ */
+#ifdef UC_PORTABLE
+#define PER_CONNECTION                       \
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); \
+	__uint(max_entries, 32768)
+#else
+#define PER_CONNECTION                        \
+	__uint(type, BPF_MAP_TYPE_HASH);      \
+	__uint(map_flags, BPF_F_NO_PREALLOC); \
+	__uint(max_entries, 131072)
+#endif
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
+	PER_CONNECTION;
 	__type(key, u64);
 	__type(value, struct join);
 } uc_joins SEC(".maps");
@@ -68,10 +84,9 @@ struct {
 	__type(value, u8);
 } uc_listen SEC(".maps");
 
-/* Adopted connections of nginx, as the far end would see them, to their key. */
+/* Adopted connections of nginx, as the far end would see them, to their key; emptied after the adoption. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
+	PER_CONNECTION;
 	__type(key, struct uc_tuple);
 	__type(value, u64);
 } uc_adopted SEC(".maps");

@@ -7,6 +7,7 @@
 
 #define UC_MAX_COMMS 8
 #define UC_MAX_PORTS 16
+#define UC_RING_MIB  2 /* of the ring to userspace, unless asked otherwise */
 
 /* Of the kernel; constant while the programs run. */
 struct uc_control {

@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "intake.h"
 #include "proc.h"
 
 /* Smaller drift of the wall clock than this is not worth a frame. */
@@ -20,10 +21,21 @@
  * and it costs more than all the rest.
  */
 #define QUIET_NS 10000000
+/* With so many records at a time the ring might fill up meanwhile. */
+#define BUSY          64
+#define BUSY_QUIET_NS 1000000
+
+/* What may wait to be judged, and how many records are before the ring is looked at again. */
+#define INTAKE_BYTES (64 << 20)
+#define TURN         64
+/* After so long the caller gets its turn, as it has more to do than this. */
+#define TURNS_NS 50000000
 
 struct uc_capture {
 	struct uc_tracer *tracer;
-	int epoll_fd; /* the ring, and the timer that ends a quiet time */
+	struct uc_intake *intake;
+	uint64_t handed_on_ns; /* everything before has been handed on */
+	int epoll_fd;          /* the ring, and the timer that ends a quiet time */
 	int timer_fd;
 	struct uc_frames taker[UC_CAPTURE_TAKERS];
 	size_t taker_count;
@@ -48,13 +60,32 @@ static void announce(struct uc_capture *c, const void *bytes, size_t len)
 		c->taker[i].proc(c->taker[i].ctx, &p);
 }
 
+static void hand_on(struct uc_capture *c, const void *bytes, size_t len)
+{
+	for (size_t i = 0; i < c->taker_count; i++)
+		c->taker[i].record(c->taker[i].ctx, bytes, len);
+}
+
+static bool hand_on_oldest(struct uc_capture *c)
+{
+	size_t len;
+	const void *bytes = uc_intake_take(c->intake, &len);
+
+	if (bytes)
+		hand_on(c, bytes, len);
+	return bytes;
+}
+
 static void on_record(void *ctx, const void *bytes, size_t len)
 {
 	struct uc_capture *c = ctx;
 
 	announce(c, bytes, len);
-	for (size_t i = 0; i < c->taker_count; i++)
-		c->taker[i].record(c->taker[i].ctx, bytes, len);
+	if (!uc_intake_put(c->intake, bytes, len))
+		return;
+	while (hand_on_oldest(c))
+		;
+	hand_on(c, bytes, len);
 }
 
 static void follow_clock(struct uc_capture *c)
@@ -83,6 +114,7 @@ static int open_fds(struct uc_capture *c)
 
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	c->handed_on_ns = uc_now_ns(CLOCK_MONOTONIC);
 	if (c->epoll_fd < 0 || c->timer_fd < 0 ||
 	    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->timer_fd, &ev))
 		return -errno;
@@ -90,9 +122,9 @@ static int open_fds(struct uc_capture *c)
 }
 
 /* Nothing of the ring is heard until the timer; setting it takes back its earlier readiness. */
-static int be_quiet(struct uc_capture *c)
+static int be_quiet(struct uc_capture *c, long ns)
 {
-	struct itimerspec when = { .it_value = { .tv_nsec = QUIET_NS } };
+	struct itimerspec when = { .it_value = { .tv_nsec = ns } };
 	struct epoll_event ev = { 0 };
 
 	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, uc_tracer_fd(c->tracer), &ev))
@@ -123,7 +155,9 @@ int uc_capture_new(const struct uc_tracer_config *cfg, const struct uc_frames *t
 	memcpy(c->taker, takers, count * sizeof(*takers));
 	c->taker_count = count;
 	follow_clock(c);
-	err = uc_tracer_new(cfg, &frames, &c->tracer);
+	err = uc_intake_new(INTAKE_BYTES, &c->intake);
+	if (!err)
+		err = uc_tracer_new(cfg, &frames, &c->tracer);
 	if (!err)
 		err = open_fds(c);
 	/* the processes that adoption announced are looked at before they can die */
@@ -142,6 +176,7 @@ void uc_capture_free(struct uc_capture *c)
 	if (!c)
 		return;
 	uc_tracer_free(c->tracer);
+	uc_intake_free(c->intake);
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);
 	if (c->timer_fd >= 0)
@@ -154,17 +189,50 @@ int uc_capture_fd(const struct uc_capture *c)
 	return c->epoll_fd;
 }
 
+/* Out of the ring; how many, or a negative errno. */
+static int take(struct uc_capture *c)
+{
+	return uc_intake_full(c->intake) ? 0 : uc_tracer_poll(c->tracer);
+}
+
+/* Some are handed on, then the ring is emptied again: it fills while they are judged. */
+static int hand_on_in_turns(struct uc_capture *c, uint64_t until_ns)
+{
+	int n = take(c), any = n;
+
+	while (n >= 0 && !uc_intake_empty(c->intake) && uc_now_ns(CLOCK_MONOTONIC) < until_ns) {
+		for (unsigned i = 0; i < TURN && hand_on_oldest(c); i++)
+			;
+		n = take(c);
+	}
+	return n < 0 ? n : any;
+}
+
 int uc_capture_poll(struct uc_capture *c, uint64_t *ret_now_ns)
 {
+	/* taken first: what the ring holds by now is not late */
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 	int n;
 
 	follow_clock(c);
-	/* taken first: what the ring holds by now is not late */
-	*ret_now_ns = uc_now_ns(CLOCK_MONOTONIC);
-	n = uc_tracer_poll(c->tracer);
+	n = hand_on_in_turns(c, now + TURNS_NS);
+	if (uc_intake_empty(c->intake))
+		c->handed_on_ns = now;
+	*ret_now_ns = c->handed_on_ns;
 	if (n < 0)
 		return n;
-	return n ? be_quiet(c) : hear_again(c);
+	if (!uc_intake_empty(c->intake))
+		return be_quiet(c, 1);
+	if (n)
+		return be_quiet(c, n < BUSY ? QUIET_NS : BUSY_QUIET_NS);
+	return hear_again(c);
+}
+
+void uc_capture_drain(struct uc_capture *c)
+{
+	take(c);
+	while (hand_on_oldest(c))
+		;
 }
 
 void uc_capture_losses(struct uc_capture *c)

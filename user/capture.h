@@ -34,6 +34,9 @@ int uc_capture_fd(const struct uc_capture *c);
  */
 int uc_capture_poll(struct uc_capture *c, uint64_t *ret_now_ns);
 
+/* Hands on all that has ended so far: at the end. */
+void uc_capture_drain(struct uc_capture *c);
+
 /* Hands on the losses so far. */
 void uc_capture_losses(struct uc_capture *c);
 

@@ -28,7 +28,7 @@ static const char usage[] =
 	"      --hooks PLAN        tracepoint, fentry, kprobe or auto (default); 'upclose hooks'\n"
 	"                          shows which of them this host allows\n"
 	"      --btf FILE          types of this kernel, where it has no BTF of its own\n"
-	"      --ring-mib N        size of the ring to userspace, a power of two (default 16)\n";
+	"      --ring-mib N        size of the ring to userspace, a power of two (default 2)\n";
 
 struct trace {
 	struct uc_output_options out;
@@ -104,10 +104,8 @@ static int run(struct trace *t, int signals)
 
 static void finish(struct trace *t, uint64_t duration_ns)
 {
-	uint64_t now;
-
 	/* what ended before the signal is printed, not left in the ring */
-	uc_capture_poll(t->capture, &now);
+	uc_capture_drain(t->capture);
 	uc_capture_losses(t->capture);
 	uc_engine_finish(t->engine, duration_ns, uc_now_ns(CLOCK_REALTIME));
 }

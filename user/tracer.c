@@ -310,10 +310,21 @@ static int run_adoption(struct uc_tracer *t)
 }
 
 /* A connection that is followed stays as it is. */
+/* Both ends have been found, or are not here. */
+static void forget_adopted(struct uc_tracer *t)
+{
+	int fd = bpf_map__fd(map_of(&t->bpf, "uc_adopted"));
+	struct uc_tuple key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		bpf_map_delete_elem(fd, &key);
+}
+
 static void adopt(struct uc_tracer *t)
 {
 	int err = run_adoption(t);
 
+	forget_adopted(t);
 	if (err)
 		uc_note("note: connections that exist already are not followed (%s)",
 			err == -ENOTSUP ? "this plan has no iterator here" : strerror(-err));

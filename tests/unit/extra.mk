@@ -37,3 +37,4 @@ fuzz_config_LIBS := -lcyaml -lyaml -lcurl
 test_privilege_EXTRA := user/daemon/privilege.c
 test_privilege_LIBS := -lseccomp
 test_tally_EXTRA := user/daemon/tally.c user/text.c
+test_intake_EXTRA := user/intake.c

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "daemon/listen.h"
 #include "log.h"
 #include "probe/canary.h"
@@ -123,7 +124,7 @@ static int check_tracing(struct uc_config *c, struct uc_yaml *y)
 {
 	struct uc_tracing_config *t = c->tracing;
 
-	t->ring_mib = uc_yaml_number(y, "tracing.ring_mib", t->ring_mib, 16, 1, 1024);
+	t->ring_mib = uc_yaml_number(y, "tracing.ring_mib", t->ring_mib, UC_RING_MIB, 1, 1024);
 	if (t->ring_mib & (t->ring_mib - 1))
 		uc_yaml_fault(y, "tracing.ring_mib", "%u is not valid: a power of two",
 			      t->ring_mib);

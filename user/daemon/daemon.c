@@ -414,15 +414,13 @@ static void greet(const struct daemon *d)
 
 static void finish(struct daemon *d)
 {
-	uint64_t now;
-
 	sd_notify(0, "STOPPING=1");
 	/* what ended before the signal is told, not left in the ring */
-	uc_capture_poll(d->capture, &now);
+	uc_capture_drain(d->capture);
 	uc_capture_losses(d->capture);
 	uc_engine_finish(d->engine, uc_now_ns(CLOCK_MONOTONIC) - d->began_ns,
 			 uc_now_ns(CLOCK_REALTIME));
-	uc_alerting_tick(d->alerting, now);
+	uc_alerting_tick(d->alerting, uc_now_ns(CLOCK_MONOTONIC));
 }
 
 static void close_all(struct daemon *d)
