@@ -28,8 +28,8 @@ test_delivery_LIBS := -ljansson -lcurl -lcyaml -lyaml -lsystemd -lpthread -lm
 fuzz_fix_EXTRA := user/check/rules.c user/check/edit.c user/check/fix.c user/check/evidence.c \
 	user/known_idle.c user/text.c user/number.c
 fuzz_fix_LIBS := -ljansson -lm
-CONFIG := user/daemon/config.c user/daemon/alerts_config.c user/daemon/sinks_config.c user/daemon/yaml.c \
-	user/daemon/listen.c user/number.c
+CONFIG := user/daemon/config.c user/daemon/alerts_config.c user/daemon/canaries_config.c user/daemon/sinks_config.c user/daemon/yaml.c \
+	user/daemon/listen.c user/number.c user/probe/target.c
 test_config_EXTRA := $(CONFIG)
 test_config_LIBS := -lcyaml -lyaml -lcurl
 fuzz_config_EXTRA := $(CONFIG)
