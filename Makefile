@@ -51,7 +51,7 @@ $(call lazy,CLANG_TIDY,command -v clang-tidy || echo clang-tidy)
 
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 CORE_SRCS := $(wildcard user/core/*.c)
-USER_SRCS := $(wildcard user/*.c user/daemon/*.c user/check/*.c user/probe/*.c)
+USER_SRCS := $(wildcard user/*.c user/daemon/*.c user/check/*.c user/probe/*.c user/incident/*.c)
 HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*.h user/*/*.h tests/unit/*.h tests/fuzz/*.h)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)

@@ -5,6 +5,7 @@
 
 int uc_cmd_trace(int argc, char **argv);
 int uc_cmd_replay(int argc, char **argv);
+int uc_cmd_report(int argc, char **argv);
 int uc_cmd_daemon(int argc, char **argv);
 int uc_cmd_check(int argc, char **argv);
 int uc_cmd_probe(int argc, char **argv);

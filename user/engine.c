@@ -224,6 +224,7 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	r.line = nginx_line(e, &r);
 	r.death = death_of(e, &r);
 	r.exit = exit_of(e, &e->facts);
+	r.exit_after_ns = r.exit ? r.exit->ts_ns - e->facts.upstream->end.ts_ns : 0;
 	if (!wants(e, &r))
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;

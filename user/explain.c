@@ -192,8 +192,7 @@ static struct clause then_exited(const struct uc_report *r)
 	else
 		snprintf(how, sizeof(how), "status %d", status);
 	snprintf(c.text, sizeof(c.text), ", then %s %s (%s after that)",
-		 sig >= 0 ? "was ended by" : "exited with", how,
-		 span(r->exit->ts_ns - r->facts->upstream->end.ts_ns).text);
+		 sig >= 0 ? "was ended by" : "exited with", how, span(r->exit_after_ns).text);
 	return c;
 }
 
@@ -665,8 +664,7 @@ static void evidence_of_closer(const struct uc_report *r, struct uc_lines *l)
 		    t->tgid);
 	if (r->exit)
 		add(l, "pid %u exited %s after it had closed the connection (wait status 0x%x)",
-		    t->tgid, span(r->exit->ts_ns - r->facts->upstream->end.ts_ns).text,
-		    (unsigned)r->exit->task.exit_code);
+		    t->tgid, span(r->exit_after_ns).text, (unsigned)r->exit->task.exit_code);
 	if (r->facts->unaccepted)
 		add(l,
 		    "the connection was in the accept queue of a listening socket that was closed");

@@ -104,7 +104,7 @@ static json_t *exit_object(const struct uc_report *r)
 	if (!r->exit)
 		return json_null();
 	o = json_object();
-	set(o, "after_ms", milliseconds(r->exit->ts_ns - r->facts->upstream->end.ts_ns));
+	set(o, "after_ms", milliseconds(r->exit_after_ns));
 	set_end(o, &r->exit->task, true);
 	return o;
 }

@@ -21,6 +21,8 @@ static const struct {
 	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
 	{ "replay", uc_cmd_replay,
 	  "judge and print a recording made with 'trace -w', without privilege" },
+	{ "report", uc_cmd_report,
+	  "tell of a recording to people who were not there, as Markdown or HTML" },
 	{ "check", uc_cmd_check,
 	  "hold an nginx configuration against its upstreams' idle timeouts" },
 	{ "probe", uc_cmd_probe, "measure the timeouts of an upstream server" },

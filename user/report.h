@@ -47,6 +47,7 @@ struct uc_report {
 	const struct uc_death *death; /* that closed it, with those counted so far; or NULL */
 	const char *upstream_cgroup;  /* NULL: not known */
 	const struct uc_exit *exit;   /* of the process that closed it, after its close; or NULL */
+	uint64_t exit_after_ns;       /* from its close to its end */
 	const struct uc_error_line *line;        /* nginx's own, or NULL */
 	const struct uc_directive_at *directive; /* NULL: none, or not known */
 	int64_t wall_offset_ns;                  /* to be added to a record's time */

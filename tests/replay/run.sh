@@ -4,7 +4,8 @@
 #   tests/replay/run.sh [--update] UPCLOSE
 #
 # Replays each recording of this folder and compares what is printed with the files
-# beside it: NAME.json for all of them, NAME.txt where the text matters too. --update
+# beside it: NAME.json for all of them, NAME.txt where the text matters too, NAME.md and
+# NAME.html where its report does, be it made of the recording or of its JSON. --update
 # writes these files instead; look at what `git diff` says then. record.py makes the
 # recordings themselves.
 set -u
@@ -28,10 +29,11 @@ failed=0
 # An object of JSON is one long line.
 fields() { sed 's/,"/,\n"/g'; }
 
-# compare NAME FORMAT FILE
+# compare NAME FORMAT FILE COMMAND...
 compare() {
 	local name=$1 format=$2 file=$3 status
-	"$upclose" replay -o "$format" --all "$here/$name.rec" >"$work/out" 2>"$work/err" </dev/null
+	shift 3
+	"$upclose" "$@" >"$work/out" 2>"$work/err" </dev/null
 	status=$?
 	if [ $status -ne 0 ] || [ -s "$work/err" ]; then
 		cat "$work/err"
@@ -54,7 +56,13 @@ compare() {
 
 for recording in "$here"/*.rec; do
 	name=$(basename "$recording" .rec)
-	compare "$name" json "$here/$name.json"
-	[ ! -e "$here/$name.txt" ] || compare "$name" text "$here/$name.txt"
+	compare "$name" json "$here/$name.json" replay -o json --all "$recording"
+	[ ! -e "$here/$name.txt" ] || compare "$name" text "$here/$name.txt" replay -o text --all "$recording"
+	for format in md html; do
+		[ -e "$here/$name.$format" ] || continue
+		cp "$here/$name.json" "$work/$name.rec"
+		compare "$name" $format "$here/$name.$format" report -o $format "$recording"
+		compare "$name, from JSON," $format "$here/$name.$format" report -o $format "$work/$name.rec"
+	done
 done
 exit $failed

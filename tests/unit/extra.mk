@@ -4,6 +4,9 @@ EXPLAIN := user/explain.c user/known_idle.c user/text.c
 SINKS := $(EXPLAIN) user/sink.c user/json.c user/sink_json.c user/sink_table.c user/sink_text.c user/report.c \
 	user/errorlog.c
 
+test_markup_EXTRA := user/incident/markup.c
+test_incident_EXTRA := user/incident/incident.c user/incident/tell.c user/incident/markup.c
+test_incident_LIBS := -ljansson
 test_explain_EXTRA := $(EXPLAIN)
 test_explain_LIBS := -ljansson
 test_known_idle_EXTRA := user/known_idle.c

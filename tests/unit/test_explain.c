@@ -25,6 +25,7 @@ static void explain(void)
 			  up_conn(&tale)->closer.tgid ? up_conn(&tale)->closer :
 							up_conn(&tale)->owner;
 	report.exit = ended.ts_ns ? &ended : NULL;
+	report.exit_after_ns = ended.ts_ns - up_conn(&tale)->end.ts_ns;
 	memset(&said, '#', sizeof(said));
 	uc_explain(&report, &said);
 }

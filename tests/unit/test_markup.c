@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "incident/markup.h"
+#include "build.h"
+
+static char *text;
+static size_t len;
+static struct uc_page page;
+
+static void begin(const char *markup)
+{
+	page = (struct uc_page){ .markup = uc_markup(markup), .out = open_memstream(&text, &len) };
+	assert_non_null(page.markup);
+	assert_non_null(page.out);
+}
+
+static void expect(const char *want)
+{
+	fclose(page.out);
+	assert_string_equal(text, want);
+	free(text);
+	text = NULL;
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_null(uc_markup("txt"));
+	assert_null(uc_markup(""));
+}
+
+static void test_markdown_is_escaped(void **state)
+{
+	(void)state;
+	begin("md");
+	uc_page_paragraph(&page,
+			  "<script>a|b</script> `c` *d* [e](f) &lt; g_h _i_ \\ ~j~ \x1b[31m\n");
+	expect("\\<script\\>a\\|b\\</script\\> \\`c\\` \\*d\\* \\[e\\](f) \\&lt; g_h \\_i\\_ \\\\ "
+	       "\\~j\\~ \\x1b\\[31m\\x0a\n\n");
+	begin("md");
+	uc_page_paragraph(&page, "# no heading");
+	expect("\\# no heading\n\n");
+}
+
+static void test_html_is_escaped(void **state)
+{
+	(void)state;
+	begin("html");
+	uc_page_paragraph(&page, "<b a=\"c\" d='e'>&\x80\x1b");
+	expect("<p>&lt;b a=&quot;c&quot; d=&#39;e&#39;&gt;&amp;\\x80\\x1b</p>\n");
+	begin("html");
+	uc_page_block(&page);
+	uc_page_line(&page, "</pre><i>");
+	uc_page_block_end(&page);
+	expect("<pre>&lt;/pre&gt;&lt;i&gt;\n</pre>\n");
+}
+
+static void test_tables_and_lists(void **state)
+{
+	static const char *const names[] = { "A", "B" }, *const cells[] = { "1|2", "" };
+
+	(void)state;
+	begin("md");
+	uc_page_heading(&page, 2, "H");
+	uc_page_table(&page, names, 2);
+	uc_page_row(&page, cells, 2);
+	uc_page_table_end(&page);
+	uc_page_list(&page);
+	uc_page_item(&page, "x");
+	uc_page_list_end(&page);
+	uc_page_block(&page);
+	uc_page_line(&page, "  <a>");
+	uc_page_block_end(&page);
+	expect("## H\n\n| A | B |\n|-|-|\n| 1\\|2 |  |\n\n- x\n\n      <a>\n\n");
+	begin("html");
+	uc_page_table(&page, names, 2);
+	uc_page_row(&page, cells, 2);
+	uc_page_table_end(&page);
+	expect("<table>\n<tr><th>A<th>B</tr>\n<tr><td>1|2<td></tr>\n</table>\n");
+}
+
+/* One file, which loads nothing and runs nothing. */
+static void test_html_loads_nothing(void **state)
+{
+	(void)state;
+	begin("html");
+	uc_page_begin(&page, "<t>");
+	uc_page_end(&page);
+	fclose(page.out);
+	assert_non_null(strstr(text, "<title>&lt;t&gt;</title>"));
+	assert_non_null(strstr(text, "default-src 'none'"));
+	assert_null(strstr(text, "<script"));
+	assert_null(strstr(text, "src="));
+	assert_null(strstr(text, "http:"));
+	free(text);
+	text = NULL;
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_markdown_is_escaped),
+		cmocka_unit_test(test_html_is_escaped),
+		cmocka_unit_test(test_tables_and_lists),
+		cmocka_unit_test(test_html_loads_nothing),
+	};
+
+	return cmocka_run_group_tests_name("markup", tests, NULL, NULL);
+}
