@@ -38,7 +38,7 @@ static void test_defaults(void **state)
 		assert_int_equal(c->tracing->comms_count, 1);
 		assert_string_equal(c->tracing->comms[0], "nginx");
 		assert_int_equal(c->tracing->ports_count, 0);
-		assert_int_equal(c->tracing->ring_mib, 16);
+		assert_int_equal(c->tracing->ring_mib, 2);
 		assert_null(c->tracing->error_log);
 		assert_string_equal(c->metrics->listen, "127.0.0.1:9502");
 		assert_true(uc_metrics_page(c->metrics));
