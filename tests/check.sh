@@ -217,7 +217,7 @@ e2e_part() {
 # Prints its own results; kernels that cannot be had are skipped by name.
 stage_kernels() {
 	local missing why=
-	missing=$(tests/deps.sh missing kernels demo)
+	missing=$(tests/deps.sh missing guests demo)
 	if [ "$(id -u)" -ne 0 ]; then
 		why="needs root"
 	elif [ -n "$missing" ]; then
@@ -230,6 +230,8 @@ stage_kernels() {
 		record "not ok kernels: ${why:-no program}"
 		return
 	fi
+	O="$O/toolchains" MAKE="$MAKE" limited tests/kernels/toolchains.sh | sed -u 's/^    //' | tee "$work/toolchains"
+	grep -E '^(ok|not ok|skip) ' "$work/toolchains" >>"$results"
 	KERNELS_OUT=$(realpath -m "$O")/kernels PYTHONPATH=tests timeout -s INT -k 20 "$(left)" \
 		python3 -u -m kernels run </dev/null 2>&1 | tee "$work/kernels" | grep -Ev '^ok ' | indent
 	grep -E '^(ok|not ok|skip) ' "$work/kernels" >>"$results" || record "not ok kernels: no guest reported"

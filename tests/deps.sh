@@ -9,7 +9,7 @@
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
 #   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest and xdist)
 #
-# LEVEL: build (default), demo, test, kernels, bench. A thing counts as present when it works, from
+# LEVEL: build (default), demo, test, guests, kernels, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
 set -u
 
@@ -73,7 +73,8 @@ BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmi
 DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
-KERNELS='qemu virtiofsd busybox kmod xz zstd lz4'
+GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
+TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
@@ -110,6 +111,7 @@ check() {
 			find -L "$("$tool" -print-resource-dir)" -name 'libclang_rt.fuzzer*.a' 2>/dev/null | grep -q .
 		;;
 	llvm) have llvm-symbolizer || have "llvm-symbolizer-$(clang_major)" ;;
+	gcc-aarch64-linux-gnu) have aarch64-linux-gnu-gcc ;;
 	qemu) have qemu-system-x86_64 ;;
 	virtiofsd) [ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] ;;
 	kmod) have modprobe && have depmod ;;
@@ -125,7 +127,8 @@ items() {
 		demo) echo "$DEMO" ;;
 		bench) echo "python3 nginx $BENCH" ;;
 		test) echo "$DEMO $TEST $SERVERS" ;;
-		kernels) echo "$KERNELS" ;;
+		guests) echo "$GUESTS" ;;
+		kernels) echo "$GUESTS $TOOLCHAINS" ;;
 		*)
 			echo "deps: no such level: $level" >&2
 			exit 2

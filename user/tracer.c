@@ -632,8 +632,13 @@ int uc_tracer_print_hooks(const struct uc_tracer_config *cfg, bool json)
 		return err;
 	if (!json)
 		printf("%-12s %-8s %s\n", "PLAN", "USE", "WHY");
-	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++)
+	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++) {
+		/* the second of a name tells nothing unless it is possible where the first is not */
+		if (plan == UC_PLAN_FENTRY_OLD &&
+		    (hooks.lacks[plan] || !hooks.lacks[UC_PLAN_FENTRY]))
+			continue;
 		plan_print(&hooks, plan, json);
+	}
 	if (!json)
 		printf("\n%-26s %-30s %-8s %s\n", "FACTS", "HOOK", "USE", "WHY");
 	for (size_t i = 0; i < hooks.count; i++)

@@ -74,14 +74,14 @@ def mirror(suite):
 class Apt:
     """apt's client with lists and state of its own: the machine's configuration is not touched."""
 
-    def __init__(self, folder, suite):
+    def __init__(self, folder, suite, *options):
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
         (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror(suite)} {suite} main\n", encoding="ascii")
         self.options = ["-qq", f"-oDir::State::Lists={folder}/lists", f"-oDir::State::status={folder}/status",
                         f"-oDir::Cache={folder}/cache", f"-oDir::Etc::sourcelist={folder}/sources.list",
-                        "-oDir::Etc::sourceparts=/dev/null", "-oAcquire::Languages=none", "-oAPT::Sandbox::User=root"]
+                        "-oDir::Etc::sourceparts=/dev/null", "-oAcquire::Languages=none", "-oAPT::Sandbox::User=root", *options]
         self("apt-get", "update")
 
     def __call__(self, tool, *args, **options):

@@ -2,19 +2,6 @@
 """What the guests reported: a result for each kernel, plan and scenario, and the README's table."""
 from .scenarios import ADOPTED, BY_FILE, WITHOUT_LISTENERS, wanted
 
-FAMILIES = {  # of the table's columns, and the scenarios behind each
-    "race, FIN first": ("fin_first",),
-    "race, request first": ("request_first", "crossing"),
-    "closed": ("closed", "read_and_closed"),
-    "died": ("killed", "exited"),
-    "reset, rejected": ("reset", "body_unread", "invalid_header", "protocol_mismatch"),
-    "cut": ("header_cut", "body_cut", "chunk_cut"),
-    "no connection": ("refused",),
-    "nginx or client gave up": ("read_timeout", "client_gone"),
-    "adopted": ("raced_after_adoption", "died_after_adoption"),
-    "healthy": ("complete", "healthy"),
-}
-
 
 def differs(facts, want):
     """What is not as wanted, in words; None when all is."""
@@ -72,23 +59,29 @@ def plan_results(kernel, report, plan, same):
     yield f"ok {name}" if found == flagged else f"not ok {name}: {found} connections are, of {flagged}"
 
 
+def rows_of_table():
+    """(name, scenarios): the verdicts, and by themselves the connections that existed before."""
+    rows = {}
+    for name, want in wanted(None).items():
+        rows.setdefault("adopted connections" if name in ADOPTED else f"`{want['verdict']}`", []).append(name)
+    adopted = rows.pop("adopted connections")
+    return [*rows.items(), ("adopted connections", adopted)]
+
+
 def cell(report, plan, scenarios):
-    if plan == BY_FILE and set(scenarios) <= set(ADOPTED):
-        return "no"
-    facts = [report["facts"].get(s, {}).get(plan, {"error": ""}) for s in scenarios]
-    if any(differs(f, wanted(plan)[s]) for f, s in zip(facts, scenarios)):
+    """How sure the plan is of the verdict, in all the scenarios of it."""
+    here = [s for s in scenarios if s in wanted(plan)]
+    facts = [report["facts"].get(s, {}).get(plan, {"error": "it was not run"}) for s in here]
+    if any(differs(f, wanted(plan)[s]) for f, s in zip(facts, here)):
         return "differs"
-    told = {f["confidence"] for f in facts if f["flagged"]}
-    return " or ".join(c for c in ("proven", "likely", "unknown") if c in told) or "yes"
+    told = {f["confidence"] for f in facts}
+    return " or ".join(c for c in ("proven", "likely", "unknown") if c in told) or "not followed"
 
 
 def table(kernels, reports):
-    columns = ["kernel", "hooks", *FAMILIES]
-    rows = ["| " + " | ".join(columns) + " |", "|" + "-|" * len(columns)]
-    for kernel in kernels:
-        report = reports[kernel.name]
-        for plan in report.get("load", {}):
-            release = report["release"].partition("-")[0].partition("+")[0]
-            cells = [release, f"`{plan}`", *(cell(report, plan, s) for s in FAMILIES.values())]
-            rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join(rows) + "\n"
+    columns = [(reports[k.name], plan) for k in kernels for plan in reports[k.name].get("load", {})]
+    heads = [f"{report['release'].partition('-')[0].partition('+')[0]} {plan}" for report, plan in columns]
+    lines = ["| verdict | " + " | ".join(heads) + " |", "|-|" + "-|" * len(heads)]
+    for name, scenarios in rows_of_table():
+        lines.append(f"| {name} | " + " | ".join(cell(report, plan, scenarios) for report, plan in columns) + " |")
+    return "\n".join(lines) + "\n"
