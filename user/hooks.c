@@ -7,6 +7,7 @@
 #include <linux/perf_event.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -269,14 +270,14 @@ static int try_raw_tp(const struct btf *btf, struct uc_hook *h, const char *name
 static int read_number(const char *path)
 {
 	FILE *f = fopen(path, "re");
-	int n = -EINVAL;
+	char line[64] = "";
+	const char *digits;
 
 	if (!f)
 		return -errno;
-	if (fscanf(f, "%*[^0-9]") == EOF || fscanf(f, "%d", &n) != 1)
-		n = -EINVAL;
+	digits = fgets(line, sizeof(line), f) ? strpbrk(line, "0123456789") : NULL;
 	fclose(f);
-	return n;
+	return digits ? (int)strtol(digits, NULL, 10) : -EINVAL;
 }
 
 static int perf_probe(const char *function, bool on_return)
