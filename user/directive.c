@@ -19,6 +19,8 @@
 
 /* Masters at once; the one read first goes for a new one. */
 #define MASTERS 8
+/* Workers whose master is remembered: one that a reload ended may be gone when its verdict comes. */
+#define WORKERS 64
 /* Workers that a reload brings begin within that of each other. */
 #define TOGETHER_NS 50000000ULL
 /* File systems keep their times in ticks. */
@@ -42,9 +44,16 @@ struct master {
 	bool variables; /* some place's target is known only at run time */
 };
 
+struct worker {
+	pid_t pid, parent;
+	uint64_t start_ns;
+};
+
 struct uc_directives {
 	struct master masters[MASTERS];
 	size_t next;
+	struct worker workers[WORKERS];
+	size_t next_worker;
 };
 
 int uc_directives_new(struct uc_directives **ret)
@@ -156,6 +165,21 @@ static pid_t parent_of(pid_t pid)
 	/* "77 (nginx) S 76 ...": the name may hold anything, but ends at the last bracket */
 	at = strrchr(text, ')');
 	return at && strlen(at) > 4 ? (pid_t)strtol(at + 4, NULL, 10) : 0;
+}
+
+/* 0: it is gone, and was not asked about before. */
+static pid_t master_pid(struct uc_directives *d, const struct uc_task *worker)
+{
+	pid_t pid = (pid_t)worker->tgid, parent;
+
+	for (size_t i = 0; i < WORKERS; i++)
+		if (d->workers[i].pid == pid && d->workers[i].start_ns == worker->start_ns)
+			return d->workers[i].parent;
+	parent = parent_of(pid);
+	if (parent > 1)
+		d->workers[d->next_worker++ % WORKERS] = (struct worker){ pid, parent,
+									  worker->start_ns };
+	return parent > 1 ? parent : 0;
 }
 
 /* What anybody can start under nginx's name is not worth root's reading. */
@@ -338,8 +362,8 @@ bool uc_directives_find(void *directives, const struct uc_report *r, struct uc_d
 
 	if ((!race && !setting_of(&r->verdict, &s)) || !c->owner.tgid || !c->owner.start_ns)
 		return false;
-	parent = parent_of((pid_t)c->owner.tgid);
-	if (parent <= 1)
+	parent = master_pid(directives, &c->owner);
+	if (!parent)
 		return false;
 	m = master_of(directives, parent, c->owner.start_ns);
 	if (!m->http || !as_it_began(m, c->owner.start_ns))

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 
 from harness import faults
-from harness.nginx import ROUTE, Route
+from harness.nginx import Route
+from harness.proc import eventually
 from harness.stage import path, target
 from harness.upclose import run
 
@@ -30,6 +31,22 @@ WAYS = {
 }
 
 
+SITE = """\
+    upstream {name} {{
+        server {addr};
+        {pool}
+    }}
+    server {{
+        listen {host}:{port};
+        {inherited}
+        location / {{
+            proxy_pass http://{target};
+            {extra}
+        }}
+    }}
+"""
+
+
 @dataclass
 class Plain(Route):
     """Nothing but what the test writes; `direct` passes to the address itself."""
@@ -38,9 +55,8 @@ class Plain(Route):
     direct: bool = False
 
     def config(self, name, host):
-        text = ROUTE.format(name=name, servers=f"server {self.servers};", pool=self.pool, host=host, port=self.port, http="", extra=self.extra)
-        text = text.replace("        location / {", f"        {self.inherited}\n        location / {{")
-        return text.replace(f"http://{name};", f"http://{self.servers};") if self.direct else text
+        return SITE.format(name=name, addr=self.servers, pool=self.pool, host=host, port=self.port, inherited=self.inherited,
+                           target=self.servers if self.direct else name, extra=self.extra)
 
 
 def contracts(nginx, *args):
@@ -131,7 +147,8 @@ def test_race_before_the_fix_and_none_after(stage, trace, scratch):
     fixed = run("check", "--pid", nginx.pid, "--learned", learned, "--in-place")
     assert fixed.returncode == 0, fixed.stderr
     assert run("check", "--pid", nginx.pid, "--learned", learned).returncode == 0
-    nginx.reload()
+    old = set(nginx.reload())
+    eventually(lambda: not old & set(nginx.workers()), "the old workers have ended")
     after = trace("--all", ports=[up.port])
     assert [meet(nginx, up) for _ in range(4)] == [200] * 4
     after.wait(count=4, closed_by="nginx")

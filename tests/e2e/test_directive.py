@@ -4,6 +4,7 @@ import re
 
 from harness import faults
 from harness.nginx import Route
+from harness.proc import eventually
 from harness.stage import target
 
 
@@ -20,6 +21,12 @@ def edit(nginx, old, new):
     assert text.count(old) == 1
     with open(name, "w", encoding="utf-8") as f:
         f.write(text.replace(old, new))
+
+
+def reload(nginx):
+    """Until no worker of before is left."""
+    old = set(nginx.reload())
+    eventually(lambda: not old & set(nginx.workers()), "the old workers have ended")
 
 
 def race(nginx, up, tr):
@@ -45,7 +52,7 @@ def test_race(stage, trace):
     obj = race(nginx, up, tr)
     assert obj["directive"] == before
     assert late.wait(nginx_port=obj["nginx"]["port"])["directive"] is None
-    nginx.reload()
+    reload(nginx)
     obj = race(nginx, up, tr)
     assert (obj["directive"]["line"], obj["directive"]["value_ms"], obj["directive"]["default"]) == (line_of(nginx, "timeout 50s"), 50000, False)
     assert late.wait(nginx_port=obj["nginx"]["port"])["directive"] == obj["directive"]
