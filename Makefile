@@ -276,14 +276,15 @@ oracle: all ## Random faults, held against nginx's log: ORACLE_SEED, ORACLE_EXCH
 BENCH = BENCH_OUT=$(abspath $(O)) BENCH_BUILT=$(abspath $(O))/bench UPCLOSE=$(abspath $(O))/upclose \
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -u -m bench
 
-.PHONY: bench bench-hooks bench-scale bench-growth bench-render bench-bins
+.PHONY: bench bench-hooks bench-scale bench-growth bench-render bench-deps bench-programs
 bench: ## nginx with upclose and with other tools over without: BENCH_PAIRS=7, BENCH_QUICK=1 (root)
 bench-hooks: ## Nanoseconds of each hook, for tracked and untracked sockets (root)
 bench-scale: ## Many connections, many failures a second, a reader that stands still (root)
 bench-growth: ## CPU and memory against requests, connections and failures a second (root)
-bench bench-hooks bench-scale bench-growth: bench-bins all
+bench bench-hooks bench-scale bench-growth: bench-deps bench-programs all
 	$(Q)$(BENCH) $(patsubst bench-%,%,$(@:bench=bench-compare))
-bench-bins: $(BENCH_BINS)
+bench-programs: $(BENCH_BINS)
+bench-deps:
 	$(Q)tests/deps.sh auto bench
 	$(Q)tests/deps.sh need bench
 bench-render: ## The README's table and picture out of what the others measured last

@@ -241,7 +241,7 @@ stage_kernels() {
 # --- all together ----------------------------------------------------------------------
 
 echo "== build"
-if built all 2>&1 </dev/null | indent; then
+if built all bench-programs 2>&1 </dev/null | indent; then
 	record "ok build"
 else
 	# What an earlier run built says nothing on these sources.
