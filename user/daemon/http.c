@@ -105,13 +105,13 @@ static struct answer plain(unsigned status, const char *text)
 
 static struct answer answer_health(struct uc_http *h)
 {
-	char why[UC_HEALTH_WHY + 1] = "ok";
-	bool healthy;
+	char why[UC_HEALTH_WHY], line[UC_HEALTH_WHY + 1];
 
 	h->view->now_ns = uc_now_ns(CLOCK_MONOTONIC);
-	healthy = uc_healthy(h->view, why);
-	strcat(why, "\n");
-	return plain(healthy ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	if (uc_healthy(h->view, why))
+		return plain(MHD_HTTP_OK, "ok\n");
+	snprintf(line, sizeof(line), "%s\n", why);
+	return plain(MHD_HTTP_SERVICE_UNAVAILABLE, line);
 }
 
 static struct answer answer_page(struct uc_http *h)

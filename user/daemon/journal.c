@@ -47,11 +47,8 @@ static void add_value(struct entry *e, const char *name, const json_t *value)
 
 static bool all_texts(const json_t *list)
 {
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v)
-		if (!json_is_string(v))
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!json_is_string(json_array_get(list, i)))
 			return false;
 	return true;
 }
@@ -59,14 +56,13 @@ static bool all_texts(const json_t *list)
 static void add_lines(struct entry *e, const char *name, const json_t *list)
 {
 	char *text = NULL;
-	const json_t *v;
-	size_t i, len;
+	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
 	if (!out)
 		return;
-	json_array_foreach(list, i, v)
-		fprintf(out, "%s%s", i ? "\n" : "", json_string_value(v));
+	for (size_t i = 0; i < json_array_size(list); i++)
+		fprintf(out, "%s%s", i ? "\n" : "", json_string_value(json_array_get(list, i)));
 	if (!fclose(out) && len)
 		add(e, name, text);
 	free(text);
@@ -201,11 +197,14 @@ static void talk_to_journal(int priority, const char *text)
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long dev, inode;
+	char ours[64];
 	struct stat st;
 
-	return stream && sscanf(stream, "%llu:%llu", &dev, &inode) == 2 &&
-	       !fstat(STDERR_FILENO, &st) && st.st_dev == dev && st.st_ino == inode;
+	if (!stream || fstat(STDERR_FILENO, &st))
+		return false;
+	snprintf(ours, sizeof(ours), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	return !strcmp(stream, ours);
 }
 
 void uc_log_sink_init(struct uc_log_sink *s, const struct uc_log_config *cfg)

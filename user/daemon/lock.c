@@ -16,10 +16,9 @@
 static void say_who(int fd, const char *path)
 {
 	char pid[16] = "";
-	ssize_t n = read(fd, pid, sizeof(pid) - 1);
 
-	if (n < 0)
-		n = 0;
+	if (read(fd, pid, sizeof(pid) - 1) < 0)
+		pid[0] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
 	uc_error("another daemon runs here%s%s: it holds %s", *pid ? ", process " : "", pid, path);
 }

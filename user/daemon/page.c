@@ -173,15 +173,12 @@ static void moment_row(FILE *f, const json_t *m)
 
 static void list(FILE *f, const char *title, const json_t *lines)
 {
-	const json_t *line;
-	size_t i;
-
 	if (!json_array_size(lines))
 		return;
 	fprintf(f, "<p class=dim>%s</p><ul>", title);
-	json_array_foreach(lines, i, line) {
+	for (size_t i = 0; i < json_array_size(lines); i++) {
 		fputs("<li>", f);
-		uc_html_text(f, json_string_value(line));
+		uc_html_text(f, json_string_value(json_array_get(lines, i)));
 		fputs("</li>", f);
 	}
 	fputs("</ul>\n", f);
@@ -189,9 +186,8 @@ static void list(FILE *f, const char *title, const json_t *lines)
 
 static void connection(FILE *f, const json_t *o, bool open)
 {
-	const json_t *moments = json_object_get(o, "timeline"), *m;
+	const json_t *moments = json_object_get(o, "timeline");
 	bool proven = !strcmp(text_of(o, "confidence"), "proven");
-	size_t i;
 
 	fprintf(f, "<details%s><summary>", open ? " open" : "");
 	when(f, o);
@@ -203,8 +199,8 @@ static void connection(FILE *f, const json_t *o, bool open)
 	if (*text_of(o, "proof"))
 		fprintf(f, " (%s)", text_of(o, "proof"));
 	fprintf(f, ", outcome %s</span></p>\n<table>", text_of(o, "outcome"));
-	json_array_foreach(moments, i, m)
-		moment_row(f, m);
+	for (size_t i = 0; i < json_array_size(moments); i++)
+		moment_row(f, json_array_get(moments, i));
 	fputs("</table>\n", f);
 	list(f, "Known:", json_object_get(o, "evidence"));
 	list(f, "Do:", json_object_get(o, "advice"));

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -19,7 +20,6 @@ static double seconds(clockid_t clock)
 /* proc(5): field 22 of stat is the start in clock ticks since boot. */
 static double start_seconds(void)
 {
-	unsigned long long ticks = 0;
 	char stat[1024] = "", *at;
 	FILE *f = fopen("/proc/self/stat", "re");
 
@@ -31,22 +31,22 @@ static double start_seconds(void)
 	at = strrchr(stat, ')'); /* ends field 2; the name may hold anything */
 	for (unsigned field = 3; at && field <= 22; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, "%llu", &ticks) != 1)
+	if (!at)
 		return 0;
 	return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) +
-	       (double)ticks / sysconf(_SC_CLK_TCK);
+	       strtod(at, NULL) / sysconf(_SC_CLK_TCK);
 }
 
 static void read_memory(struct uc_process *p)
 {
-	unsigned long long pages, resident;
+	char line[128] = "", *resident;
 	FILE *f = fopen("/proc/self/statm", "re");
 
 	if (!f)
 		return;
-	if (fscanf(f, "%llu %llu", &pages, &resident) == 2) {
-		p->virtual_bytes = pages * sysconf(_SC_PAGESIZE);
-		p->resident_bytes = resident * sysconf(_SC_PAGESIZE);
+	if (fgets(line, sizeof(line), f)) {
+		p->virtual_bytes = strtoull(line, &resident, 10) * sysconf(_SC_PAGESIZE);
+		p->resident_bytes = strtoull(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
 	}
 	fclose(f);
 }
