@@ -563,11 +563,6 @@ uint64_t uc_tracer_live_folded(const struct uc_tracer *t)
 	return *t->bpf.live_folded;
 }
 
-const char *uc_tracer_plan(const struct uc_tracer *t)
-{
-	return uc_plan_name(t->hooks.plan);
-}
-
 static const char *const uses[] = {
 	[UC_HOOK_USED] = "used",
 	[UC_HOOK_SPARE] = "spare",

@@ -81,8 +81,6 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 			    void (*one)(void *ctx, const char *name, uint64_t runs, uint64_t ns),
 			    void *ctx);
 
-const char *uc_tracer_plan(const struct uc_tracer *t); /* the name of the plan in use */
-
 #define UC_BPF_OBJECTS 2
 
 /* A BPF object as it is built in: the file's bytes, and the plans that load it (1 << UC_PLAN_*). */

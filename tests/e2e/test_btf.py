@@ -87,3 +87,25 @@ def test_garbage(types, scratch):
     for path in (scratch, "/nope"):
         done = check(path)
         assert done.returncode == 1 and str(path) in done.stderr
+
+
+def test_kernel_without_btf(bpf, types, scratch):
+    """It says where to get the types, and a file of them serves in their place, as far as this host allows kprobes."""
+    file = scratch / "btf"
+    file.write_bytes(types)
+
+    def trace(*options):
+        hidden = "mount -t tmpfs none /sys/kernel/btf && exec \"$@\""
+        return subprocess.run(["unshare", "--mount", "sh", "-c", hidden, "sh", UPCLOSE, "trace", "-d", "0.1", *options],
+                              capture_output=True, text=True, timeout=20, check=False)
+
+    done = trace()
+    if os.path.exists(f"/boot/vmlinux-{os.uname().release}"):  # libbpf looks there, too
+        pytest.skip("the kernel's types are also in /boot")
+    assert done.returncode == 1
+    assert "no BTF" in done.stderr and "BTFHub" in done.stderr and "--btf" in done.stderr
+    done = trace("--btf", file)
+    if os.path.exists("/sys/bus/event_source/devices/kprobe"):
+        assert done.returncode == 0 and "tracing" in done.stderr, done.stderr
+    else:
+        assert done.returncode == 1 and "kprobe" in done.stderr
