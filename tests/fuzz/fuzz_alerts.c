@@ -57,7 +57,7 @@ static void step_all(struct uc_alerts *a, uint64_t now)
 	struct uc_alert alert;
 	unsigned changes = 0;
 
-	while (uc_alerts_step(a, now, &alert)) {
+	while (uc_alerts_step(a, now, now, &alert)) {
 		check(++changes <= 16 * (UC_ALERT_UPSTREAMS + 1));
 		check(strlen(alert.upstream) < UC_ALERT_UPSTREAM_LEN);
 		check((alert.change == UC_ALERT_FIRES || alert.change == UC_ALERT_REPEATS) ==

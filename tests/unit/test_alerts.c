@@ -5,6 +5,7 @@
 #define UP     "10.0.0.5:3000"
 #define WINDOW (60 * S) /* a slice is a second */
 #define T0     (1000 * S)
+#define WALL   (1700000000 * S)
 
 static const struct uc_alert_rule usual = { .name = "race",
 					    .verdicts = UC_ALERT_VERDICT(UC_VERDICT_KEEPALIVE_RACE),
@@ -59,9 +60,9 @@ static enum uc_alert_change step(uint64_t now)
 {
 	struct uc_alert more;
 
-	if (!uc_alerts_step(alerts, now, &said))
+	if (!uc_alerts_step(alerts, now, WALL + now, &said))
 		return UC_ALERT_NONE;
-	assert_false(uc_alerts_step(alerts, now, &more));
+	assert_false(uc_alerts_step(alerts, now, WALL + now, &more));
 	return said.change;
 }
 
@@ -86,6 +87,7 @@ static void test_counts(void **state)
 	assert_int_equal(said.last_ns, T0 + MS);
 	assert_int_equal(said.since_ns, T0 + MS);
 	assert_int_equal(said.fired_ns, T0 + MS);
+	assert_int_equal(said.fired_wall_ns, WALL + T0 + MS);
 	/* more of the same says nothing new */
 	races(100, T0 + 2 * MS);
 	assert_int_equal(step(T0 + 2 * MS), UC_ALERT_NONE);
@@ -191,6 +193,29 @@ static void test_clock_goes_back(void **state)
 }
 
 /* A suspended host: hours in one step. */
+/* When it began is a fact, whatever happens to the wall clock. */
+static void test_wall_clock_steps(void **state)
+{
+	struct uc_alert_rule r = usual;
+
+	(void)state;
+	r.repeat_ns = 10 * S;
+	begin(&r);
+	races(3, T0);
+	assert_true(uc_alerts_step(alerts, T0, WALL, &said));
+	assert_false(uc_alerts_step(alerts, T0, WALL, &said));
+	assert_true(uc_alerts_step(alerts, T0 + 10 * S, WALL - 5000 * S, &said));
+	assert_int_equal(said.change, UC_ALERT_REPEATS);
+	assert_int_equal(said.fired_wall_ns, WALL);
+	assert_false(uc_alerts_step(alerts, T0 + 10 * S, WALL - 5000 * S, &said));
+	assert_true(uc_alerts_step(alerts, T0 + 61 * S, WALL + 5000 * S, &said));
+	assert_int_equal(said.change, UC_ALERT_RESOLVES);
+	assert_int_equal(said.fired_wall_ns, WALL);
+}
+
+rt_int_equal(said.fired_wall_ns, WALL);
+}
+
 static void test_clock_jumps(void **state)
 {
 	(void)state;
@@ -445,7 +470,7 @@ static void test_cap(void **state)
 	/* those within are not disturbed */
 	for (unsigned i = 0; i < UC_ALERT_UPSTREAMS; i++)
 		race(upstream_number(i), T0 + S);
-	while (uc_alerts_step(alerts, T0 + S, &said)) {
+	while (uc_alerts_step(alerts, T0 + S, WALL + T0 + S, &said)) {
 		assert_int_equal(said.change, UC_ALERT_FIRES);
 		assert_string_equal(said.upstream, upstream_number(fired++));
 	}
@@ -511,11 +536,11 @@ static void test_examples(void **state)
 	assert_int_equal(uc_alerts_example(alerts, "likely"), 0);
 	/* each rule has its own */
 	for (unsigned i = 0; i < 2; i++) {
-		assert_true(uc_alerts_step(alerts, T0, &said));
+		assert_true(uc_alerts_step(alerts, T0, WALL + T0, &said));
 		assert_string_equal(said.rule->name, rules[i].name);
 		assert_string_equal(said.example, "likely");
 	}
-	assert_false(uc_alerts_step(alerts, T0, &said));
+	assert_false(uc_alerts_step(alerts, T0, WALL + T0, &said));
 	/* a proven one is better, the next proven one is not, and a new one now and then is */
 	assert_true(race(UP, T0));
 	assert_int_equal(uc_alerts_example(alerts, "proven"), 0);
@@ -525,13 +550,13 @@ static void test_examples(void **state)
 	likely.time_ns = T0 + 30 * S;
 	assert_false(uc_alerts_note(alerts, &likely, T0 + 30 * S));
 	/* a resolved alert has its example, the next one its own */
-	assert_true(uc_alerts_step(alerts, T0 + 91 * S, &said));
+	assert_true(uc_alerts_step(alerts, T0 + 91 * S, WALL + T0 + 91 * S, &said));
 	assert_int_equal(said.change, UC_ALERT_RESOLVES);
 	assert_string_equal(said.example, "newer");
-	assert_true(uc_alerts_step(alerts, T0 + 91 * S, &said));
-	assert_false(uc_alerts_step(alerts, T0 + 91 * S, &said));
+	assert_true(uc_alerts_step(alerts, T0 + 91 * S, WALL + T0 + 91 * S, &said));
+	assert_false(uc_alerts_step(alerts, T0 + 91 * S, WALL + T0 + 91 * S, &said));
 	assert_true(race(UP, T0 + 100 * S));
-	assert_true(uc_alerts_step(alerts, T0 + 100 * S, &said));
+	assert_true(uc_alerts_step(alerts, T0 + 100 * S, WALL + T0 + 100 * S, &said));
 	assert_null(said.example);
 	assert_int_equal(said.total, 1);
 }
@@ -553,7 +578,7 @@ static void test_active(void **state)
 	race("a:1", T0);
 	race("b:1", T0);
 	race("b:1", T0);
-	while (uc_alerts_step(alerts, T0, &said))
+	while (uc_alerts_step(alerts, T0, WALL + T0, &said))
 		;
 	assert_true(uc_alerts_active(alerts, &at, &a));
 	assert_string_equal(a.upstream, "a:1");
@@ -587,23 +612,23 @@ static void test_replace(void **state)
 	assert_int_equal(step(T0), UC_ALERT_FIRES);
 	assert_string_equal(said.rule->name, "race");
 	races(2, T0);
-	assert_true(uc_alerts_step(alerts, T0, &said));
-	assert_true(uc_alerts_step(alerts, T0, &said));
-	assert_false(uc_alerts_step(alerts, T0, &said));
+	assert_true(uc_alerts_step(alerts, T0, WALL + T0, &said));
+	assert_true(uc_alerts_step(alerts, T0, WALL + T0, &said));
+	assert_false(uc_alerts_step(alerts, T0, WALL + T0, &said));
 	next[0] = rules[1];
 	next[0].severity = UC_ALERT_CRITICAL;
 	next[1] = rules[0];
 	assert_int_equal(uc_alerts_replace(alerts, next, 2), 0);
 	assert_true(uc_alerts_deadline(alerts) <= T0);
-	assert_true(uc_alerts_step(alerts, T0 + S, &said));
+	assert_true(uc_alerts_step(alerts, T0 + S, WALL + T0 + S, &said));
 	assert_string_equal(said.rule->name, "changes");
 	assert_int_equal(said.rule->severity, UC_ALERT_WARNING);
 	assert_int_equal(said.change, UC_ALERT_RESOLVES);
 	assert_true(said.withdrawn);
-	assert_true(uc_alerts_step(alerts, T0 + S, &said));
+	assert_true(uc_alerts_step(alerts, T0 + S, WALL + T0 + S, &said));
 	assert_string_equal(said.rule->name, "goes");
 	assert_true(said.withdrawn);
-	assert_false(uc_alerts_step(alerts, T0 + S, &said));
+	assert_false(uc_alerts_step(alerts, T0 + S, WALL + T0 + S, &said));
 	/* what fires still does so */
 	assert_int_equal(step(T0 + 61 * S), UC_ALERT_RESOLVES);
 	assert_string_equal(said.rule->name, "race");
@@ -757,6 +782,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_late_events, tear_down),
 		cmocka_unit_test_teardown(test_clock_goes_back, tear_down),
 		cmocka_unit_test_teardown(test_clock_jumps, tear_down),
+		cmocka_unit_test_teardown(test_wall_clock_steps, tear_down),
 		cmocka_unit_test_teardown(test_hold, tear_down),
 		cmocka_unit_test_teardown(test_cooldown, tear_down),
 		cmocka_unit_test_teardown(test_repeat, tear_down),

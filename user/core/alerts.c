@@ -78,7 +78,7 @@ struct instance {
 	char upstream[UC_ALERT_UPSTREAM_LEN];
 	uint32_t hash;
 	enum uc_alert_state state;
-	uint64_t since_ns, fired_ns;
+	uint64_t since_ns, fired_ns, fired_wall_ns;
 	uint64_t said_ns;        /* that it fires */
 	uint64_t quiet_until_ns; /* the cooldown's end */
 	struct slice slices[RING];
@@ -600,6 +600,7 @@ static void describe(const struct rule *rule, const struct instance *i, uint64_t
 				  .state = i->state,
 				  .since_ns = i->since_ns,
 				  .fired_ns = i->fired_ns,
+				  .fired_wall_ns = i->fired_wall_ns,
 				  .now_ns = now_ns,
 				  .matched = i->matched,
 				  .exchanges = i->exchanges,
@@ -634,7 +635,7 @@ static bool step_retired(struct uc_alerts *a, struct uc_alert *ret)
 	return false;
 }
 
-static bool step_rules(struct uc_alerts *a, struct uc_alert *ret)
+static bool step_rules(struct uc_alerts *a, uint64_t wall_ns, struct uc_alert *ret)
 {
 	for (; a->rule_at < a->rules->count; a->rule_at++, a->instance_at = 0) {
 		struct rule *rule = &a->rules->rules[a->rule_at];
@@ -648,6 +649,8 @@ static bool step_rules(struct uc_alerts *a, struct uc_alert *ret)
 			a->next_due_ns = sooner(a->next_due_ns, deadline(&rule->r, i));
 			if (!c)
 				continue;
+			if (c == UC_ALERT_FIRES)
+				i->fired_wall_ns = wall_ns;
 			describe(rule, i, a->now_ns, ret);
 			ret->change = c;
 			return true;
@@ -656,14 +659,14 @@ static bool step_rules(struct uc_alerts *a, struct uc_alert *ret)
 	return false;
 }
 
-bool uc_alerts_step(struct uc_alerts *a, uint64_t now_ns, struct uc_alert *ret)
+bool uc_alerts_step(struct uc_alerts *a, uint64_t now_ns, uint64_t wall_ns, struct uc_alert *ret)
 {
 	follow(a, now_ns);
 	if (a->now_ns < a->due_ns)
 		return false;
 	if (a->retired && step_retired(a, ret))
 		return true;
-	if (step_rules(a, ret))
+	if (step_rules(a, wall_ns, ret))
 		return true;
 	a->due_ns = a->next_due_ns;
 	a->rule_at = a->instance_at = 0;

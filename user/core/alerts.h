@@ -72,12 +72,13 @@ struct uc_alert {
 	const char *upstream;
 	enum uc_alert_state state;
 	enum uc_alert_change change;
-	bool withdrawn;     /* resolved, because its rule was changed or removed */
-	uint64_t since_ns;  /* the condition has held */
-	uint64_t fired_ns;  /* 0: not yet */
-	uint64_t now_ns;    /* of this */
-	uint64_t matched;   /* ends that count, within the window */
-	uint64_t exchanges; /* within the window; counted by rules with a share only */
+	bool withdrawn;         /* resolved, because its rule was changed or removed */
+	uint64_t since_ns;      /* the condition has held */
+	uint64_t fired_ns;      /* 0: not yet */
+	uint64_t fired_wall_ns; /* the same by wall_ns of that step, whatever clocks did since */
+	uint64_t now_ns;        /* of this */
+	uint64_t matched;       /* ends that count, within the window */
+	uint64_t exchanges;     /* within the window; counted by rules with a share only */
 	/* since the window was last empty, which may be longer than the window */
 	uint64_t first_ns, last_ns;
 	uint64_t total;
@@ -110,8 +111,11 @@ void uc_alerts_exchanges(struct uc_alerts *a, const char *upstream, uint64_t cou
 /* text is copied for each rule that wants it. -ENOMEM: some have none now. */
 int uc_alerts_example(struct uc_alerts *a, const char *text);
 
-/* To be called until it returns false: what changed by that time. */
-bool uc_alerts_step(struct uc_alerts *a, uint64_t now_ns, struct uc_alert *ret);
+/*
+ * To be called until it returns false: what changed by that time. wall_ns is the
+ * same moment for people; it is kept, not compared.
+ */
+bool uc_alerts_step(struct uc_alerts *a, uint64_t now_ns, uint64_t wall_ns, struct uc_alert *ret);
 /* When uc_alerts_step has something to do; UINT64_MAX: not before the next end. */
 uint64_t uc_alerts_deadline(const struct uc_alerts *a);
 

@@ -19,12 +19,25 @@ static void set(json_t *o, const char *name, json_t *value)
 	json_object_set_new(o, name, value);
 }
 
-static json_t *time_text(const struct uc_alert_place *p, uint64_t ns)
+static json_t *wall_text(uint64_t wall_ns)
 {
 	char text[48];
 
-	uc_text_rfc3339(ns + (uint64_t)p->wall_offset_ns, text, sizeof(text));
+	uc_text_rfc3339(wall_ns, text, sizeof(text));
 	return json_string(text);
+}
+
+static json_t *time_text(const struct uc_alert_place *p, uint64_t ns)
+{
+	return wall_text(ns + (uint64_t)p->wall_offset_ns);
+}
+
+/* Where the clock was set back meanwhile it is as long ago as the beginning: Alertmanager refuses less. */
+static uint64_t end_of(const struct uc_alert *a, const struct uc_alert_place *p)
+{
+	uint64_t now = a->now_ns + (uint64_t)p->wall_offset_ns;
+
+	return now > a->fired_wall_ns ? now : a->fired_wall_ns;
 }
 
 static void duration_text(uint64_t ns, char *buf, size_t size)
@@ -327,8 +340,8 @@ json_t *uc_alert_document(const struct uc_alert *a, const struct uc_alert_place 
 	set(o, "repeat", json_boolean(a->change == UC_ALERT_REPEATS));
 	set(o, "test", json_boolean(place->test));
 	set(o, "time", time_text(place, a->now_ns));
-	set(o, "starts_at", time_text(place, a->fired_ns));
-	set(o, "ends_at", over ? time_text(place, a->now_ns) : json_null());
+	set(o, "starts_at", wall_text(a->fired_wall_ns));
+	set(o, "ends_at", over ? wall_text(end_of(a, place)) : json_null());
 	set(o, "name", json_string(a->rule->name));
 	set(o, "severity", json_string(uc_alert_severity_name(a->rule->severity)));
 	set(o, "instance", json_string(place->instance));
@@ -412,7 +425,7 @@ static const char test_example[] =
 	"\"timeline\":[{\"t_ms\":0.0,\"side\":\"nginx\",\"event\":\"send\",\"exchange\":2,\"bytes\":162},"
 	"{\"t_ms\":29.857,\"side\":\"nginx\",\"event\":\"fin_received\",\"exchange\":2}]}";
 
-struct uc_alert uc_alert_test(enum uc_alert_change change, uint64_t now_ns)
+struct uc_alert uc_alert_test(enum uc_alert_change change, uint64_t now_ns, uint64_t wall_ns)
 {
 	struct uc_alert a = { .rule = &uc_alert_test_rule,
 			      .upstream = "192.0.2.1:8080",
@@ -420,6 +433,7 @@ struct uc_alert uc_alert_test(enum uc_alert_change change, uint64_t now_ns)
 			      .change = change,
 			      .since_ns = now_ns,
 			      .fired_ns = now_ns,
+			      .fired_wall_ns = wall_ns,
 			      .now_ns = now_ns,
 			      .first_ns = now_ns,
 			      .last_ns = now_ns,

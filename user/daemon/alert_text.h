@@ -52,6 +52,6 @@ const char *uc_document_text(const json_t *doc, const char *key);
 
 /* An alert to try the ways out with, firing and then resolved. */
 extern const struct uc_alert_rule uc_alert_test_rule;
-struct uc_alert uc_alert_test(enum uc_alert_change change, uint64_t now_ns);
+struct uc_alert uc_alert_test(enum uc_alert_change change, uint64_t now_ns, uint64_t wall_ns);
 
 #endif

@@ -230,7 +230,7 @@ void uc_alerting_tick(struct uc_alerting *a, uint64_t mono_ns)
 		a->counted_before = true;
 		a->counts_due_ns = mono_ns + COUNTS_NS;
 	}
-	while (uc_alerts_step(a->alerts, mono_ns, &alert)) {
+	while (uc_alerts_step(a->alerts, mono_ns, uc_now_ns(CLOCK_REALTIME), &alert)) {
 		if (alert.change == UC_ALERT_PENDS || alert.change == UC_ALERT_DROPS)
 			continue;
 		send_alert(a, &alert);

@@ -20,15 +20,14 @@ static bool post(struct uc_delivery *d, const char *instance)
 {
 	static const enum uc_alert_change changes[DOCUMENTS] = { UC_ALERT_FIRES,
 								 UC_ALERT_RESOLVES };
-	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC), wall = uc_now_ns(CLOCK_REALTIME);
 	struct uc_alert_place place = { .instance = instance,
-					.wall_offset_ns = (int64_t)(uc_now_ns(CLOCK_REALTIME) -
-								    now),
+					.wall_offset_ns = (int64_t)(wall - now),
 					.test = true };
 	bool posted = true;
 
 	for (size_t i = 0; i < DOCUMENTS; i++) {
-		struct uc_alert alert = uc_alert_test(changes[i], now);
+		struct uc_alert alert = uc_alert_test(changes[i], now, wall);
 		json_t *doc = uc_alert_document(&alert, &place);
 		char *text = json_dumps(doc, UC_JSON_DUMP);
 

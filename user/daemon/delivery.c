@@ -124,7 +124,7 @@ static void on_carried(struct uc_delivery *d, const struct uc_batch *b, const st
 	d->failures = 0;
 	d->said_ns = d->due_ns = 0;
 	d->limit = d->limit * 2 < d->carrier->batch ? d->limit * 2 : d->carrier->batch;
-	uc_backlog_forget(d->backlog, b);
+	/* before they are forgotten: nothing waits, so all of it was counted */
 	if (rejected)
 		uc_backlog_drop(d->backlog, UC_DROP_REFUSED, rejected);
 	pthread_mutex_lock(&d->lock);
@@ -133,6 +133,7 @@ static void on_carried(struct uc_delivery *d, const struct uc_batch *b, const st
 	d->stats.last_took_ns = took_ns;
 	d->stats.last_error[0] = '\0';
 	pthread_mutex_unlock(&d->lock);
+	uc_backlog_forget(d->backlog, b);
 }
 
 /* One bad document does not take the others with it: half of them next time. */
@@ -143,8 +144,8 @@ static void on_refused(struct uc_delivery *d, const struct uc_batch *b, const st
 		d->limit = (b->count + 1) / 2;
 		return;
 	}
-	uc_backlog_forget(d->backlog, b);
 	uc_backlog_drop(d->backlog, UC_DROP_REFUSED, 1);
+	uc_backlog_forget(d->backlog, b);
 }
 
 static void on_later(struct uc_delivery *d, const struct uc_carry *c)
@@ -270,7 +271,8 @@ static int open_backlog(struct uc_delivery *d, const char *state_directory)
 		snprintf(folder, sizeof(folder), "%s/sinks", state_directory);
 		snprintf(path, sizeof(path), "%s/%s.spool", folder, d->cfg->name);
 		cfg.spool_path = path;
-		if (make_folder(d, folder) && !uc_backlog_new(&cfg, &d->backlog))
+		if (make_folder(d, state_directory) && make_folder(d, folder) &&
+		    !uc_backlog_new(&cfg, &d->backlog))
 			return 0;
 		/* a full disk is no reason to trace nothing */
 		uc_note("sink %s: what waits is kept in memory alone", d->cfg->name);
