@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From a fault behind nginx to whoever is woken by it: what an alert says, and that it arrives on bad days too."""
+import json
 import re
+import signal
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from harness import faults
 from harness.client import SECRET
 from harness.nginx import Route
+from harness.otlp import records, request_class
 from harness.proc import eventually
+from harness.prometheus import Alertmanager
 from harness.receiver import Receiver, quiet
-from harness.upclose import assert_contract
+from harness.upclose import assert_contract, run
 
 
 @pytest.fixture
@@ -102,3 +109,185 @@ def test_bad_days(stage, site):
         assert d.sample("upclose_sink_dropped_total", sink=f"hook-{name}") == 0
         assert len(re.findall(f"sink hook-{name} .* does not deliver", d.stderr())) == 1
         assert f"sink hook-{name} delivers again" in d.stderr()
+
+
+def test_otlp(stage, site, receiver):
+    """Flagged connections and alerts as a collector gets them, held against the protocol."""
+    request = request_class()
+    stage.daemon(config([{"name": "col", "type": "otlp", "url": receiver.url}]), ports=[site.up.port])
+    site.exchange()
+    fault = site.close()
+    receiver.wait(lambda: "resolved" in str(receiver.taken), "the alert's end")
+    found = [r for obj in receiver.taken for r in records(obj, request)]
+    assert [path for path, *_ in receiver.requests] == ["/v1/logs"] * len(receiver.requests)
+    assert [r.event_name for _, r, _ in found] == ["upclose.connection", "upclose.alert", "upclose.alert"]
+    for resource, record, _ in found:
+        assert resource["service.name"] == "upclose" and resource["service.version"] and resource["host.name"] == "web1"
+        assert abs(record.time_unix_nano / 1e9 - time.time()) < 60 and record.body.string_value
+    (_, connection, a), (_, firing, b), (_, resolved, c) = found
+    assert (connection.severity_number, connection.severity_text) == (17, "error")  # the client got one
+    assert (firing.severity_number, resolved.severity_number) == (18, 10)
+    assert a["upclose.verdict"] == "upstream_closed" and a["upclose.proof"] == "deliberate_close"
+    assert (a["server.address"], a["server.port"]) == (site.up.host, site.up.port) and a["upclose.upstream.pid"] == site.up.pid
+    assert (a["http.request.method"], a["url.path"]) == ("POST", fault.target)
+    assert a["upclose.exchange.reused"] is True and type(a["upclose.exchange.waited_ms"]) is float
+    assert any("upstream  close" in line for line in a["upclose.timeline"]) and a["upclose.advice"]
+    assert (b["upclose.name"], b["upclose.status"], b["upclose.upstream"]) == ("Closed", "firing", site.up.addr)
+    assert c["upclose.status"] == "resolved" and b["upclose.fingerprint"] == c["upclose.fingerprint"]
+    assert SECRET not in str(receiver.taken)
+
+
+def test_kill_and_restart(stage, site, receiver):
+    """What could not be delivered outlives kill -9, and arrives once."""
+    receiver.mood = "hang"
+    d = stage.daemon(config([webhook(receiver, timeout="10s")], rule(window="1h")), ports=[site.up.port])
+    site.close()
+    receiver.wait_requests(1)
+    eventually(lambda: d.sample("upclose_sink_spool_bytes", sink="hook"), "it is on the disk")
+    d.kill(signal.SIGKILL)
+    assert d.wait() == -signal.SIGKILL
+    receiver.mood = "take"
+    again = stage.daemon({k: v for k, v in d.config.items() if k != "metrics"}, ports=[site.up.port])
+    (alert,) = receiver.wait_alerts(status="firing")
+    assert alert["id"] == receiver.requests[0][2]["id"]
+    assert "1 documents wait in its spool" in again.stderr()
+    quiet(again, "hook")
+    assert again.sample("upclose_sink_spool_bytes", sink="hook") == 0
+
+
+def test_damaged_spool(stage, site, receiver):
+    """It is set aside and said, and is no reason not to trace."""
+    d = stage.daemon(config([webhook(receiver)]), ports=[site.up.port])
+    d.kill(signal.SIGTERM)
+    assert d.wait() == 0
+    spool = Path(d.config["state_directory"]) / "sinks" / "hook.spool"
+    assert spool.exists()
+    spool.write_bytes(b"not what it was")
+    again = stage.daemon({k: v for k, v in d.config.items() if k != "metrics"}, ports=[site.up.port])
+    assert "its spool was damaged, and is kept as" in again.stderr()
+    assert spool.with_suffix(".spool.damaged").read_bytes() == b"not what it was"
+    site.close()
+    receiver.wait_alerts(status="firing")
+
+
+def test_overflow_is_counted(stage, site):
+    receiver = stage.enter_context(Receiver("hang"))
+    sink = {"name": "col", "type": "otlp", "url": receiver.url, "queue": 3, "spool_mib": 0, "timeout": "60s"}
+    d = stage.daemon(config([sink]), ports=[site.up.port])
+    for n in range(10):
+        site.close()
+        receiver.wait_requests(1) if n == 0 else None
+    eventually(lambda: d.sample("upclose_sink_dropped_total", sink="col", reason="queue_full") >= 7, "drops are counted")
+    d.wait_sample("upclose_flagged_connections_total", 10, verdict="upstream_closed")
+    assert d.sample("upclose_sink_waiting_documents", sink="col") == 3
+
+
+def test_reload(stage, site, receiver):
+    """A rule that did not change goes on firing; what fires by one that went is resolved; new sinks get what comes."""
+    other = stage.enter_context(Receiver())
+    stays, goes = rule("Stays", window="1h"), rule("Goes", window="1h")
+    d = stage.daemon(config([webhook(receiver)], stays, goes), ports=[site.up.port])
+    site.close()
+    receiver.wait_alerts(2, status="firing")
+    d.reload(config([webhook(receiver), webhook(other, name="other")], stays, rule("New", window="1h")))
+    (resolved,) = receiver.wait_alerts(status="resolved")
+    assert resolved["name"] == "Goes" and "its rule was changed or removed" in resolved["summary"]
+    d.wait_sample("upclose_alerts", None, rule="Goes")
+    assert d.sample("upclose_alerts", rule="Stays", state="firing") == 1
+    d.wait_sample("upclose_sink_delivered_total", 3, sink="hook")
+    site.close()
+    (new,) = other.wait_alerts(name="New")
+    assert new["numbers"]["total"] == 1 and receiver.wait_alerts(name="New") == [new]
+    d.wait_sample("upclose_sink_delivered_total", 4, sink="hook")  # its counter went on
+    assert len(other.taken) == 1
+    # a bad one changes nothing
+    d.reload(config([{"name": "x", "type": "webhook"}], stays), good=False)
+    d.wait_sample("upclose_alerts", 1, rule="New", state="firing")
+    assert "sinks[0].url: wants one of url and url_from" in d.stderr()
+
+
+def test_resent_to_alertmanager(stage, site):
+    """What fires stays active beyond Alertmanager's resolve_timeout, and is gone soon after the daemon is."""
+    hook = stage.enter_context(Receiver())
+    am = stage.enter_context(Alertmanager(hook.url, resolve_timeout="2s"))
+    sink = {"name": "am", "type": "alertmanager", "url": am.url, "resend": "1s", "min_severity": "warning"}
+    d = stage.daemon(config([sink], rule(window="1h"), rule("Quiet", window="1h", severity="info")), ports=[site.up.port])
+    site.close()
+    first = am.wait_alert(alertname="Closed")
+    eventually(lambda: am.alerts(alertname="Closed") and d.sample("upclose_sink_delivered_total", sink="am") >= 4, "it is sent again")
+    assert am.alerts(alertname="Closed")[0]["startsAt"] == first["startsAt"]
+    assert not am.alerts(alertname="Quiet")
+    d.kill(signal.SIGKILL)
+    eventually(lambda: not am.alerts(), "Alertmanager forgets it", 10)
+
+
+def test_repeated(stage, site, receiver):
+    """Said again while it fires, where that is wanted."""
+    stage.daemon(config([webhook(receiver)], rule(window="1h", repeat="500ms")), ports=[site.up.port])
+    site.close()
+    first, *more = receiver.wait(lambda: len(receiver.taken) >= 3 and list(receiver.taken), "it is said again")
+    assert not first["repeat"] and all(a["repeat"] and a["fingerprint"] == first["fingerprint"] for a in more)
+    assert len({a["id"] for a in [first, *more]}) == 1 + len(more)
+
+
+def openssl(*args, cwd):
+    subprocess.run(["openssl", *args], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture
+def certificates(scratch):
+    """ca.pem, and site.pem with site.key, which is for 127.0.0.1 and signed by it; other.pem is somebody else's."""
+    for name in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
+                "-subj", f"/CN=test {name}", cwd=scratch)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "site.key", "-out", "site.csr", "-subj", "/CN=site", cwd=scratch)
+    (scratch / "ext").write_text("subjectAltName=IP:127.0.0.1", encoding="ascii")
+    openssl("x509", "-req", "-in", "site.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+            "-extfile", "ext", "-out", "site.pem", cwd=scratch)
+    scratch.chmod(0o755)
+    return scratch
+
+
+def test_test_alert(scratch, certificates, stage):
+    """Each sink's way out is tried: what it said is printed, and the status tells whether all of them took it. TLS is verified."""
+    good, bad = stage.enter_context(Receiver()), stage.enter_context(Receiver(500))
+    tls = stage.enter_context(Receiver(tls=(certificates / "site.pem", certificates / "site.key")))
+    token = scratch / "token"
+    token.write_text("s3cr3t-token\n", encoding="ascii")
+    sinks = {
+        "good": webhook(good, bearer_token={"file": str(token)}),
+        "bad": webhook(bad),
+        "trusted": webhook(tls, ca_file=str(certificates / "ca.pem")),
+        "stranger": webhook(tls, ca_file=str(certificates / "other.pem")),
+        "system": webhook(tls),
+        "script": {"type": "exec", "command": ["/bin/sh", "-c", f"cat >>{scratch}/out; echo $UPCLOSE_STATUS >>{scratch}/out"]},
+        "missing": webhook(good, bearer_token={"file": "/nonexistent/token"}),
+    }
+    file = scratch / "upclose.yaml"
+
+    def run_test(names):
+        file.write_text(json.dumps({"sinks": [sinks[n] | {"name": n} for n in names]}), encoding="utf-8")
+        done = run("daemon", "--config", file, "--test-alert", timeout=30)
+        assert "s3cr3t" not in done.stdout + done.stderr
+        return done, dict(re.findall(r"^(\w+) \(\w+\): (.*)$", done.stdout, re.M))
+
+    done, said = run_test(["good", "trusted", "script"])
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(s.startswith("delivered, ") for s in said.values()) and len(said) == 3
+    assert [a["status"] for a in good.taken] == ["firing", "resolved"] and all(a["test"] for a in good.taken)
+    assert good.requests[0][1]["Authorization"] == "Bearer s3cr3t-token"
+    assert "nothing has happened" in good.taken[0]["description"]
+    out = (scratch / "out").read_text(encoding="utf-8")
+    assert "firing" in out and "resolved" in out
+
+    done, said = run_test(["good", "bad", "stranger", "system", "missing"])
+    assert done.returncode == 1
+    assert said.pop("good").startswith("delivered, ")
+    assert all(s.startswith("NOT delivered: ") for s in said.values())
+    assert "it answers 500" in said["bad"] and "/nonexistent/token: No such file" in said["missing"]
+    assert "certificate" in said["stranger"].lower() and "certificate" in said["system"].lower()
+    assert len(tls.taken) == 2
+
+    file.write_text("", encoding="utf-8")
+    done = run("daemon", "--config", file, "--test-alert", timeout=30)
+    assert done.returncode == 1 and "has no sinks" in done.stderr

@@ -2,6 +2,7 @@
 """An HTTP server that takes what the daemon sends, and has bad days when told to."""
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -16,6 +17,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.receiver.on_request(self, body)
+
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:  # the other side left, or we did
+            pass
 
     def log_message(self, *args):
         pass
@@ -38,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
 class Receiver:
     """mood: "take", "hang", "reset", or a status to answer with. .taken holds what was answered with 200."""
 
-    def __init__(self, mood="take", port=0):
+    def __init__(self, mood="take", port=0, tls=None):
         self.mood = mood
         self.requests = []  # (path, headers, object) of all, taken or not
         self.taken = []  # objects
@@ -46,9 +53,13 @@ class Receiver:
         self._changed = threading.Condition()
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.server.receiver = self
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self._thread.start()
 

@@ -425,7 +425,7 @@ static void test_no_folder(void **state)
 	receive(NULL, 0);
 	sink.spool_mib = 1;
 	assert_int_equal(uc_delivery_new(&sink, "/proc/nowhere", &delivery), 0);
-	assert_true(was_said("cannot make the folder /proc/nowhere/sinks"));
+	assert_true(was_said("cannot make the folder /proc/nowhere"));
 	assert_true(was_said("in memory alone"));
 	post(0);
 	expect_taken(1);
