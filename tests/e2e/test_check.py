@@ -511,7 +511,7 @@ def test_nginx_t(scratch):
 
 def test_what_is_no_recording(scratch):
     conf, bad = http(scratch, ""), scratch / "bad"
-    for text, says in (("{}\n", "no line of it"), ("{\"kind\":\"summary\"}\nx\n", "bad:2: not a line of JSON"), ("", "no line of it")):
+    for text, says in (("{}\n", "no line of it"), ("{\"kind\":\"summary\"}\n{x\n", "bad:2: not a line of JSON"), ("talk\n", "no line of it"), ("", "no line of it")):
         bad.write_text(text, encoding="utf-8")
         got = check("--learned", bad, conf)
         assert got.returncode == 1 and says in got.stderr

@@ -327,7 +327,8 @@ static int read_lines(struct uc_evidence *e, FILE *in, const char *name, take_fn
 		int ret;
 
 		number++;
-		if (len && strspn(line, " \t\r\n") == len)
+		/* the daemon's log has its talk between the objects */
+		if (line[strspn(line, " \t")] != '{')
 			continue;
 		ret = take_line(e, line, len, take);
 		taken += ret == 1;
