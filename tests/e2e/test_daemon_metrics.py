@@ -166,14 +166,14 @@ def test_cardinality_is_capped(stage):
 
 
 def test_agent_metrics(stage, nginx, up):
-    d = stage.daemon({"metrics": {"bpf_run_time": True}}, ports=[up.port])
+    d = stage.daemon({"tracing": {"ring_mib": 4}, "metrics": {"bpf_run_time": True}}, ports=[up.port])
     with nginx.client() as c:
         for _ in range(50):
             assert c.request("GET", target("ok")).status == 200
     found = d.samples()
     total = lambda name: sum(v for (n, _), v in found.items() if n == name)  # noqa: E731
     assert total("upclose_bpf_runs_total") > 100 and 0 < total("upclose_bpf_run_time_seconds_total") < 5
-    assert total("upclose_ring_size_bytes") == 16 << 20 and total("upclose_ring_pending_bytes") < 1 << 20
+    assert total("upclose_ring_size_bytes") == 4 << 20 and total("upclose_ring_pending_bytes") < 1 << 20
     assert total("upclose_hook_attached") >= 5
     assert {dict(labels)["reason"] for (n, labels) in found if n == "upclose_lost_total"} > {"ring_full", "bad_record", "join_evicted"}
     assert total("upclose_lost_total") == 0
