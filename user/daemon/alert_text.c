@@ -378,8 +378,9 @@ static void copy_lines(json_t *to, const char *name, const json_t *doc)
 
 	if (!out)
 		return;
-	json_array_foreach(lines, i, line)
+	json_array_foreach(lines, i, line) {
 		fprintf(out, "%s%s", i ? "\n" : "", json_string_value(line));
+	}
 	if (!fclose(out) && len)
 		set(to, name, json_string(text));
 	free(text);

@@ -97,17 +97,25 @@ static const char *at(struct check *c, const char *key)
 /* "1%", "0.25 %"; false where it is none. */
 static bool parse_share(const char *text, uint32_t *ret_ppm)
 {
-	size_t len = strspn(text, "0123456789.");
-	char *end;
-	double percent;
+	size_t digits = strspn(text, "0123456789"), fraction = 0;
+	unsigned long ppm;
 
-	if (!len || text[0] == '.')
+	if (!digits || digits > 3)
 		return false;
-	percent = strtod(text, &end);
-	if (end != text + len || strcmp(end + strspn(end, " "), "%") || percent > 100)
-		return false;
-	*ret_ppm = percent * 10000 + 0.5;
-	return *ret_ppm;
+	ppm = strtoul(text, NULL, 10) * 10000;
+	text += digits;
+	if (*text == '.') {
+		static const unsigned long places[] = { 1000, 100, 10, 1 };
+
+		fraction = strspn(++text, "0123456789");
+		if (!fraction || fraction > sizeof(places) / sizeof(places[0]))
+			return false;
+		for (size_t i = 0; i < fraction; i++)
+			ppm += places[i] * (unsigned long)(text[i] - '0');
+	}
+	text += fraction;
+	*ret_ppm = ppm;
+	return !strcmp(text + strspn(text, " "), "%") && ppm && ppm <= 1000000;
 }
 
 static bool is_plain(const char *name)

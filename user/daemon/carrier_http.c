@@ -39,8 +39,9 @@ static json_t *alertmanager_body(const json_t *docs)
 	const json_t *doc;
 	size_t i;
 
-	json_array_foreach(docs, i, doc)
+	json_array_foreach(docs, i, doc) {
 		json_array_append_new(a, uc_alert_for_alertmanager(doc));
+	}
 	return a;
 }
 

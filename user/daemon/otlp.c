@@ -46,8 +46,9 @@ static json_t *array_value(const json_t *list)
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach(list, i, v)
+	json_array_foreach(list, i, v) {
 		json_array_append_new(values, text_value(json_string_value(v)));
+	}
 	return json_pack("{s:{s:o}}", "arrayValue", "values", values);
 }
 
@@ -83,9 +84,10 @@ static bool only_texts(const json_t *list)
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach(list, i, v)
+	json_array_foreach(list, i, v) {
 		if (!json_is_string(v))
 			return false;
+	}
 	return true;
 }
 
@@ -110,16 +112,14 @@ static void add_members(json_t *attributes, const char *prefix, const json_t *o)
 /* Of "2026-11-22T13:24:49.123456789Z"; "0", not known, of anything else. */
 static json_t *unix_nanoseconds(const char *text)
 {
-	unsigned long long ns = 0;
+	uint64_t ns = 0;
 	char buf[32];
 	struct tm tm = { 0 };
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
-	if (rest && sscanf(rest, ".%9lluZ", &ns) == 1)
-		ns += (unsigned long long)timegm(&tm) * 1000000000;
-	else
-		ns = 0;
-	snprintf(buf, sizeof(buf), "%llu", ns);
+	if (rest && *rest == '.' && strspn(rest + 1, "0123456789") == 9)
+		ns = timegm(&tm) * 1000000000ULL + strtoull(rest + 1, NULL, 10);
+	snprintf(buf, sizeof(buf), "%" PRIu64, ns);
 	return json_string(buf);
 }
 

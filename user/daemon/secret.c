@@ -41,7 +41,7 @@ int uc_secret_read(const char *file, const char *env, char buf[UC_SECRET_LEN])
 	else if (strlen(value) >= UC_SECRET_LEN)
 		err = -EBADMSG;
 	else
-		strcpy(buf, value);
+		memcpy(buf, value, strlen(value) + 1);
 	if (err)
 		return err;
 	buf[strcspn(buf, "\r\n")] = '\0';
