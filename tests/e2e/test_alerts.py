@@ -137,6 +137,11 @@ def test_otlp(stage, site, receiver):
     assert SECRET not in str(receiver.taken)
 
 
+def again(stage, daemon, site, **more):
+    """A daemon after this one, in the same folders."""
+    return stage.daemon({k: v for k, v in daemon.config.items() if k != "metrics"} | more, ports=[site.up.port])
+
+
 def test_kill_and_restart(stage, site, receiver):
     """What could not be delivered outlives kill -9, and arrives once."""
     receiver.mood = "hang"
@@ -147,12 +152,35 @@ def test_kill_and_restart(stage, site, receiver):
     d.kill(signal.SIGKILL)
     assert d.wait() == -signal.SIGKILL
     receiver.mood = "take"
-    again = stage.daemon({k: v for k, v in d.config.items() if k != "metrics"}, ports=[site.up.port])
+    d2 = again(stage, d, site)
     (alert,) = receiver.wait_alerts(status="firing")
     assert alert["id"] == receiver.requests[0][2]["id"]
-    assert "1 documents wait in its spool" in again.stderr()
-    quiet(again, "hook")
-    assert again.sample("upclose_sink_spool_bytes", sink="hook") == 0
+    assert "1 documents wait in its spool" in d2.stderr()
+    quiet(d2, "hook")
+    assert d2.sample("upclose_sink_spool_bytes", sink="hook") == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
+def test_end_is_told_after_a_restart(stage, site, receiver, sig):
+    """What fired before is resolved by the next daemon: by its rule, or at once where that is gone."""
+    d = stage.daemon(config([webhook(receiver)], rule("Stays", window="2s"), rule("Goes", window="1h"), rule("Long", window="1h")),
+                     ports=[site.up.port])
+    site.close()
+    first = {a["name"]: a for a in receiver.wait_alerts(3, status="firing")}
+    quiet(d, "hook")
+    d.kill(sig)
+    d.wait()
+    rules = config([webhook(receiver)], rule("Stays", window="2s"), rule("Long", window="1h"))["alerts"]
+    d2 = again(stage, d, site, alerts=rules)
+    assert "3 alerts fired when upclose ended" in d2.stderr()
+    over = {a["name"]: a for a in receiver.wait_alerts(2, status="resolved")}
+    for name, why in (("Goes", "its rule was changed or removed"), ("Stays", "no more of it since upclose was started again")):
+        assert over[name]["summary"] == f"upstream_closed on upstream {site.up.addr}: {why}"
+        assert over[name]["fingerprint"] == first[name]["fingerprint"]
+        assert over[name]["starts_at"] == first[name]["starts_at"] < over[name]["ends_at"]
+        assert over[name]["numbers"]["total"] == 0 and over[name]["numbers"]["first"] is None
+    d2.wait_sample("upclose_alerts", 1, rule="Long", state="firing")
+    assert len(receiver.taken) == 5
 
 
 def test_damaged_spool(stage, site, receiver):
@@ -163,8 +191,8 @@ def test_damaged_spool(stage, site, receiver):
     spool = Path(d.config["state_directory"]) / "sinks" / "hook.spool"
     assert spool.exists()
     spool.write_bytes(b"not what it was")
-    again = stage.daemon({k: v for k, v in d.config.items() if k != "metrics"}, ports=[site.up.port])
-    assert "its spool was damaged, and is kept as" in again.stderr()
+    d2 = again(stage, d, site)
+    assert "its spool was damaged, and is kept as" in d2.stderr()
     assert spool.with_suffix(".spool.damaged").read_bytes() == b"not what it was"
     site.close()
     receiver.wait_alerts(status="firing")

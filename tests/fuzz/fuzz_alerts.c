@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (uc_alerts_new(rules, rules_of(&in, rules), &a))
 		return 0;
 	while (in.p < in.end) {
-		switch (take(&in) % 7) {
+		switch (take(&in) % 8) {
 		case 0:
 		case 1:
 		case 2:
@@ -116,6 +116,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 5:
 			now += (uint64_t)take(&in) << take(&in) % 40;
+			break;
+		case 6:
+			upstream[0] = take(&in) % 160 + 1;
+			uc_alerts_restore(a, (char[]){ 'a' + take(&in) % 4, 0 }, upstream, now,
+					  now);
 			break;
 		default:
 			uc_alerts_replace(a, rules, rules_of(&in, rules));

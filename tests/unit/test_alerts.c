@@ -650,6 +650,41 @@ static void test_replace_twice(void **state)
 	assert_int_equal(step(T0), UC_ALERT_NONE);
 }
 
+/* After a restart it fires on for a window, and is resolved unless it goes on happening. */
+static void test_restore(void **state)
+{
+	struct uc_alert_rule r = usual;
+
+	(void)state;
+	strcpy(r.upstream, "10.*");
+	begin(&r);
+	assert_false(uc_alerts_restore(alerts, "unheard-of", UP, WALL, T0));
+	assert_false(uc_alerts_restore(alerts, "race", "11.0.0.5:80", WALL, T0));
+	assert_true(uc_alerts_restore(alerts, "race", UP, WALL, T0));
+	assert_int_equal(uc_alerts_in_state(alerts, 0, UC_ALERT_FIRING), 1);
+	assert_int_equal(step(T0), UC_ALERT_NONE);
+	assert_int_equal(step(T0 + WINDOW - 1), UC_ALERT_NONE);
+	assert_int_equal(uc_alerts_deadline(alerts), T0 + WINDOW);
+	assert_int_equal(step(T0 + WINDOW), UC_ALERT_RESOLVES);
+	assert_int_equal(said.fired_wall_ns, WALL);
+	assert_int_equal(said.total, 0);
+	assert_null(said.example);
+	assert_true(uc_alerts_deadline(alerts) == UINT64_MAX);
+
+	begin(&r);
+	assert_true(uc_alerts_restore(alerts, "race", UP, WALL, T0));
+	races(3, T0 + 30 * S);
+	assert_int_equal(step(T0 + 30 * S), UC_ALERT_NONE); /* it fired all the time */
+	assert_int_equal(step(T0 + 90 * S), UC_ALERT_NONE);
+	assert_int_equal(step(T0 + 91 * S), UC_ALERT_RESOLVES);
+	assert_int_equal(said.fired_wall_ns, WALL);
+	assert_int_equal(said.total, 3);
+	/* the next time it begins anew */
+	races(3, T0 + 100 * S);
+	assert_int_equal(step(T0 + 100 * S), UC_ALERT_FIRES);
+	assert_int_equal(said.fired_wall_ns, WALL + T0 + 100 * S);
+}
+
 static void test_refused_rules(void **state)
 {
 	struct uc_alert_rule bad[3] = { usual, usual, usual };
@@ -794,6 +829,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_active, tear_down),
 		cmocka_unit_test_teardown(test_replace, tear_down),
 		cmocka_unit_test_teardown(test_replace_twice, tear_down),
+		cmocka_unit_test_teardown(test_restore, tear_down),
 		cmocka_unit_test_teardown(test_refused_rules, tear_down),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_names),

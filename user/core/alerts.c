@@ -81,6 +81,7 @@ struct instance {
 	uint64_t since_ns, fired_ns, fired_wall_ns;
 	uint64_t said_ns;        /* that it fires */
 	uint64_t quiet_until_ns; /* the cooldown's end */
+	uint64_t kept_until_ns;  /* restored: it fires so long without its condition */
 	struct slice slices[RING];
 	uint64_t newest; /* number of the newest slice; slice n is at n % RING */
 	uint64_t matched, exchanges;
@@ -239,6 +240,8 @@ static uint64_t deadline(const struct uc_alert_rule *r, const struct instance *i
 	if (!i->matched && i->state == UC_ALERT_INACTIVE)
 		return UINT64_MAX;
 	due = (i->newest + 1) * slice_ns(r);
+	if (i->kept_until_ns > i->newest * slice_ns(r))
+		due = sooner(due, i->kept_until_ns);
 	if (i->state == UC_ALERT_FIRING && r->repeat_ns)
 		due = sooner(due, sum(i->said_ns, r->repeat_ns));
 	if (i->state == UC_ALERT_PENDING) {
@@ -498,6 +501,32 @@ static void follow(struct uc_alerts *a, uint64_t now_ns)
 		a->now_ns = now_ns;
 }
 
+bool uc_alerts_restore(struct uc_alerts *a, const char *rule, const char *upstream,
+		       uint64_t fired_wall_ns, uint64_t now_ns)
+{
+	char name[UC_ALERT_UPSTREAM_LEN];
+	struct instance *i = NULL;
+
+	follow(a, now_ns);
+	copy_upstream(name, upstream);
+	for (size_t n = 0; n < a->rules->count && !i; n++) {
+		struct rule *found = &a->rules->rules[n];
+
+		if (strcmp(found->r.name, rule) || !watches(&found->r, name))
+			continue;
+		i = instance_for(a, found, name);
+		if (!i)
+			break;
+		advance(&found->r, i, a->now_ns);
+		i->state = UC_ALERT_FIRING;
+		i->since_ns = i->fired_ns = i->said_ns = a->now_ns;
+		i->fired_wall_ns = fired_wall_ns;
+		i->kept_until_ns = sum(a->now_ns, found->r.window_ns);
+		a->due_ns = sooner(a->due_ns, deadline(&found->r, i));
+	}
+	return i;
+}
+
 bool uc_alerts_note(struct uc_alerts *a, const struct uc_alert_end *end, uint64_t now_ns)
 {
 	char upstream[UC_ALERT_UPSTREAM_LEN];
@@ -565,7 +594,8 @@ static enum uc_alert_change fire(struct instance *i, uint64_t now_ns)
 static enum uc_alert_change change(const struct uc_alert_rule *r, struct instance *i,
 				   uint64_t now_ns)
 {
-	bool on = holds(r, i), was_inactive = i->state == UC_ALERT_INACTIVE;
+	bool on = holds(r, i) || now_ns < i->kept_until_ns,
+	     was_inactive = i->state == UC_ALERT_INACTIVE;
 
 	if (i->state == UC_ALERT_FIRING) {
 		if (!on) {

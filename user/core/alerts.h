@@ -101,6 +101,14 @@ void uc_alerts_free(struct uc_alerts *a);
 int uc_alerts_replace(struct uc_alerts *a, const struct uc_alert_rule *rules, size_t count);
 
 /*
+ * An alert that fired when an earlier run ended fires on, until its rule's window
+ * has passed without its condition; fired_wall_ns as that run knew it. False: no
+ * rule has this name, or it is not for this upstream.
+ */
+bool uc_alerts_restore(struct uc_alerts *a, const char *rule, const char *upstream,
+		       uint64_t fired_wall_ns, uint64_t now_ns);
+
+/*
  * A connection ended. True: it would make a good example for people, to be
  * given by uc_alerts_example before any other call.
  */

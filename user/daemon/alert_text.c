@@ -117,13 +117,26 @@ static void append_share(char buf[TEXT_LEN], const struct uc_alert *a)
 		append(buf, ", %.3g %% of %" PRIu64 " exchanges", 100.0 * a->matched / all, all);
 }
 
+/* Of an alert that an earlier run of the daemon began, which knew the numbers. */
+static const char *without_numbers(const struct uc_alert *a)
+{
+	if (a->change != UC_ALERT_RESOLVES)
+		return "not seen again since upclose was started again";
+	return a->withdrawn ? "its rule was changed or removed" :
+			      "no more of it since upclose was started again";
+}
+
 static void summarize(const struct uc_alert *a, char buf[TEXT_LEN])
 {
 	char window[48];
 
 	buf[0] = '\0';
 	append_verdicts(buf, a);
-	append(buf, " on upstream %s: ", a->upstream);
+	append(buf, "%s on upstream %s: ", *buf ? "" : a->rule->name, a->upstream);
+	if (!a->total) {
+		append(buf, "%s", without_numbers(a));
+		return;
+	}
 	if (a->change == UC_ALERT_RESOLVES) {
 		append(buf, "%s after %" PRIu64 " %s",
 		       a->withdrawn ? "its rule was changed or removed" :
@@ -178,7 +191,11 @@ static json_t *description(const struct uc_alert *a, const json_t *example)
 		append(text, "(%s%s%s) ", uc_document_text(example, "confidence"),
 		       *proof ? ", by " : "", proof);
 	}
-	append_outcomes(text, a);
+	if (a->total)
+		append_outcomes(text, a);
+	else
+		append(text,
+		       "upclose was started again meanwhile: what it had counted is not known any more.");
 	return json_string(text);
 }
 
@@ -252,8 +269,8 @@ static json_t *numbers_object(const struct uc_alert *a, const struct uc_alert_pl
 	set(o, "exchanges", shares ? json_integer(all) : json_null());
 	set(o, "share", shares && all ? json_real((double)a->matched / all) : json_null());
 	set(o, "total", json_integer(a->total));
-	set(o, "first", time_text(p, a->first_ns));
-	set(o, "last", time_text(p, a->last_ns));
+	set(o, "first", a->total ? time_text(p, a->first_ns) : json_null());
+	set(o, "last", a->total ? time_text(p, a->last_ns) : json_null());
 	set(o, "by_verdict", counts_object(a->by_verdict, UC_VERDICT_MAX, verdict_name, false));
 	set(o, "by_outcome", counts_object(a->by_outcome, UC_OUTCOME_MAX, outcome_name, true));
 	return o;

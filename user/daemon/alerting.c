@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "daemon/alert_text.h"
 #include "daemon/carrier.h"
+#include "daemon/firing.h"
 #include "json.h"
 #include "log.h"
 #include "text.h"
@@ -18,6 +19,8 @@
 #define SECOND 1000000000ULL
 /* The counts of exchanges are fetched that often. */
 #define COUNTS_NS SECOND
+/* Alerts that are remembered over a restart. */
+#define RESTORED 1024
 
 /* The exchanges of an upstream that the rules know of. */
 struct counted {
@@ -38,7 +41,8 @@ struct uc_alerting {
 	char state_directory[PATH_MAX];
 	struct sink sinks[UC_SINKS_MAX];
 	size_t sink_count;
-	bool shares; /* a rule wants counts */
+	bool unsaved, save_failed; /* what fires */
+	bool shares;               /* a rule wants counts */
 	uint64_t counts_due_ns;
 	bool counted_before;
 	struct counted counted[UC_LIVE_SLOTS];
@@ -93,6 +97,7 @@ static void send_alert(struct uc_alerting *a, const struct uc_alert *alert)
 {
 	char *text = document(a, alert);
 
+	a->unsaved |= alert->change != UC_ALERT_REPEATS;
 	say(alert);
 	for (size_t i = 0; text && i < a->sink_count; i++)
 		if (wants(&a->sinks[i], alert))
@@ -222,6 +227,17 @@ static void resend(struct uc_alerting *a, struct sink *s, uint64_t mono_ns)
 	}
 }
 
+static void save(struct uc_alerting *a)
+{
+	int err = uc_firing_save(a->state_directory, a->alerts);
+
+	if (err && !a->save_failed)
+		uc_error("cannot keep in %s what fires: %s; after a restart it is forgotten",
+			 a->state_directory, strerror(-err));
+	a->save_failed = err;
+	a->unsaved = false;
+}
+
 void uc_alerting_tick(struct uc_alerting *a, uint64_t mono_ns)
 {
 	struct uc_alert alert;
@@ -235,6 +251,8 @@ void uc_alerting_tick(struct uc_alerting *a, uint64_t mono_ns)
 			continue;
 		send_alert(a, &alert);
 	}
+	if (a->unsaved)
+		save(a);
 	for (size_t i = 0; i < a->sink_count; i++)
 		if (mono_ns >= a->sinks[i].resend_ns)
 			resend(a, &a->sinks[i], mono_ns);
@@ -348,9 +366,45 @@ int uc_alerting_new(const struct uc_config *cfg, struct uc_alerting **ret)
 	return 0;
 }
 
+/* What fires by a rule that is no more is over. */
+static void withdraw(struct uc_alerting *a, const struct uc_firing *f, uint64_t mono_ns)
+{
+	const struct uc_alert alert = { .rule = &f->rule,
+					.upstream = f->upstream,
+					.change = UC_ALERT_RESOLVES,
+					.withdrawn = true,
+					.fired_ns = mono_ns,
+					.fired_wall_ns = f->fired_wall_ns,
+					.now_ns = mono_ns,
+					.first_ns = mono_ns,
+					.last_ns = mono_ns };
+
+	send_alert(a, &alert);
+}
+
+static void restore(struct uc_alerting *a)
+{
+	struct uc_firing *was = calloc(RESTORED, sizeof(*was));
+	size_t count = was ? uc_firing_load(a->state_directory, was, RESTORED) : 0;
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < count; i++)
+		if (!uc_alerts_restore(a->alerts, was[i].rule.name, was[i].upstream,
+				       was[i].fired_wall_ns, now))
+			withdraw(a, &was[i], now);
+	if (count)
+		uc_note("%zu alerts fired when upclose ended; they end when their rule says so",
+			count);
+	free(was);
+}
+
 int uc_alerting_start(struct uc_alerting *a, const struct uc_config *cfg)
 {
-	return take_sinks(a, cfg);
+	int err = take_sinks(a, cfg);
+
+	if (!err)
+		restore(a);
+	return err;
 }
 
 void uc_alerting_free(struct uc_alerting *a, uint64_t patience_ns)
