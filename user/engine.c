@@ -240,7 +240,8 @@ static bool awaits_sequel(const struct uc_facts *f, const struct uc_verdict *v)
 	if (!(f->nginx->flags & UC_CONN_SEQUEL))
 		return false;
 	return (v->id != UC_VERDICT_COMPLETE && v->id != UC_VERDICT_IDLE_CLOSE) ||
-	       (f->closed_by == UC_CLOSED_BY_NGINX && f->nginx->flags & UC_CONN_AT_ONCE) ||
+	       ((f->closed_by == UC_CLOSED_BY_NGINX || f->end_unseen) &&
+		f->nginx->flags & UC_CONN_AT_ONCE) ||
 	       (f->opaque && !f->pooled) || (f->close == UC_CLOSE_RST && !f->pooled);
 }
 

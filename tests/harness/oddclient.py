@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Opens one connection and sends a request in a way that nginx does not, under a name that --comm can follow.
 
-usage: oddclient.py PORT HOW    HOW: writev | sendmsg | sendmsg_empty_first | sendfile | split | plain
+usage: oddclient.py PORT HOW    HOW: writev | sendmsg | sendmsg_empty_first | sendfile | split | fastopen | plain
 Prints JSON lines: {"event":"ready","pid":..} before it connects (a line on stdin lets it go on), {"event":"answer",..}.
 """
 import json
@@ -41,9 +41,13 @@ with open("/proc/self/comm", "w", encoding="ascii") as comm:
     comm.write("odd-client")
 say(event="ready", pid=os.getpid(), port=0)
 sys.stdin.readline()
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
+with socket.socket() as s:
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    send(s, sys.argv[2])
+    if sys.argv[2] == "fastopen":  # the request goes out with the SYN
+        s.sendto(REQUEST, socket.MSG_FASTOPEN, ("127.0.0.1", int(sys.argv[1])))
+    else:
+        s.connect(("127.0.0.1", int(sys.argv[1])))
+        send(s, sys.argv[2])
     try:
         got = s.recv(4096)
     except ConnectionResetError:

@@ -54,6 +54,7 @@ ODD = {
     "ok": (20, FINE), "says_502": (4, FINE), "idle_fin": (8, FINE), "idle_reset": (4, RESET_LATE), "race_unread": (6, FINE), "race_reset": (3, FINE),
     "big_header": (3, {("nginx_rejected_response", "nginx_closed")}),
     "big_and_close": (2, {("nginx_rejected_response", "nginx_closed")}),
+    "bad_and_close": (2, {("nginx_rejected_response", "nginx_closed")}),
     "bad_header": (3, {("nginx_rejected_response", "nginx_closed")}),
     "bad_chunk": (3, {("nginx_rejected_response", "nginx_closed")}),
     "not_http": (2, {("protocol_mismatch", "first_bytes"), ("complete", "response_complete")}),

@@ -76,16 +76,14 @@ def pair_worker(connections, objects):
     for c in connections:
         by_request.setdefault(last_attempt(c), []).append(c)
     known = sorted((o for o in objects if opened(o) is not None), key=opened)
-    cut = []
-    for o in objects:
-        if opened(o) is None:
-            # of an encrypted connection no request is known, but their number
-            found = by_request.get(last_request(o)) or [c for c in connections if agrees(c, o)]
-            if len(found) == 1:
-                pairs.append(Pair(found[0], o))
-            else:
-                cut.append(o)
-    taken = {id(p.connection) for p in pairs}
+    cut, taken = [o for o in objects if opened(o) is None], set()
+    for o in [*cut, *cut]:  # once more, when others have found theirs
+        # of an encrypted connection no request is known, but their number
+        found = by_request.get(last_request(o)) or [c for c in connections if id(c) not in taken and agrees(c, o)]
+        if len(found) == 1 and o in cut:
+            pairs.append(Pair(found[0], o))
+            taken.add(id(found[0]))
+            cut.remove(o)
     left = [c for c in connections if id(c) not in taken]
     if len(left) == len(known):
         pairs += [Pair(c, o) for c, o in zip(left, known)]

@@ -101,6 +101,7 @@ DOES = {
     "big_header": then(b"HTTP/1.1 200 OK\r\nX-Long: " + b"l" * 9000 + b"\r\nContent-Length: 0\r\n\r\n", hold),
     "big_and_close": then(b"HTTP/1.1 200 OK\r\nX-Long: " + b"l" * 9000 + b"\r\nContent-Length: 0\r\n\r\n", close),
     "bad_header": then(b"HTTP/1.1 200 OK\r\nBad\x01Name: x\r\nContent-Length: 0\r\n\r\n", hold),
+    "bad_and_close": then(b"HTTP/1.1 200 OK\r\nBad\x01Name: x\r\nContent-Length: 0\r\n\r\n", close),
     "not_http": then(b"220 this speaks another protocol\r\n", close),
     "bad_chunk": then(CHUNKED + b"5\r\nhello\r\nZZ\r\n", hold),
     "head_reset": then(b"HTTP/1.1 200 OK\r\nContent-Le", sleep(5), reset),

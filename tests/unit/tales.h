@@ -636,6 +636,18 @@ static inline void header_too_big_all_sent(struct tale *t)
 	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
 }
 
+/* All of it was read, and the FIN behind it was not; nginx would not have its header. */
+static inline void whole_response_and_fin_answered_502(struct tale *t)
+{
+	request_in_hand(t);
+	tale_answer(t, OK);
+	tale_far_close(t, 0, 0);
+	tale_fin(t);
+	tale_close(t);
+	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
+	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+}
+
 static inline void client_leaves_within_body(struct tale *t)
 {
 	request_in_hand(t);
@@ -1299,6 +1311,7 @@ static const struct told {
 	ROW(client_leaves, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
 	ROW(client_leaves_within_body, CLIENT_GONE, CLIENT_CLOSED, PROVEN),
 	ROW(client_leaves_most_unread, CLIENT_GONE, CLIENT_CLOSED, LIKELY),
+	ROW(whole_response_and_fin_answered_502, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
 	ROW(header_too_big_all_sent, NGINX_REJECTED_RESPONSE, NGINX_CLOSED, LIKELY),
 	ROW(some_client_leaves, CLIENT_GONE, CLIENT_CLOSED, LIKELY),
 	ROW(timeout_as_another_leaves, NGINX_TIMEOUT, READ_TIMEOUT, PROVEN),

@@ -356,6 +356,13 @@ static uint32_t unheard(const struct uc_conn *c)
 	return sum;
 }
 
+/* The upstream had closed behind its answer, which nginx did not look at: it had refused the answer. */
+static bool refused_unaware(const struct uc_facts *f)
+{
+	return f->end_unseen && f->nginx->flags & UC_CONN_AT_ONCE && f->gave_up_status == 502 &&
+	       f->response.status && f->response.status != 502;
+}
+
 void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 {
 	const struct uc_conn *c = &pair->nginx.conn;
@@ -385,6 +392,8 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	facts_request(f, &pair->nginx.heads);
 	facts_acknowledged(f);
 	facts_response(f, &pair->nginx.heads);
+	if (refused_unaware(f))
+		f->closed_by = UC_CLOSED_BY_NGINX;
 	f->phase = phase_of(f);
 	/* nginx had chosen it for a request that it then never sent */
 	if (f->retried && f->close == UC_CLOSE_RST && f->response_state == UC_RESPONSE_COMPLETE)
