@@ -81,7 +81,7 @@ struct instance {
 	uint64_t since_ns, fired_ns, fired_wall_ns;
 	uint64_t said_ns;        /* that it fires */
 	uint64_t quiet_until_ns; /* the cooldown's end */
-	uint64_t kept_until_ns;  /* restored: it fires so long without its condition */
+	uint64_t kept_until_ns;  /* restored: it fires until then; 0: it is not */
 	struct slice slices[RING];
 	uint64_t newest; /* number of the newest slice; slice n is at n % RING */
 	uint64_t matched, exchanges;
@@ -240,7 +240,7 @@ static uint64_t deadline(const struct uc_alert_rule *r, const struct instance *i
 	if (!i->matched && i->state == UC_ALERT_INACTIVE)
 		return UINT64_MAX;
 	due = (i->newest + 1) * slice_ns(r);
-	if (i->kept_until_ns > i->newest * slice_ns(r))
+	if (i->kept_until_ns)
 		due = sooner(due, i->kept_until_ns);
 	if (i->state == UC_ALERT_FIRING && r->repeat_ns)
 		due = sooner(due, sum(i->said_ns, r->repeat_ns));
@@ -594,8 +594,11 @@ static enum uc_alert_change fire(struct instance *i, uint64_t now_ns)
 static enum uc_alert_change change(const struct uc_alert_rule *r, struct instance *i,
 				   uint64_t now_ns)
 {
-	bool on = holds(r, i) || now_ns < i->kept_until_ns,
-	     was_inactive = i->state == UC_ALERT_INACTIVE;
+	bool on, was_inactive = i->state == UC_ALERT_INACTIVE;
+
+	if (now_ns >= i->kept_until_ns)
+		i->kept_until_ns = 0;
+	on = holds(r, i) || i->kept_until_ns;
 
 	if (i->state == UC_ALERT_FIRING) {
 		if (!on) {
