@@ -1,5 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Ways in which an attempt fails that have no test of their own elsewhere: what nginx writes of each, and the verdict."""
+"""Ways in which an attempt fails that have no test of their own elsewhere: what nginx writes of each, and the verdict.
+
+Where the others are, beside the oracle, which drives nearly all of them at random:
+  connect: refused, timed out, no route, no local port     test_connect, test_verdicts; a full accept queue: test_accept_queue
+  FIN or reset while nginx waits, a header or body cut     test_verdicts, test_servers, test_node_versions
+  into a connection that is closed already                 test_verdicts, test_race_load, test_idle_learning
+  read and send timeouts, stalls                           test_verdicts, test_corners
+  an early 413, a body unread                              the oracle, replay/request_rejected-*
+  no HTTP, TLS to a plain port and plain to a TLS one      replay/protocol_mismatch-*, the oracle
+  TLS: an end, a reset, silence in the handshake           test_servers, the oracle
+  invalid chunks, the client leaves, a 101                 test_corners, test_outcome, the oracle
+  FastCGI, HTTP/2, gRPC                                    test_servers, test_outcome, unit/test_fastcgi
+  a wrapped log, lost records, twins, reused ports         test_traps; who runs in a softirq: every test that names the process
+  a name that differs by version                           test_node_versions
+"""
 import re
 import subprocess
 import sys
@@ -83,6 +97,18 @@ def test_certificate_that_nginx_refuses(stage, trace, scratch):
     nginx.wait_error("upstream SSL certificate", path(t))
     obj = tr.wait(flagged=True)
     assert (obj["verdict"], obj["phase"], obj["closed_by"]) == ("nginx_rejected_response", "tls", "nginx")
+
+
+def test_reset_that_no_peer_sent(stage, trace):
+    """Data for a socket that its process has closed resets it from within: nothing of the kind came from nginx."""
+    up = stage.node()
+    nginx = stage.nginx(app=Route(up.addr))
+    tr = trace(ports=[up.port])
+    fault = faults.race_sent_after_fin(nginx, up)
+    obj = tr.wait(nginx_port=fault.nginx_port)
+    events = [(e["side"], e["event"]) for e in obj["timeline"]]
+    assert ("nginx", "rst_received") in events and ("upstream", "rst_received") not in events
+    assert (obj["verdict"], obj["closed_by"], obj["close"]) == ("keepalive_race", "upstream", "fin")
 
 
 def test_nobody_left(stage, trace):
