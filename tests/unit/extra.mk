@@ -41,3 +41,7 @@ test_privilege_EXTRA := user/daemon/privilege.c
 test_privilege_LIBS := -lseccomp
 test_tally_EXTRA := user/daemon/tally.c user/text.c
 test_intake_EXTRA := user/intake.c
+test_alert_text_EXTRA := $(ALERTS) user/text.c
+test_alert_text_LIBS := -ljansson
+fuzz_documents_EXTRA := $(ALERTS) user/text.c
+fuzz_documents_LIBS := -ljansson
