@@ -2,6 +2,8 @@
 """upclose probe against servers that do one thing each, and against those that do nothing right: it says what it saw, in bounded
 time and memory."""
 import contextlib
+import os
+import pty
 import re
 import select
 import signal
@@ -378,6 +380,23 @@ def test_progress_elsewhere_than_on_a_terminal():
     with Odd(keeping(idle=30)) as up:
         found = probe("--only", "idle", "--max-time", 5.5, "--samples", 2, up.url)
     assert "2 idle connections" in found.stderr and "\r" not in found.stderr and "\x1b" not in found.stderr
+
+
+def test_progress_on_a_terminal():
+    """One line that is written over, and gone before the result is there."""
+    ours, theirs = pty.openpty()
+    with Odd(keeping(idle=1.5)) as up:
+        child = subprocess.Popen([UPCLOSE, "probe", "--only", "idle", "--samples", "2", up.url], stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the terminal's end once nobody writes to it
+            while part := os.read(ours, 4096):
+                seen += part
+        os.close(ours)
+        assert child.wait() == 0
+    before, _, after = seen.decode().rpartition("\r\x1b[K")
+    assert "2 requests sent, 2 idle connections, at most" in before and "idle connections" not in after
+    assert "idle timeout         1.50 s" in after
 
 
 @pytest.mark.parametrize("args, why", [
