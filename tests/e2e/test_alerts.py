@@ -111,6 +111,13 @@ def test_bad_days(stage, site):
         assert f"sink hook-{name} delivers again" in d.stderr()
 
 
+def test_threads_have_no_capability(stage, site, receiver):
+    d = stage.daemon(config([webhook(receiver), {"name": "j", "type": "journal"}]), ports=[site.up.port])
+    tasks = [p.read_text(encoding="ascii") for p in Path(f"/proc/{d.pid}/task").glob("*/status") if p.parent.name != str(d.pid)]
+    assert len(tasks) == 2
+    assert all(re.search(r"^CapEff:\t0{16}$", t, re.M) and re.search(r"^CapPrm:\t0{16}$", t, re.M) for t in tasks)
+
+
 def test_otlp(stage, site, receiver):
     """Flagged connections and alerts as a collector gets them, held against the protocol."""
     request = request_class()
@@ -292,6 +299,7 @@ def test_test_alert(scratch, certificates, stage):
         "missing": webhook(good, bearer_token={"file": "/nonexistent/token"}),
     }
     file = scratch / "upclose.yaml"
+    scratch.chmod(0o777)  # the daemon's user does all of this
 
     def run_test(names):
         file.write_text(json.dumps({"sinks": [sinks[n] | {"name": n} for n in names]}), encoding="utf-8")

@@ -55,8 +55,9 @@ size_t uc_alerting_sinks(const struct uc_alerting *a);
 struct uc_delivery *uc_alerting_sink_at(const struct uc_alerting *a, size_t i);
 
 /*
- * Sends a test alert and its resolution through every sink of a configuration,
- * and prints what came of it. 0, or -EIO where one did not take them.
+ * Sends a test alert and its resolution through every sink of a configuration, as
+ * the daemon's user, and prints what came of it. 0, or -EIO where one did not take
+ * them, or another negative errno, whose cause was said.
  */
 int uc_alerting_test(const struct uc_config *cfg);
 

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "daemon/alert_text.h"
 #include "daemon/alerting.h"
+#include "daemon/privilege.h"
 #include "json.h"
 #include "log.h"
 
@@ -79,6 +80,23 @@ static void be_quiet(int priority, const char *text)
 	(void)text;
 }
 
+static bool always(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+/* The daemon's user may not read what root can. */
+static int become_user(const struct uc_config *cfg)
+{
+	struct uc_user user;
+	int err = geteuid() ? 0 : uc_user_find(cfg->user, &user);
+
+	if (!err && !geteuid())
+		err = uc_privilege_drop(&user, always, NULL);
+	return err;
+}
+
 int uc_alerting_test(const struct uc_config *cfg)
 {
 	char host[256] = "unknown";
@@ -90,6 +108,9 @@ int uc_alerting_test(const struct uc_config *cfg)
 	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return -ENOMEM;
+	err = become_user(cfg);
+	if (err)
+		return err;
 	gethostname(host, sizeof(host) - 1);
 	/* the same is printed */
 	uc_log_writer = be_quiet;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -234,10 +236,21 @@ static void sleep_until(struct uc_delivery *d, uint64_t due_ns)
 	poll(&fd, 1, due_ns == UINT64_MAX ? -1 : (int)(left / 1000000) + 1);
 }
 
+/* The loop keeps a capability for itself; what talks to the world needs none. */
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (syscall(SYS_capset, &hdr, none))
+		uc_error("cannot give up capabilities: %s", strerror(errno));
+}
+
 static void *work(void *ctx)
 {
 	struct uc_delivery *d = ctx;
 
+	drop_capabilities();
 	while (look(d)) {
 		uint64_t due = next_attempt(d);
 
