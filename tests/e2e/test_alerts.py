@@ -118,6 +118,20 @@ def test_threads_have_no_capability(stage, site, receiver):
     assert all(re.search(r"^CapEff:\t0{16}$", t, re.M) and re.search(r"^CapPrm:\t0{16}$", t, re.M) for t in tasks)
 
 
+def test_page(stage, site, receiver):
+    """The page tells what fires, and which sink does not deliver and why."""
+    bad = stage.enter_context(Receiver(500))
+    d = stage.daemon(config([webhook(receiver), webhook(bad, name="bad")], rule(window="1h")), ports=[site.up.port])
+    text = d.get("/")[2]
+    assert "id=alerts" not in text and "not used yet" in text
+    site.close()
+    receiver.wait_alerts(status="firing")
+    bad.wait_requests(1)
+    row = eventually(lambda: re.search(r"<tr><td class=bad>firing</td><td class=l>Closed</td>.*", d.get("/")[2]), "the alert is on it")[0]
+    assert "critical" in row and f"upstream_closed on upstream {site.up.addr}: 1 connection within 1 h" in row
+    eventually(lambda: "it answers 500" in d.get("/")[2] and "delivers" in d.get("/")[2], "the sinks are on it")
+
+
 def test_otlp(stage, site, receiver):
     """Flagged connections and alerts as a collector gets them, held against the protocol."""
     request = request_class()

@@ -254,6 +254,7 @@ char *uc_page_write(const struct uc_view *v, size_t *ret_len)
 	if (!f)
 		return NULL;
 	head(f, v);
+	uc_page_alerts(f, v);
 	upstreams(f, v);
 	newest(f, v);
 	fputs("<footer class=dim>upclose " UC_VERSION
