@@ -253,6 +253,7 @@ enum uc_lost {
 	UC_LOST_JOIN_FULL,    /* the table that finds the other end refused an entry */
 	UC_LOST_REQUEST_HEAD, /* the head of a request could not be read */
 	UC_LOST_RESPONSE_HEAD,
+	UC_LOST_HOOK, /* the kernel left out a hook's call: the same hook was running on that processor */
 	UC_LOST_MAX
 };
 

@@ -403,6 +403,26 @@ unsigned uc_tracer_adopted(const struct uc_tracer *t)
 	return t->bpf.adoption->count;
 }
 
+/*
+ * An interrupt within a program may lead to the same program again; the kernel
+ * leaves it out then, and counts that itself (since 5.12).
+ */
+static uint64_t calls_left_out(const struct uc_tracer *t)
+{
+	struct bpf_program *p;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(p, t->bpf.obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 struct uc_losses uc_tracer_losses(const struct uc_tracer *t)
 {
 	struct uc_losses sum = { 0 };
@@ -416,6 +436,7 @@ struct uc_losses uc_tracer_losses(const struct uc_tracer *t)
 			sum.by_reason[reason] += values[i];
 	}
 	free(values);
+	sum.by_reason[UC_LOST_HOOK] = calls_left_out(t);
 	return sum;
 }
 

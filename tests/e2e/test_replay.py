@@ -15,6 +15,7 @@ def record(stage, trace, *args, output="json"):
     """A trace of several faults and healthy requests."""
     up, doomed = stage.node(), stage.node()
     nginx = stage.nginx(app=Route(up.addr), doomed=Route(doomed.addr), closing=Route(up.addr, keepalive=0))
+    os.unlink(f"{nginx.dir}/nginx.conf")  # of which a recording knows nothing
     tr = trace(*args, ports=[up.port, doomed.port], output=output)
     faults.race_sent_after_fin(nginx, up, route="app")
     for behaviour, log in (("destroy", faults.CLOSED), ("header_cut", faults.CLOSED), ("body_cut", faults.CUT)):

@@ -125,7 +125,7 @@ static_assert(COUNT(events) == UC_EV_MAX, "a name for each event");
 static const char *const losses[] = {
 	[UC_LOST_RING_FULL] = "ring_full",         [UC_LOST_NO_STORAGE] = "no_storage",
 	[UC_LOST_JOIN_FULL] = "join_full",         [UC_LOST_REQUEST_HEAD] = "request_head",
-	[UC_LOST_RESPONSE_HEAD] = "response_head",
+	[UC_LOST_RESPONSE_HEAD] = "response_head", [UC_LOST_HOOK] = "hook",
 };
 static_assert(COUNT(losses) == UC_LOST_MAX, "a name for each loss");
 
