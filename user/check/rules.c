@@ -230,6 +230,53 @@ static void count_recorded(const struct uc_judge *j, struct uc_finding *f)
 	f->happened = e->happened[f->rule->verdict];
 }
 
+/* --- changes --------------------------------------------------------------------------------- */
+
+struct line {
+	char s[UC_EDIT_TEXT];
+};
+
+/* "proxy_read_timeout 5s;" */
+static struct line time_line(const char *prefix, const char *name, int64_t ms)
+{
+	bool whole = ms % 1000 == 0;
+	struct line l;
+
+	snprintf(l.s, sizeof(l.s), "%s%s%s %lld%s;", prefix, *prefix ? "_" : "", name,
+		 (long long)(whole ? ms / 1000 : ms), whole ? "s" : "ms");
+	return l;
+}
+
+static bool is_location(const struct uc_nginx_directive *d)
+{
+	return !d || uc_nginx_named(d, "location") || uc_nginx_named(d, "server");
+}
+
+static bool same_name(const struct uc_nginx_directive *a, const struct uc_nginx_directive *b)
+{
+	return a->words[0].len == b->words[0].len &&
+	       !memcmp(a->words[0].p, b->words[0].p, a->words[0].len);
+}
+
+/*
+ * What a new directive may stand behind. `if` and limit_except allow few, so that it goes to
+ * their location; there to one place for all that pass on in it, as nginx takes none twice.
+ */
+static const struct uc_nginx_directive *location_anchor(const struct uc_nginx_place *p)
+{
+	const struct uc_nginx_directive *d = p->pass, *first;
+
+	while (!is_location(d->parent))
+		d = d->parent;
+	if (!d->parent)
+		return p->pass;
+	first = d->parent->child;
+	for (d = first; d; d = d->next)
+		if (same_name(d, p->pass))
+			return d;
+	return first;
+}
+
 /* --- idle-race ------------------------------------------------------------------------------- */
 
 static const struct uc_nginx_directive *pool_anchor(const struct uc_nginx_group *g)
@@ -261,7 +308,7 @@ static void shorten_pool(const struct uc_judge *j, struct uc_finding *f,
 			 const struct uc_nginx_group *g)
 {
 	int64_t below = uc_contract_below(shortest_idle(j, g));
-	char line[64];
+	struct line line = time_line("", "keepalive_timeout", below);
 
 	if (!has_upstream_timeout(j)) {
 		say(f->change,
@@ -269,18 +316,14 @@ static void shorten_pool(const struct uc_judge *j, struct uc_finding *f,
 		    "has no keepalive_timeout for upstreams (1.15.3)");
 		return;
 	}
-	if (below >= 1000)
-		snprintf(line, sizeof(line), "keepalive_timeout %llds;", (long long)below / 1000);
-	else
-		snprintf(line, sizeof(line), "keepalive_timeout %lldms;", (long long)below);
-	say(f->change, "`%s` in upstream %s, or raise the upstream's idle timeout above %s", line,
+	say(f->change, "`%s` in upstream %s, or raise the upstream's idle timeout above %s", line.s,
 	    group_text(g).s, time_text(g->timeout.n).s);
 	if (g->timeout.from)
-		uc_edit_replace(f, g->timeout.from, line);
+		uc_edit_replace(f, g->timeout.from, line.s);
 	else if (g->keepalive.from)
-		uc_edit_behind(j->cfg.conf, f, g->keepalive.from, line);
+		uc_edit_behind(j->cfg.conf, f, g->keepalive.from, line.s);
 	else
-		uc_edit_last(j->cfg.conf, f, g->block, line);
+		uc_edit_last(j->cfg.conf, f, g->block, line.s);
 }
 
 static void explain_race(const struct uc_judge *j, struct uc_finding *f,
@@ -389,7 +432,8 @@ static void clear_connection(const struct uc_judge *j, struct uc_finding *f,
 	else if (h->first)
 		uc_edit_behind(j->cfg.conf, f, h->first, "proxy_set_header Connection \"\";");
 	else
-		uc_edit_behind(j->cfg.conf, f, p->pass, "proxy_set_header Connection \"\";");
+		uc_edit_behind(j->cfg.conf, f, location_anchor(p),
+			       "proxy_set_header Connection \"\";");
 }
 
 static void speak_http_1_1(const struct uc_judge *j, struct uc_finding *f,
@@ -402,7 +446,7 @@ static void speak_http_1_1(const struct uc_judge *j, struct uc_finding *f,
 	if (v->from)
 		uc_edit_replace(f, v->from, "proxy_http_version 1.1;");
 	else
-		uc_edit_behind(j->cfg.conf, f, p->pass, "proxy_http_version 1.1;");
+		uc_edit_behind(j->cfg.conf, f, location_anchor(p), "proxy_http_version 1.1;");
 }
 
 /* What makes keep-alive effective must not make a race possible with it. */
@@ -491,7 +535,7 @@ static void keepalive_fastcgi(struct uc_judge *j, const struct uc_nginx_place *p
 	if (p->values[UC_NGINX_KEEP_CONN].from)
 		uc_edit_replace(f, p->values[UC_NGINX_KEEP_CONN].from, "fastcgi_keep_conn on;");
 	else
-		uc_edit_behind(j->cfg.conf, f, p->pass, "fastcgi_keep_conn on;");
+		uc_edit_behind(j->cfg.conf, f, location_anchor(p), "fastcgi_keep_conn on;");
 	keep_clear_of_race(j, f, p);
 }
 
@@ -561,11 +605,13 @@ static void retry_multiplies(struct uc_judge *j, const struct uc_check_contract 
 	const struct uc_nginx_place *p = c->place;
 	int64_t next = p->values[UC_NGINX_NEXT_UPSTREAM].n;
 	bool answers = next & (UC_NGINX_NEXT_HTTP_5XX | UC_NGINX_NEXT_HTTP_429);
+	const struct uc_nginx_value *tries = &p->values[UC_NGINX_NEXT_UPSTREAM_TRIES];
 	uint32_t attempts = uc_contract_attempts(p);
+	char line[UC_EDIT_TEXT];
 	struct uc_finding *f;
 
-	if (p->values[UC_NGINX_NEXT_UPSTREAM_TRIES].n > 0 ||
-	    p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n > 0 || !answers || attempts < 2)
+	if (tries->n > 0 || p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n > 0 || !answers ||
+	    attempts < 2)
 		return;
 	f = found(j, attempts > 2 ? UC_SEVERITY_WARNING : UC_SEVERITY_NOTE,
 		  p->values[UC_NGINX_NEXT_UPSTREAM].from, p, NULL);
@@ -584,9 +630,12 @@ static void retry_multiplies(struct uc_judge *j, const struct uc_check_contract 
 	    attempts);
 	say(f->change, "`%s_next_upstream_tries 2;`, or no http_ reasons",
 	    uc_nginx_protocol_name(p->protocol));
-	if (p->protocol == UC_NGINX_PROXY)
-		uc_edit_behind(j->cfg.conf, f, p->values[UC_NGINX_NEXT_UPSTREAM].from,
-			       "proxy_next_upstream_tries 2;");
+	snprintf(line, sizeof(line), "%s_next_upstream_tries 2;",
+		 uc_nginx_protocol_name(p->protocol));
+	if (tries->from)
+		uc_edit_replace(f, tries->from, line);
+	else
+		uc_edit_behind(j->cfg.conf, f, p->values[UC_NGINX_NEXT_UPSTREAM].from, line);
 }
 
 static void retry_non_idempotent(struct uc_judge *j, const struct uc_check_contract *c)
@@ -596,7 +645,9 @@ static void retry_non_idempotent(struct uc_judge *j, const struct uc_check_contr
 	bool always = uc_nginx_http_version(j->cfg.http) < UC_NGINX_VERSION(1, 9, 13);
 	struct uc_finding *f;
 
-	if (!(v->n & UC_NGINX_NEXT_NON_IDEMPOTENT) || v->n & UC_NGINX_NEXT_OFF)
+	/* without a reason to repeat beside it nothing is repeated */
+	if (!(v->n & UC_NGINX_NEXT_NON_IDEMPOTENT) || v->n & UC_NGINX_NEXT_OFF ||
+	    v->n == UC_NGINX_NEXT_NON_IDEMPOTENT)
 		return;
 	/* with one server and no pool there is nothing to repeat it on */
 	if (uc_contract_attempts(p) < 2 && p->pool != UC_NGINX_POOL_KEPT)
@@ -624,6 +675,7 @@ static void unbuffered_no_retry(struct uc_judge *j, const struct uc_check_contra
 	const struct uc_nginx_place *p = c->place;
 	const struct uc_nginx_value *v = &p->values[UC_NGINX_REQUEST_BUFFERING];
 	bool several = uc_contract_attempts(p) > 1;
+	char line[UC_EDIT_TEXT];
 	struct uc_finding *f;
 
 	if (v->n || !v->from || !(several || races(c->race)))
@@ -632,14 +684,19 @@ static void unbuffered_no_retry(struct uc_judge *j, const struct uc_check_contra
 	if (!f)
 		return;
 	say(f->message,
-	    "with request buffering off nginx cannot repeat a request once a part of its body "
-	    "was sent%s",
+	    "with request buffering off nginx cannot repeat a request whose body it did not read "
+	    "together with the header%s",
 	    several ? "; the further servers do not help there" : "");
 	setting_figure(j, f, p, UC_NGINX_REQUEST_BUFFERING, false);
 	say(f->why, "a failed upload gets a 502 at once, PUT and DELETE with a body included%s",
 	    races(c->race) ? "; the idle race that is possible here makes such failures" : "");
+	snprintf(line, sizeof(line), "%s_request_buffering on;",
+		 uc_nginx_protocol_name(p->protocol));
 	say(f->change,
-	    "buffering on where bodies are small; where it must be off, a client that repeats");
+	    "`%s`, which keeps a body in memory or on the disk until it is whole; where bodies "
+	    "must stream, a client that repeats, and a policy that accepts this",
+	    line);
+	uc_edit_replace(f, v->from, line);
 }
 
 /* --- timeouts ---------------------------------------------------------------------------------------- */
@@ -668,6 +725,53 @@ static void timeout_shorter(struct uc_judge *j, const struct uc_check_contract *
 	    uc_nginx_protocol_name(p->protocol));
 }
 
+/* The value is made shorter where it stands, or set beside what the finding names. */
+static void shorten(const struct uc_judge *j, struct uc_finding *f, const struct uc_nginx_place *p,
+		    enum uc_nginx_setting s, int64_t ms)
+{
+	const struct uc_nginx_value *v = &p->values[s], *read = &p->values[UC_NGINX_READ_TIMEOUT];
+	struct line line = time_line(uc_nginx_protocol_name(p->protocol), uc_nginx_setting_name(s),
+				     ms);
+
+	say(f->change, "%s`%s`", f->change[0] ? " and " : "", line.s);
+	if (v->from)
+		uc_edit_replace(f, v->from, line.s);
+	else
+		uc_edit_behind(j->cfg.conf, f, read->from ? read->from : location_anchor(p),
+			       line.s);
+}
+
+/* An Upgrade may pass here: its connection is silent for longer than a response takes. */
+static bool may_upgrade(const struct uc_nginx_place *p)
+{
+	enum uc_nginx_connection c = p->headers.connection;
+
+	return p->headers.map || c == UC_NGINX_CONNECTION_UPGRADE ||
+	       c == UC_NGINX_CONNECTION_CLIENT || c == UC_NGINX_CONNECTION_UNKNOWN;
+}
+
+/* One attempt stays below the client's time, and so do all of them together. */
+static void shorten_chain(const struct uc_judge *j, struct uc_finding *f,
+			  const struct uc_nginx_place *p)
+{
+	int64_t client = j->cfg.client_timeout_ms, connect = p->values[UC_NGINX_CONNECT_TIMEOUT].n,
+		read = p->values[UC_NGINX_READ_TIMEOUT].n,
+		longest = connect > read ? connect : read;
+	bool repeats = uc_contract_attempts(p) > 1 &&
+		       p->values[UC_NGINX_NEXT_UPSTREAM].n & UC_NGINX_NEXT_TIMEOUT;
+	int64_t one = uc_contract_below(repeats && longest >= client ? client / 2 : client);
+
+	if (read > one)
+		shorten(j, f, p, UC_NGINX_READ_TIMEOUT, one);
+	if (connect > one)
+		shorten(j, f, p, UC_NGINX_CONNECT_TIMEOUT, one);
+	longest = longest > one ? one : longest;
+	if (repeats)
+		shorten(j, f, p, UC_NGINX_NEXT_UPSTREAM_TIMEOUT,
+			uc_contract_below(client - longest));
+	say(f->change, ", or a longer timeout at the client");
+}
+
 /* A request's way: what waits at the client's end must be the longest. */
 static void timeout_chain(struct uc_judge *j, const struct uc_check_contract *c)
 {
@@ -691,11 +795,12 @@ static void timeout_chain(struct uc_judge *j, const struct uc_check_contract *c)
 	say(f->why,
 	    "a slow request ends as 499 in nginx's log, and nobody learns which server was slow; "
 	    "timeouts must shrink from the client to the upstream");
-	if (attempts > 1 && read->n < client)
-		say(f->change, "`%s_next_upstream_timeout` of less than %s",
-		    uc_nginx_protocol_name(p->protocol), time_text(client).s);
+	if (!may_upgrade(p))
+		shorten_chain(j, f, p);
 	else
-		say(f->change, "%s_read_timeout below %s, or a longer timeout at the client",
+		say(f->change,
+		    "a location of its own for what upgrades, and a %s_read_timeout below %s for "
+		    "the rest",
 		    uc_nginx_protocol_name(p->protocol), time_text(client).s);
 }
 
@@ -743,6 +848,7 @@ static void header_buffer_small(struct uc_judge *j, const struct uc_check_contra
 						     NULL;
 	uint64_t refused = e ? e->happened[UC_VERDICT_NGINX_REJECTED_RESPONSE] : 0;
 	bool small = v->from && v->n > 0 && v->n < 4096;
+	char line[UC_EDIT_TEXT];
 	struct uc_finding *f;
 
 	if (!small && !refused)
@@ -767,8 +873,12 @@ static void header_buffer_small(struct uc_judge *j, const struct uc_check_contra
 	    "an invalid header is refused likewise, so nginx's error log has to tell which it was");
 	say(f->change, "`%s_buffer_size 8k;` or more, as large as the largest header",
 	    uc_nginx_protocol_name(p->protocol));
-	if (small && !refused && p->protocol == UC_NGINX_PROXY)
-		uc_edit_replace(f, v->from, "proxy_buffer_size 8k;");
+	snprintf(line, sizeof(line), "%s_buffer_size 8k;", uc_nginx_protocol_name(p->protocol));
+	/* nginx wants the three sizes to fit each other: where others are told, so is this by hand */
+	if (p->values[UC_NGINX_BUFFERS].from || p->values[UC_NGINX_BUSY_BUFFERS_SIZE].from)
+		say(f->change, ", with buffers and a busy_buffers_size that it fits to");
+	else if (small)
+		uc_edit_replace(f, v->from, line);
 }
 
 /* --- policy-required --------------------------------------------------------------------------------------- */

@@ -171,7 +171,7 @@ static struct uc_nginx_word part(const struct uc_nginx_word *w, uint32_t from, u
 
 /* --- settings ------------------------------------------------------------------------ */
 
-enum form { TIME, SIZE, NUMBER, FLAG, NEXT, HTTP };
+enum form { TIME, SIZE, BUFFERS, NUMBER, FLAG, NEXT, HTTP };
 
 static const struct {
 	const char *name;
@@ -188,6 +188,8 @@ static const struct {
 	[UC_NGINX_REQUEST_BUFFERING] = { "request_buffering", FLAG, 1 },
 	[UC_NGINX_BUFFERING] = { "buffering", FLAG, 1 },
 	[UC_NGINX_BUFFER_SIZE] = { "buffer_size", SIZE, 4096 },
+	[UC_NGINX_BUFFERS] = { "buffers", BUFFERS, 32768 },
+	[UC_NGINX_BUSY_BUFFERS_SIZE] = { "busy_buffers_size", SIZE, UC_NGINX_UNKNOWN },
 	[UC_NGINX_HTTP_VERSION] = { "http_version", HTTP, 10 },
 	[UC_NGINX_KEEP_CONN] = { "keep_conn", FLAG, 0 },
 };
@@ -269,6 +271,19 @@ static int64_t flag_of(const struct uc_nginx_word *w)
 	return word_is_nocase(w, "on") ? 1 : word_is_nocase(w, "off") ? 0 : UC_NGINX_UNKNOWN;
 }
 
+/* "8 4k" */
+static int64_t buffers_of(const struct uc_nginx_directive *d)
+{
+	int64_t count, size;
+
+	if (d->count != 3)
+		return UC_NGINX_UNKNOWN;
+	count = uc_nginx_size(d->words[1].p, d->words[1].len);
+	size = uc_nginx_size(d->words[2].p, d->words[2].len);
+	return count > 0 && size > 0 && count < 65536 && size < INT32_MAX ? count * size :
+									    UC_NGINX_UNKNOWN;
+}
+
 static int64_t number_of(const struct uc_nginx_directive *d, enum form form)
 {
 	const struct uc_nginx_word *w = &d->words[1];
@@ -280,6 +295,8 @@ static int64_t number_of(const struct uc_nginx_directive *d, enum form form)
 		return uc_nginx_time(w->p, w->len);
 	case SIZE:
 		return uc_nginx_size(w->p, w->len);
+	case BUFFERS:
+		return buffers_of(d);
 	case NUMBER:
 		return w->len && w->p[w->len - 1] >= '0' && w->p[w->len - 1] <= '9' ?
 			       uc_nginx_size(w->p, w->len) :

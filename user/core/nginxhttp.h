@@ -59,8 +59,10 @@ enum uc_nginx_setting {
 	UC_NGINX_REQUEST_BUFFERING,     /* 0 or 1 */
 	UC_NGINX_BUFFERING,             /* 0 or 1 */
 	UC_NGINX_BUFFER_SIZE,           /* bytes; by default a page, here 4096 */
-	UC_NGINX_HTTP_VERSION,          /* 10, 11 or 20; proxy only */
-	UC_NGINX_KEEP_CONN,             /* 0 or 1; fastcgi only */
+	UC_NGINX_BUFFERS,               /* bytes of all; by default 8 pages */
+	UC_NGINX_BUSY_BUFFERS_SIZE, /* bytes; the default follows from the two above, and is not told */
+	UC_NGINX_HTTP_VERSION,      /* 10, 11 or 20; proxy only */
+	UC_NGINX_KEEP_CONN,         /* 0 or 1; fastcgi only */
 	UC_NGINX_SETTING_MAX
 };
 
