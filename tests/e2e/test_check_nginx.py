@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """upclose check against the real nginx: what it says of a configuration is what nginx does, and its fix mends the race."""
 import json
-from dataclasses import dataclass
 
 from harness import faults
-from harness.nginx import Route
+from harness.nginx import Plain
 from harness.proc import eventually
 from harness.stage import path, target
 from harness.upclose import run
@@ -29,34 +28,6 @@ WAYS = {
     "own_header": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header X-Own 1;"),
     "upgrade_always": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"),
 }
-
-
-SITE = """\
-    upstream {name} {{
-        server {addr};
-        {pool}
-    }}
-    server {{
-        listen {host}:{port};
-        {inherited}
-        location / {{
-            proxy_pass http://{target};
-            {extra}
-        }}
-    }}
-"""
-
-
-@dataclass
-class Plain(Route):
-    """Nothing but what the test writes; `direct` passes to the address itself."""
-
-    inherited: str = ""
-    direct: bool = False
-
-    def config(self, name, host):
-        return SITE.format(name=name, addr=self.servers, pool=self.pool, host=host, port=self.port, inherited=self.inherited,
-                           target=self.servers if self.direct else name, extra=self.extra)
 
 
 def contracts(nginx, *args):

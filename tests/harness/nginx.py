@@ -85,6 +85,39 @@ class Route:
                             host=host, port=self.port, scheme=self.scheme, http=http, extra=self.extra)
 
 
+PLAIN = """\
+    upstream {name} {{
+        {servers}
+        {pool}
+    }}
+    server {{
+        listen {host}:{port};
+        {inherited}
+        location / {{
+            {before}
+            proxy_pass http://{target};
+            {extra}
+        }}
+    }}
+"""
+
+
+@dataclass
+class Plain(Route):
+    """Nothing but what the test writes; `direct` passes to the address itself."""
+
+    server: str = ""
+    inherited: str = ""  # directives of server{}
+    before: str = ""  # directives of location{} before its proxy_pass
+    direct: bool = False
+
+    def config(self, name, host):
+        servers = [self.servers] if isinstance(self.servers, str) else self.servers
+        return PLAIN.format(name=name, servers=" ".join(f"server {s} {self.server};" for s in servers), pool=self.pool, host=host,
+                            port=self.port, inherited=self.inherited, before=self.before,
+                            target=servers[0] if self.direct else name, extra=self.extra)
+
+
 class Nginx(Child):
     def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=NGINX, **routes):
         """routes: name=Route(...). Ports are free ones, so the routes' `port` is set here."""
