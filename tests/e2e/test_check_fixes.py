@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from harness.faults import BODY
@@ -237,3 +238,37 @@ def test_timeout_chain_of_an_upgrade(stage):
     nginx = stage.nginx(http=MAPS, app=Plain(up.addr, extra="proxy_http_version 1.1; proxy_set_header Connection $closes;"))
     (finding,) = found(nginx, "--client-timeout", "1")
     assert finding["rule"] == "timeout-chain" and not finding["fixable"] and "upgrades" in finding["change"]
+
+
+def test_timeout_shorter_than_response(stage, scratch):
+    """A response is measured through nginx, then a timeout is set below it: found before the reload, a 504 after it, and mended."""
+    up = stage.node("--quiet")
+    nginx = stage.nginx(app=Plain(up.addr), other=Plain(up.addr))
+    url = f"http://127.0.0.1:{nginx.routes['app'].port}/slow/x?ms=1100"
+    probed = scratch / "canary.jsonl"
+
+    def measure():
+        got = run("probe", "--through", url, "-o", "json")
+        assert got.returncode == 0, got.stderr
+        probed.write_text(got.stdout, encoding="utf-8")
+        return json.loads(got.stdout)["outcome"]
+
+    def slow():
+        return nginx.get("/slow/x?ms=1100", "app").status
+
+    assert measure() == "answered" and found(nginx, "--probe", probed) == []
+    conf = Path(nginx.dir) / "nginx.conf"
+    conf.write_text(conf.read_text(encoding="utf-8").replace("proxy_pass", "proxy_read_timeout 1s;\n            proxy_pass"), encoding="utf-8")
+    (finding,) = found(nginx, "--probe", probed)
+    assert (finding["rule"], finding["severity"], finding["fixable"]) == ("timeout-shorter-than-response", "error", True)
+    measured = probed.read_text(encoding="utf-8")
+    old = set(nginx.reload())
+    eventually(lambda: not old & set(nginx.workers()), "the old workers have ended")
+    assert slow() == 504
+    # a run that nginx ended tells no number to set
+    assert measure() == "nginx_timeout"
+    (finding,) = found(nginx, "--probe", probed)
+    assert finding["rule"] == "timeout-shorter-than-response" and not finding["fixable"]
+    probed.write_text(measured, encoding="utf-8")
+    mend(nginx, "--probe", probed)
+    assert slow() == 200 and conf.read_text(encoding="utf-8").count("proxy_read_timeout 1s;") == 1

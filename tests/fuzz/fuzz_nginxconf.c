@@ -6,6 +6,7 @@
 #include "core/contract.h"
 #include "core/nginxconf.h"
 #include "core/nginxhttp.h"
+#include "core/nginxroute.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -84,6 +85,8 @@ static void judge(const struct uc_nginx_conf *c, uint32_t version)
 		    uc_contract_longest_wait(p) < UC_NGINX_UNKNOWN)
 			abort();
 		if (race == UC_RACE_POSSIBLE && p->pool != UC_NGINX_POOL_KEPT)
+			abort();
+		if (uc_nginx_route(uc_nginx_conf_top(c), p, 80, "/a/b") && !p->server)
 			abort();
 		while (count--)
 			within(c, s[count].from);

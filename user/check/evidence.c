@@ -16,6 +16,8 @@
 struct uc_evidence {
 	struct uc_evidence_of *rows;
 	size_t count, room;
+	struct uc_evidence_canary *canaries; /* of UC_EVIDENCE_MAX, NULL before the first */
+	size_t canary_count;
 	int64_t recorded_ms;
 };
 
@@ -30,6 +32,7 @@ void uc_evidence_free(struct uc_evidence *e)
 	if (!e)
 		return;
 	free(e->rows);
+	free(e->canaries);
 	free(e);
 }
 
@@ -431,12 +434,62 @@ static void probe_named(struct uc_evidence *e, json_t *o)
 	probe_row(e, o, addr);
 }
 
+static struct uc_evidence_canary *canary_of(struct uc_evidence *e, const char *url)
+{
+	if (!e->canaries)
+		e->canaries = calloc(UC_EVIDENCE_MAX, sizeof(*e->canaries));
+	for (size_t i = 0; i < e->canary_count; i++)
+		if (!strcmp(e->canaries[i].url, url))
+			return &e->canaries[i];
+	if (!e->canaries || e->canary_count == UC_EVIDENCE_MAX)
+		return NULL;
+	return memset(&e->canaries[e->canary_count++], 0, sizeof(*e->canaries));
+}
+
+static void probe_canary(struct uc_evidence *e, json_t *o)
+{
+	const char *url = json_string_value(json_object_get(o, "url"));
+	const char *outcome = json_string_value(json_object_get(o, "outcome")), *host, *colon;
+	bool gave_up = outcome && !strcmp(outcome, "nginx_timeout");
+	int64_t ms = ms_of(o, gave_up ? "total_ms" : "first_byte_ms", -1);
+	struct uc_evidence_canary *c;
+	size_t n;
+
+	if (!url || !outcome || strlen(url) >= UC_EVIDENCE_ADDR || ms < 0 || strstr(url, "//unix:"))
+		return;
+	host = strstr(url, "://");
+	c = (gave_up || !strcmp(outcome, "answered")) && host ? canary_of(e, url) : NULL;
+	if (!c || (c->url[0] && ms <= c->ms))
+		return;
+	strcpy(c->url, url);
+	c->ms = ms;
+	c->gave_up = gave_up;
+	host = c->url + (host - url) + 3;
+	n = strcspn(host, "/");
+	c->path = host[n] ? host + n : "/";
+	colon = memrchr(host, ':', n);
+	c->port = colon && !memchr(colon, ']', host + n - colon) ?
+			  (uint16_t)strtoul(colon + 1, NULL, 10) :
+		  !strncmp(url, "https:", 6) ? 443 :
+					       80;
+}
+
+const struct uc_evidence_canary *uc_evidence_canaries(const struct uc_evidence *e, size_t *count)
+{
+	*count = e->canary_count;
+	return e->canaries;
+}
+
 static bool probe(struct uc_evidence *e, json_t *o, const char *kind)
 {
 	const char *addr = json_string_value(json_object_get(o, "addr"));
 	const char *path = json_string_value(json_object_get(o, "unix"));
 	char text[UC_EVIDENCE_ADDR];
 
+	if (!strcmp(kind, "canary")) {
+		probe_canary(e, o);
+		return true;
+	}
 	if (strcmp(kind, "probe"))
 		return false;
 	if (path && strlen(path) < sizeof(text) - 8) {

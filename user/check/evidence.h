@@ -27,6 +27,15 @@ struct uc_evidence_of {
 	uint64_t happened[UC_VERDICT_MAX]; /* recorded ends of connections */
 };
 
+/* What `upclose probe --through` measured through nginx, the longest of each URL. */
+struct uc_evidence_canary {
+	char url[UC_EVIDENCE_ADDR];
+	uint16_t port;
+	const char *path; /* within url */
+	int64_t ms;       /* to the response's first byte */
+	bool gave_up;     /* nginx did, and the response takes longer */
+};
+
 struct uc_evidence;
 
 /* -ENOMEM */
@@ -36,6 +45,7 @@ void uc_evidence_free(struct uc_evidence *e);
 /* Lines of JSON, "-" is standard input. Negative with why filled, naming the line. */
 int uc_evidence_learned(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY]);
 int uc_evidence_probe(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY]);
+const struct uc_evidence_canary *uc_evidence_canaries(const struct uc_evidence *e, size_t *count);
 /* "ADDR=SECONDS" or "ADDR=never"; "ADDR=KIND". */
 int uc_evidence_state(struct uc_evidence *e, const char *text, char why[UC_EVIDENCE_WHY]);
 int uc_evidence_kind(struct uc_evidence *e, const char *text, char why[UC_EVIDENCE_WHY]);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "check/edit.h"
+#include "core/nginxroute.h"
 #include "text.h"
 
 #define COUNT(a)      (sizeof(a) / sizeof((a)[0]))
@@ -701,14 +702,73 @@ static void unbuffered_no_retry(struct uc_judge *j, const struct uc_check_contra
 
 /* --- timeouts ---------------------------------------------------------------------------------------- */
 
+static const struct uc_evidence_canary *slowest_canary(const struct uc_judge *j,
+						       const struct uc_nginx_place *p)
+{
+	const struct uc_evidence_canary *slowest = NULL, *all;
+	size_t count;
+
+	all = uc_evidence_canaries(j->cfg.evidence, &count);
+	for (size_t i = 0; i < count; i++)
+		if ((!slowest || all[i].ms > slowest->ms) &&
+		    uc_nginx_route(uc_nginx_conf_top(j->cfg.conf), p, all[i].port, all[i].path))
+			slowest = &all[i];
+	return slowest;
+}
+
+/* Half as much again as was measured, in this location alone. */
+static void lengthen(const struct uc_judge *j, struct uc_finding *f, const struct uc_nginx_place *p,
+		     int64_t measured_ms)
+{
+	const struct uc_nginx_value *v = &p->values[UC_NGINX_READ_TIMEOUT];
+	struct line line = time_line(uc_nginx_protocol_name(p->protocol), "read_timeout",
+				     (measured_ms * 3 / 2 + 999) / 1000 * 1000);
+
+	say(f->change, "`%s` for this location, or make that request faster", line.s);
+	if (v->from && v->from->parent == p->block)
+		uc_edit_replace(f, v->from, line.s);
+	else
+		uc_edit_behind(j->cfg.conf, f, location_anchor(p), line.s);
+}
+
+static void shorter_than_canary(struct uc_judge *j, const struct uc_check_contract *c,
+				const struct uc_evidence_canary *slow)
+{
+	const struct uc_nginx_place *p = c->place;
+	const struct uc_nginx_value *v = &p->values[UC_NGINX_READ_TIMEOUT];
+	struct uc_finding *f;
+
+	f = found(j, slow->ms >= v->n ? UC_SEVERITY_ERROR : UC_SEVERITY_WARNING,
+		  v->from && v->from->parent == p->block ? v->from : p->pass, p, NULL);
+	if (!f)
+		return;
+	say(f->message, "a request here took %s%s to answer, and nginx gives up after %s",
+	    slow->gave_up ? "more than " : "", time_text(slow->ms).s, time_text(v->n).s);
+	setting_figure(j, f, p, UC_NGINX_READ_TIMEOUT, true);
+	snprintf(figure(f, "upstream", slow->ms, true), SOURCE, "%s through %s",
+		 slow->gave_up ? "at least, when nginx gave up" : "measured", slow->url);
+	say(f->why, "a response slower than the timeout is a 504, and its work is thrown away");
+	if (slow->gave_up)
+		say(f->change, "measure how long it takes with `upclose probe`, and raise "
+			       "the timeout above it; or make that request faster");
+	else
+		lengthen(j, f, p, slow->ms);
+}
+
 static void timeout_shorter(struct uc_judge *j, const struct uc_check_contract *c)
 {
+	const struct uc_evidence_canary *slow = slowest_canary(j, c->place);
+
 	const struct uc_nginx_place *p = c->place;
 	const struct uc_nginx_value *v = &p->values[UC_NGINX_READ_TIMEOUT];
 	const struct uc_evidence_of *e = c->server ? uc_evidence_find(j->cfg.evidence, c->server) :
 						     NULL;
 	struct uc_finding *f;
 
+	if (slow && v->n >= 0 && slow->ms >= v->n * 9 / 10) {
+		shorter_than_canary(j, c, slow);
+		return;
+	}
 	/* a response that took longer than the timeout cannot be seen through this location */
 	if (!e || v->n < 0 || e->response_ms < v->n * 9 / 10)
 		return;
