@@ -9,6 +9,26 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+/*
+ * Newer kernels may preempt a program on a tracepoint, and leave out its calls by
+ * the task that comes instead. Kernels that do so have these functions; only the
+ * programs of kernels since 6.3 may name them, older ones refuse what they do not have.
+ */
+static __always_inline void begin_whole(void)
+{
+	if (cfg.preempt_disable)
+		bpf_preempt_disable();
+}
+
+static __always_inline void end_whole(void)
+{
+	if (cfg.preempt_disable)
+		bpf_preempt_enable();
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(uc_set_state, const struct sock *sk, int oldstate, int newstate)
 {
@@ -43,13 +63,19 @@ int BPF_PROG(uc_retransmit, const struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(uc_send, struct sock *sk, int ret, int flags)
 {
-	return on_send(sk, ret);
+	begin_whole();
+	on_send(sk, ret);
+	end_whole();
+	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(uc_recv, struct sock *sk, int ret, int flags)
 {
-	return on_recv(sk, ret, flags);
+	begin_whole();
+	on_recv(sk, ret, flags);
+	end_whole();
+	return 0;
 }
 
 SEC("iter/bpf_sk_storage_map")

@@ -21,6 +21,7 @@ enum group {
 	SENDFILE,
 	RECEIVE,
 	CALLER,
+	WHOLE,
 	RETRANSMIT,
 	EXIT,
 	ADOPT,
@@ -142,6 +143,11 @@ static struct uc_hook hooks[] = {
 	  .group = CALLER,
 	  .required = true,
 	  .note = "since 5.15; before, registers are found on the task's stack" },
+	{ .facts = "no call left out",
+	  .section = "kfunc/bpf_preempt_disable",
+	  .plans = TRACEPOINT,
+	  .group = WHOLE,
+	  .note = "since 6.10; before, tracepoints are not preempted" },
 	{ .facts = "retransmits",
 	  .section = "tp_btf/tcp_retransmit_skb",
 	  .program = "uc_retransmit",
@@ -328,7 +334,7 @@ static const struct {
 } kinds[] = {
 	{ "tp_btf/", try_tp_btf },       { "raw_tp/", try_raw_tp }, { "fexit/", try_fexit },
 	{ "kretprobe/", try_kretprobe }, { "kprobe/", try_kprobe }, { "iter/", try_iter },
-	{ "helper/", try_helper },
+	{ "helper/", try_helper },       { "kfunc/", try_helper },
 };
 
 static int try_hook(const struct btf *btf, struct uc_hook *h)

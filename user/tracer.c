@@ -214,6 +214,8 @@ static void configure(const struct object *o, const struct uc_tracer_config *cfg
 	for (size_t i = 0; i < h->count; i++) {
 		if (!strcmp(h->hooks[i].section, "helper/bpf_task_pt_regs"))
 			control->task_pt_regs = !h->hooks[i].err;
+		if (!strcmp(h->hooks[i].section, "kfunc/bpf_preempt_disable"))
+			control->preempt_disable = !h->hooks[i].err;
 		if (!strcmp(h->hooks[i].section, "fexit/tcp_recvmsg"))
 			control->recvmsg_args = h->hooks[i].args;
 	}
