@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness import faults
 from harness.client import SECRET
+from harness.journal import Journal
 from harness.nginx import Route
 from harness.otlp import records, request_class
 from harness.proc import eventually
@@ -132,6 +133,25 @@ def test_page(stage, site, receiver):
     eventually(lambda: "it answers 500" in d.get("/")[2] and "delivers" in d.get("/")[2], "the sinks are on it")
 
 
+def test_journal(stage, site):
+    """An entry for the connection by the log, and for the alert and its end by the sink, with a field for each fact."""
+    journal = stage.enter_context(Journal())
+    d = stage.daemon(config([{"name": "j", "type": "journal"}]) | {"log": {"to": "journal"}}, ports=[site.up.port], prefix=journal.prefix)
+    fault = site.close()
+    entry = journal.wait(UPCLOSE_KIND="connection")
+    assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("4", "upclose")
+    assert entry["UPCLOSE_VERDICT"] == "upstream_closed" and entry["UPCLOSE_EXCHANGE_TARGET"] == fault.target
+    firing = journal.wait(UPCLOSE_KIND="alert", UPCLOSE_STATUS="firing")
+    assert firing["PRIORITY"] == "2" and firing["MESSAGE"].startswith(f"alert Closed firing: upstream_closed on upstream {site.up.addr}")
+    assert (firing["UPCLOSE_NAME"], firing["UPCLOSE_SEVERITY"], firing["UPCLOSE_UPSTREAM"]) == ("Closed", "critical", site.up.addr)
+    assert firing["UPCLOSE_NUMBERS_TOTAL"] == "1" and "upstream  close" in firing["UPCLOSE_TIMELINE"]
+    assert not [name for name in firing if name.startswith("UPCLOSE_EXAMPLE")]
+    resolved = journal.wait(UPCLOSE_KIND="alert", UPCLOSE_STATUS="resolved")
+    assert resolved["PRIORITY"] == "5" and resolved["UPCLOSE_FINGERPRINT"] == firing["UPCLOSE_FINGERPRINT"]
+    quiet(d, "j")
+    assert SECRET not in str(journal.entries)
+
+
 def test_otlp(stage, site, receiver):
     """Flagged connections and alerts as a collector gets them, held against the protocol."""
     request = request_class()
@@ -161,6 +181,19 @@ def test_otlp(stage, site, receiver):
 def again(stage, daemon, site, **more):
     """A daemon after this one, in the same folders."""
     return stage.daemon({k: v for k, v in daemon.config.items() if k != "metrics"} | more, ports=[site.up.port])
+
+
+def test_command(stage, site, scratch):
+    """A command runs behind the daemon's system call filter, as its user and with no capability."""
+    scratch.chmod(0o777)
+    script = f'{{ cat; echo; env; id -u; grep CapEff /proc/self/status; }} >>{scratch}/$UPCLOSE_STATUS'
+    d = stage.daemon(config([{"name": "run", "type": "exec", "command": ["/bin/sh", "-c", script]}]), ports=[site.up.port])
+    site.close()
+    eventually(lambda: d.sample("upclose_sink_delivered_total", sink="run") == 2, "it ran twice", 10)
+    lines = (scratch / "firing").read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[0])["status"] == "firing" and f"UPCLOSE_UPSTREAM={site.up.addr}" in lines
+    assert int(lines[-2]) != 0 and re.fullmatch(r"CapEff:\t0{16}", lines[-1])
+    assert (scratch / "resolved").exists() and not [line for line in lines if line.startswith("NOTIFY_SOCKET")]
 
 
 def test_kill_and_restart(stage, site, receiver):

@@ -45,3 +45,5 @@ test_alert_text_EXTRA := $(ALERTS) user/text.c
 test_alert_text_LIBS := -ljansson
 fuzz_documents_EXTRA := $(ALERTS) user/text.c
 fuzz_documents_LIBS := -ljansson
+test_backlog_EXTRA := user/daemon/backlog.c user/daemon/spool.c user/log.c
+test_backlog_LIBS := -ljansson -lpthread

@@ -41,10 +41,13 @@ struct uc_backlog {
 	struct uc_spool *spool;  /* NULL: none */
 	uint64_t spool_pause_ns; /* not written before */
 	bool spool_said;         /* that it cannot be written */
+	/* since the newest batch was read: what has become of its documents meanwhile */
+	uint64_t moved; /* from memory to the spool's end */
+	uint64_t lost;  /* from the spool's beginning, for want of room */
 
 	pthread_mutex_t lock; /* of all that follows */
 	struct item *first, **last;
-	size_t items, bytes;
+	size_t items, bytes, durable;
 	struct uc_backlog_stats stats;
 };
 
@@ -116,6 +119,7 @@ bool uc_backlog_put(struct uc_backlog *b, const char *doc, bool durable)
 		b->last = &i->next;
 		b->items++;
 		b->bytes += i->len;
+		b->durable += durable;
 	} else {
 		b->stats.dropped[UC_DROP_QUEUE_FULL]++;
 	}
@@ -148,6 +152,7 @@ static void drop_first(struct uc_backlog *b)
 		b->last = &b->first;
 	b->items--;
 	b->bytes -= i->len;
+	b->durable -= i->durable;
 	pthread_mutex_unlock(&b->lock);
 	free_item(i);
 }
@@ -191,6 +196,7 @@ static bool spool_item(struct uc_backlog *b, const struct item *i)
 	uint64_t lost;
 	int err = uc_spool_push(b->spool, i->s, sizeof(*i->s) + i->len, i->durable, &lost);
 
+	b->lost += lost;
 	if (err == -EMSGSIZE)
 		lost = 1;
 	if (lost)
@@ -204,14 +210,26 @@ static bool spool_item(struct uc_backlog *b, const struct item *i)
 	return !err || err == -EMSGSIZE;
 }
 
-void uc_backlog_save(struct uc_backlog *b)
+static bool worth_saving(struct uc_backlog *b)
+{
+	bool worth;
+
+	pthread_mutex_lock(&b->lock);
+	worth = b->durable || b->items > b->cfg.capacity / 2 || b->bytes > MEMORY_MAX / 2;
+	pthread_mutex_unlock(&b->lock);
+	return worth;
+}
+
+void uc_backlog_save(struct uc_backlog *b, bool urgent)
 {
 	struct item *i;
 	size_t count;
 
-	if (!b->spool || uc_now_ns(CLOCK_MONOTONIC) < b->spool_pause_ns)
+	if (!b->spool || uc_now_ns(CLOCK_MONOTONIC) < b->spool_pause_ns ||
+	    !(urgent || worth_saving(b)))
 		return;
 	while ((i = first_item(b, &count)) && spool_item(b, i)) {
+		b->moved++;
 		note_spool(b);
 		drop_first(b);
 	}
@@ -268,6 +286,7 @@ void uc_backlog_oldest(struct uc_backlog *b, size_t max, struct uc_batch *ret)
 
 	*ret = (struct uc_batch){ .docs = json_array(),
 				  .spooled = b->spool && uc_spool_count(b->spool) };
+	b->moved = b->lost = 0;
 	if (ret->spooled) {
 		read_spool(b, max, ret);
 		return;
@@ -281,17 +300,19 @@ void uc_backlog_oldest(struct uc_backlog *b, size_t max, struct uc_batch *ret)
 
 void uc_backlog_forget(struct uc_backlog *b, const struct uc_batch *batch)
 {
+	/* those that were in memory stand first in the spool, if that is where they are now */
+	uint64_t spooled = batch->spooled || b->moved > batch->count ? batch->count : b->moved;
 	int err;
 
-	if (batch->spooled) {
-		err = uc_spool_drop(b->spool, batch->count);
+	if (spooled > b->lost) {
+		err = uc_spool_drop(b->spool, spooled - b->lost);
 		if (err)
 			spool_fails(b, err);
 		note_spool(b);
-		return;
 	}
-	for (uint64_t n = 0; n < batch->count; n++)
+	for (uint64_t n = spooled; n < batch->count; n++)
 		drop_first(b);
+	b->moved = b->lost = 0;
 }
 
 /* --- begin and end ------------------------------------------------------------------------------ */

@@ -53,10 +53,16 @@ int uc_backlog_new(const struct uc_backlog_config *cfg, struct uc_backlog **ret)
 /* What is in memory alone is lost. */
 void uc_backlog_free(struct uc_backlog *b);
 
-/* durable: on the disk as soon as it is in the spool. False: dropped, there is no room. */
+/* durable: for the disk in any case, before anything else. False: dropped, there is no room. */
 bool uc_backlog_put(struct uc_backlog *b, const char *doc, bool durable);
 
-void uc_backlog_save(struct uc_backlog *b);
+/*
+ * Moves what is in memory to the spool, all of it, so that order is kept: where
+ * one of them is durable, memory is half full, or the owner says that it is
+ * urgent. Else it may as well be delivered from memory.
+ */
+void uc_backlog_save(struct uc_backlog *b, bool urgent);
+/* The newest batch alone can be forgotten; meanwhile uc_backlog_save may be called. */
 void uc_backlog_oldest(struct uc_backlog *b, size_t max, struct uc_batch *ret);
 void uc_backlog_forget(struct uc_backlog *b, const struct uc_batch *batch);
 void uc_backlog_drop(struct uc_backlog *b, enum uc_drop why, uint64_t count);

@@ -181,11 +181,13 @@ static bool look(void *ctx)
 {
 	struct uc_delivery *d = ctx;
 	uint64_t count;
+	bool stop;
 
 	if (read(d->wake, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return false;
-	uc_backlog_save(d->backlog);
-	return !stopping(d);
+	stop = stopping(d);
+	uc_backlog_save(d->backlog, stop || d->failures);
+	return !stop;
 }
 
 static void attempt(struct uc_delivery *d)
