@@ -30,6 +30,16 @@ def test_every_alert_is_tested():
     assert alerts == {m for part in tested[:-1] for m in re.findall(r"alertname: (\w+)", part)[-1:]}
 
 
+def test_names_are_the_same():
+    """The default rules of upclose, those for Prometheus, the manual and the configuration's comment."""
+    source = (TOP / "user" / "core" / "alerts.c").read_text(encoding="utf-8")
+    names = set(re.findall(r'\.name = "(\w+)"', source))
+    packaged = RULES.read_text(encoding="utf-8").split("name: upclose-alerts")[1].split("name: upclose-health")[0]
+    assert len(names) == 6 and set(re.findall(r"- alert: (\w+)", packaged)) == names
+    assert set(re.findall(r"^\.It (Upclose\w+) Ta", (TOP / "user" / "man" / "upclose-alerts.7").read_text(encoding="utf-8"), re.M)) == names
+    assert set(re.findall(r"Upclose\w+", (DAEMON / "upclose.yaml").read_text(encoding="utf-8"))) == names
+
+
 def test_scrape_example():
     promtool("check", "config", "--syntax-only", DAEMON / "prometheus-scrape.yaml")
 
@@ -126,7 +136,7 @@ def test_fault_to_notification(stage, site):
                                 "verdict": "upstream_died"}
     said = direct["annotations"]
     assert said["summary"].startswith(f"upstream_died on upstream {site.up.addr}: ")
-    assert "exit" in said["description"] and "proven" in said["description"]
+    assert " ended with exit status 3 " in said["description"] and " Proven by exit_code. 1 connection in all" in said["description"]
     assert "verdict upstream_died, proven, proof exit_code" in said["evidence"]
     assert "upstream  close" in said["timeline"] and said["advice"]
     # the rules that are on by default, too

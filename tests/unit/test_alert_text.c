@@ -92,7 +92,7 @@ static void test_document(void **state)
 	expect("starts_at", "2023-11-14T22:13:40.000000000Z");
 	expect("summary", "keepalive_race on upstream " UP ": 4 connections within 5 min");
 	expect("description",
-	       "node[7] closed it. (proven, by sent_after_fin) In all 7 connections, 2 with an error for "
+	       "node[7] closed it. Proven by sent_after_fin. 7 connections in all: 2 with an error for "
 	       "nginx's client, 4 that nginx tried again, 1 of which it is not known.");
 	assert_true(json_is_null(json_object_get(doc, "ends_at")));
 	assert_string_equal(line("advice", 1), "and that");

@@ -156,13 +156,19 @@ static void append_outcomes(char buf[TEXT_LEN], const struct uc_alert *a)
 	uint64_t retried = a->by_outcome[UC_OUTCOME_RETRIED];
 	uint64_t rest = a->by_outcome[UC_OUTCOME_UNKNOWN];
 
-	append(buf, "In all %" PRIu64 " %s", a->total, connections(a->total));
-	if (failed)
-		append(buf, ", %" PRIu64 " with an error for nginx's client", failed);
-	if (retried)
-		append(buf, ", %" PRIu64 " that nginx tried again", retried);
+	const char *separator = ": ";
+
+	append(buf, "%" PRIu64 " %s in all", a->total, connections(a->total));
+	if (failed) {
+		append(buf, "%s%" PRIu64 " with an error for nginx's client", separator, failed);
+		separator = ", ";
+	}
+	if (retried) {
+		append(buf, "%s%" PRIu64 " that nginx tried again", separator, retried);
+		separator = ", ";
+	}
 	if (rest)
-		append(buf, ", %" PRIu64 " of which it is not known", rest);
+		append(buf, "%s%" PRIu64 " of which it is not known", separator, rest);
 	append(buf, ".");
 }
 
@@ -181,6 +187,16 @@ const char *uc_document_text(const json_t *doc, const char *key)
 	return text ? text : "";
 }
 
+/* "Proven by exit_code." */
+static void append_confidence(char buf[TEXT_LEN], const char *confidence, const char *proof)
+{
+	append(buf, "%s%s%s. ",
+	       !strcmp(confidence, "proven") ? "Proven" :
+	       !strcmp(confidence, "likely") ? "Likely" :
+					       "Not known for certain",
+	       *proof ? " by " : "", proof);
+}
+
 static json_t *description(const struct uc_alert *a, const json_t *example)
 {
 	char text[TEXT_LEN] = "";
@@ -188,8 +204,7 @@ static json_t *description(const struct uc_alert *a, const json_t *example)
 
 	if (example) {
 		append(text, "%s ", uc_document_text(example, "summary"));
-		append(text, "(%s%s%s) ", uc_document_text(example, "confidence"),
-		       *proof ? ", by " : "", proof);
+		append_confidence(text, uc_document_text(example, "confidence"), proof);
 	}
 	if (a->total)
 		append_outcomes(text, a);
