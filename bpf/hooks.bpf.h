@@ -20,7 +20,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	struct uc_conn *c;
 	u64 now;
 
-	if (!task_is_nginx(current_task()))
+	if (!task_is_nginx(current_task()) || conn_of(sk))
 		return;
 	if (!port_followed(bpf_ntohs(READ(sk, __sk_common.skc_dport)))) {
 		sequel_over(bpf_get_current_pid_tgid() >> 32);
@@ -44,7 +44,7 @@ static __always_inline void conn_established(const struct sock *sk, const struct
 	struct uc_conn *c = conn_of(sk);
 	struct join j = {};
 
-	if (!c)
+	if (!c || c->established_ns)
 		return;
 	c->established_ns = bpf_ktime_get_ns();
 	tuple_fill(&c->tuple, sk, tp);
@@ -62,7 +62,7 @@ static __always_inline void accept_established(const struct sock *sk, const stru
 	struct join *j = bpf_map_lookup_elem(&uc_joins, &key);
 	struct uc_conn *c;
 
-	if (j) {
+	if (j && !conn_of(sk)) {
 		j->tracked = 1;
 		c = conn_new(sk);
 		if (c) {
@@ -137,6 +137,8 @@ static __always_inline void conn_leave(const struct sock *sk, const struct tcp_s
 		return;
 	if (newstate != TCP_CLOSE_WAIT && newstate != TCP_CLOSE && !closed_here)
 		return;
+	if (newstate == TCP_CLOSE_WAIT ? c->peer_closed == UC_EV_FIN : c->end.ts_ns != 0)
+		return;
 	if (left_unaccepted(c, sk, newstate)) {
 		c->flags |= UC_CONN_UNACCEPTED;
 		closed_here = true;
@@ -167,6 +169,12 @@ static __always_inline void conn_leave(const struct sock *sk, const struct tcp_s
 		ship_nginx(sk, c);
 }
 
+/*
+ * An interrupt may come while this runs, and bring a burst of packets with state
+ * changes of their own; the kernel does not run a program within itself. So two
+ * programs call this for every change, one of which always can, and what was
+ * handled already is left alone.
+ */
 static __always_inline int on_set_state(const struct sock *sk, int oldstate, int newstate)
 {
 	struct tcp_sock *tp;

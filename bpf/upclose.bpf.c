@@ -35,6 +35,12 @@ int BPF_PROG(uc_set_state, const struct sock *sk, int oldstate, int newstate)
 	return on_set_state(sk, oldstate, newstate);
 }
 
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(uc_set_state_too, const struct sock *sk, int oldstate, int newstate)
+{
+	return on_set_state(sk, oldstate, newstate);
+}
+
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(uc_reset, struct sock *sk)
 {
