@@ -21,7 +21,7 @@ int BPF_PROG(uc_set_state, const struct sock *sk, int oldstate, int newstate)
 }
 
 SEC("raw_tp/inet_sock_set_state")
-int BPF_PROG(uc_set_state_too, const struct sock *sk, int oldstate, int newstate)
+int BPF_PROG(uc_set_state_2, const struct sock *sk, int oldstate, int newstate)
 {
 	return on_set_state(sk, oldstate, newstate);
 }

@@ -367,7 +367,7 @@ def test_connect_timeout_silent_host(stage, trace):
     t = target("silent")
     assert nginx.get(t).status == 504
     nginx.wait_error(faults.TIMED_OUT + "connecting to upstream", path(t))
-    obj = tr.wait(upstream_addr="10.77.0.2")
+    obj = tr.wait(upstream_addr="10.77.0.2", nginx_pid=nginx.workers()[0])
     check(obj, nginx, "10.77.0.2:8080", verdict="connect_failed", proof="timeout", confidence="proven", flagged=True,
           phase="connect", closed_by="nginx", close="timeout", **NOTHING_ASKED, **OPEN)
 
