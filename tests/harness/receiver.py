@@ -8,7 +8,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .proc import eventually
+from .proc import PATIENCE, eventually
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,7 +82,7 @@ class Receiver:
 
     def wait(self, check, what, timeout=15):
         """What check() returns once it is true; it is asked again with each request."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         with self._changed:
             while not (found := check()):
                 left = end - time.monotonic()
