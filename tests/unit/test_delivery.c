@@ -698,9 +698,13 @@ static void test_command(void **state)
 {
 	(void)state;
 	setenv("UPCLOSE_TEST_SECRET", SECRET, 1);
-	run_command("{ env; echo \"arg=$2\"; echo \"in=$(cat)\"; } >\"$1\"");
+	assert_true(open("/dev/null", O_RDONLY) > 2); /* one that is not closed on exec */
+	run_command(
+		"{ ls /proc/self/fd | tr '\\n' ' '; echo end; env; echo \"arg=$2\"; echo \"in=$(cat)\"; } >\"$1\"");
 	post(7);
 	WAIT_FOR(stats().delivered == 1);
+	/* the last is what ls reads */
+	assert_ptr_equal(strstr(output(), "0 1 2 3 end\n"), output());
 	assert_non_null(strstr(output(), "UPCLOSE_ID=n7\n"));
 	assert_non_null(strstr(output(), "UPCLOSE_STATUS=firing\n"));
 	assert_non_null(strstr(output(), "UPCLOSE_VERDICT=\n"));

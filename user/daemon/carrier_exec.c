@@ -77,6 +77,16 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* Not every library marks its descriptors as closed on exec. */
+static void close_others(posix_spawn_file_actions_t *files)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+	posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
+#else
+	(void)files;
+#endif
+}
+
 /* A session of its own, so that all of it can be ended; no signal is blocked or ignored there. */
 static int spawn(struct program *p, char *const *env, int input)
 {
@@ -94,6 +104,7 @@ static int spawn(struct program *p, char *const *env, int input)
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
 	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	close_others(&files);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
 						POSIX_SPAWN_SETSIGDEF);
