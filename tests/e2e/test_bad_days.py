@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness import faults
+from harness import bpf_objects, faults
 from harness.nginx import NGINX, Route
 from harness.proc import PREFIX, eventually
 from harness.stage import Stage
@@ -257,19 +257,14 @@ def bpf_ids(pid):
     return held
 
 
-def bpf_alive(kind):
-    out = subprocess.run(["bpftool", "-j", kind, "show"], capture_output=True, check=True).stdout
-    return {o["id"] for o in json.loads(out or b"[]")}
-
-
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_is_left_in_the_kernel(site, bpf, sig):
     with Upclose(ports=[site.port]) as tr:
         tr.wait(target=site().target)
         held = bpf_ids(tr.pid)
         assert held["prog"] and held["map"] and held["link"]
-        assert held["prog"] <= bpf_alive("prog")
+        assert held["prog"] <= bpf_objects.ids("prog")
         tr.kill(sig)
         tr.ended()
-    eventually(lambda: not any(bpf_alive(kind) & ids for kind, ids in held.items()), "BPF objects are released", 10)
+    eventually(lambda: not any(bpf_objects.ids(kind) & ids for kind, ids in held.items()), "BPF objects are released", 10)
     assert not [p for p in glob.glob("/sys/fs/bpf/**", recursive=True) if "upclose" in p]
