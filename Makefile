@@ -241,7 +241,7 @@ check: ## Build and run every test; without root the end-to-end tests are skippe
 check-all: ## check and check-kernels, as one: what CI runs (root)
 	$(Q)tests/deps.sh auto build test kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES) kernels
-check-kernels: ## The same verdicts on kernels 5.10 to the newest, by every hook plan, in emulated guests (root)
+check-kernels: ## The same verdicts on kernels 5.10 to the newest and on arm64, by every hook plan, in emulated guests (root)
 	$(Q)tests/deps.sh auto build kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels
 

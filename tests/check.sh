@@ -232,7 +232,7 @@ stage_kernels() {
 	fi
 	O="$O/toolchains" MAKE="$MAKE" limited tests/kernels/toolchains.sh | sed -u 's/^    //' | tee "$work/toolchains"
 	grep -E '^(ok|not ok|skip) ' "$work/toolchains" >>"$results"
-	KERNELS_OUT=$(realpath -m "$O")/kernels PYTHONPATH=tests timeout -s INT -k 20 "$(left)" \
+	UPCLOSE_ARM64=$(realpath -m "$O")/toolchains/arm64/upclose KERNELS_OUT=$(realpath -m "$O")/kernels PYTHONPATH=tests timeout -s INT -k 20 "$(left)" \
 		python3 -u -m kernels run </dev/null 2>&1 | tee "$work/kernels" | grep -Ev '^ok ' | indent
 	grep -E '^(ok|not ok|skip) ' "$work/kernels" >>"$results" || record "not ok kernels: no guest reported"
 	echo "kernels: $(grep -c '^ok' "$work/kernels") passed"

@@ -74,7 +74,7 @@ DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
-TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu'
+TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
@@ -113,6 +113,7 @@ check() {
 	llvm) have llvm-symbolizer || have "llvm-symbolizer-$(clang_major)" ;;
 	gcc-aarch64-linux-gnu) have aarch64-linux-gnu-gcc ;;
 	qemu) have qemu-system-x86_64 ;;
+	qemu-arm64) have qemu-system-aarch64 ;;
 	virtiofsd) [ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] ;;
 	kmod) have modprobe && have depmod ;;
 	*) have "$1" ;;
@@ -180,6 +181,7 @@ package() {
 		echo "libclang-rt-${major:+$major-}dev"
 		;;
 	qemu) echo qemu-system-x86 ;;
+	qemu-arm64) echo qemu-system-arm ;;
 	# Debian 12 has it in qemu-system-common.
 	virtiofsd) candidate virtiofsd && echo virtiofsd || echo qemu-system-common ;;
 	busybox) echo busybox-static ;;

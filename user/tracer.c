@@ -55,8 +55,13 @@ __attribute__((format(printf, 2, 0))) static int libbpf_says(enum libbpf_print_l
 	return vfprintf(stderr, fmt, args);
 }
 
+/* Of include/linux/errno.h, and in no header for userspace: this architecture cannot do it. */
+#define ENOTSUPP 524
+
 static const char *refusal(int err)
 {
+	if (err == -ENOTSUPP)
+		return "not supported by this kernel (ENOTSUPP)";
 	return err == -EPERM || err == -EACCES ? "refused by this host (EPERM)" : strerror(-err);
 }
 

@@ -3,26 +3,29 @@
 
   run     the scenarios in a guest of each kernel, two at a time; a result a line, KERNELS_OUT/table.md at the end
   readme  puts that table into README.md, between its markers
-  fetch   only gets the kernels, and prints where each one's vmlinux is
-KERNELS_OUT=build/kernels, UPCLOSE_KERNELS=~/.cache/upclose/kernels, UPCLOSE_KVM=1 where there is KVM
+  fetch   only gets the kernels, and prints where each one's image is
+UPCLOSE=build/upclose, UPCLOSE_ARM64=build/toolchains/arm64/upclose, KERNELS_OUT=build/kernels,
+UPCLOSE_KERNELS=~/.cache/upclose/kernels, UPCLOSE_KVM=1 where there is KVM (amd64)
 """
 import concurrent.futures
 import json
 import os
 import shlex
-import subprocess
+import shutil
 import sys
 import threading
 import time
 from pathlib import Path
 
-from .guest import GuestError, boot
+from .guest import QEMU, GuestError, boot
 from .images import KERNELS, Unavailable, prepare
+from .inside import possible_by_types
 from .report import results, table
 
 TOP = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("KERNELS_OUT", TOP / "build" / "kernels")).resolve()
-UPCLOSE = Path(os.environ.get("UPCLOSE", TOP / "build" / "upclose")).resolve()
+UPCLOSE = {"amd64": Path(os.environ.get("UPCLOSE", TOP / "build" / "upclose")).resolve(),
+           "arm64": Path(os.environ.get("UPCLOSE_ARM64", TOP / "build" / "toolchains" / "arm64" / "upclose")).resolve()}
 SECONDS = 420  # a guest
 START, END = "<!-- kernels: begin -->\n", "<!-- kernels: end -->\n"
 talking = threading.Lock()
@@ -39,10 +42,14 @@ def measure(kernel):
     out.mkdir(parents=True, exist_ok=True)
     report = out / "report.json"
     report.unlink(missing_ok=True)
-    env = f"UPCLOSE={shlex.quote(str(UPCLOSE))} UPCLOSE_PATIENCE=6 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests"
+    upclose = UPCLOSE[kernel.arch]
+    env = f"UPCLOSE={shlex.quote(str(upclose))} UPCLOSE_PATIENCE=6 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests"
     command = f"{env} exec python3 -m kernels.inside {shlex.quote(str(report))}"
     began = time.monotonic()
     try:
+        for program in (upclose, QEMU[kernel.arch][0]):
+            if not shutil.which(program):
+                raise Unavailable(f"there is no {program}")
         prepare(kernel)
         status = boot(kernel, command, TOP, out, timeout=SECONDS)
     except Unavailable as error:
@@ -53,14 +60,10 @@ def measure(kernel):
         text = (out / "output").read_text(encoding="utf-8", errors="replace")
         return {"error": f"exit status {status}: {text[-1500:]}"}
     say(f"kernels: {kernel.name} ({kernel.release}) took {time.monotonic() - began:.0f} s")
-    return json.loads(report.read_text(encoding="utf-8")) | {"types": possible_by_types(kernel)}
-
-
-def possible_by_types(kernel):
-    """The plans that the kernel's BTF has all types for; read as a file, before it is booted."""
-    done = subprocess.run([UPCLOSE, "hooks", "--btf", kernel.vmlinux, "-o", "json"], capture_output=True, text=True, check=False)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return sorted({r["plan"] for r in rows if r["kind"] == "plan" and r["possible"]})
+    told = json.loads(report.read_text(encoding="utf-8"))
+    if kernel.arch == "amd64":  # what runs here can tell without a guest
+        told["types"] = possible_by_types(upclose, kernel.image)
+    return told
 
 
 def run(kernels):
@@ -89,7 +92,7 @@ def fetch(kernels):
     for kernel in kernels:
         try:
             prepare(kernel)
-            say(f"{kernel.name} {kernel.release} {kernel.vmlinux}")
+            say(f"{kernel.name} {kernel.release} {kernel.image}")
         except Unavailable as error:
             say(f"{kernel.name}: {error}")
             status = 1

@@ -1,23 +1,29 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One command in a guest on another kernel, by qemu's emulation: no KVM is needed, and about ten times slower.
 
-The guest sees this machine's root with a scratch layer above it, and the folder `share` for reading and writing at
-its own path; of the network only loopback.
+The guest sees this machine's root, or one of its own architecture, with a scratch layer above it, and the folder
+`share` for reading and writing at its own path; of the network only loopback.
 """
 import contextlib
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from . import sysroot
+
 HERE = Path(__file__).resolve().parent
 # the file systems that the guest's root is made of, and TUN for links with a delay
 MODULES = ("virtio_pci", "fuse", "virtiofs", "overlay", "tun")
 MEMORY_MIB = 1536
+QEMU = {
+    "amd64": ["qemu-system-x86_64", "-machine", "pc,memory-backend=mem,usb=off,vmport=off"],
+    "arm64": ["qemu-system-aarch64", "-machine", "virt,memory-backend=mem", "-cpu", "cortex-a57"],
+}
+CONSOLE = {"amd64": "ttyS0", "arm64": "ttyAMA0"}
 UNPACK = {".xz": ["xz", "-dc"], ".zst": ["zstd", "-qdc"], ".gz": ["gzip", "-dc"]}
 
 
@@ -54,10 +60,14 @@ def module_files(kernel):
     return list(files.items())
 
 
-def initramfs(kernel, job):
+def guest_root(kernel):
+    return Path("/") if kernel.arch == "amd64" else sysroot.guest_root()
+
+
+def initramfs(kernel, root, job):
     folder, executable, plain = 0o040755, 0o100755, 0o100644
     modules = module_files(kernel)
-    busybox = Path(shutil.which("busybox")).read_bytes()
+    busybox = (root / "bin/busybox").read_bytes()
     order = "".join(f"{name}\n" for name, _ in modules).encode()
     return newc([("bin", folder, b""), ("modules", folder, b""), ("bin/busybox", executable, busybox),
                  ("init", executable, (HERE / "init.sh").read_bytes()), ("run.sh", plain, (HERE / "run.sh").read_bytes()),
@@ -95,13 +105,12 @@ def served(folder, socket, cache):
 
 
 def qemu(kernel, scratch, smp):
-    console = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on tsc=unstable"
-    accel = "kvm" if os.environ.get("UPCLOSE_KVM") == "1" else "tcg,tb-size=256"
-    argv = ["qemu-system-x86_64", "-accel", accel, "-smp", str(smp), "-m", str(MEMORY_MIB), "-nodefaults",
+    console = f"console={CONSOLE[kernel.arch]} quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on tsc=unstable"
+    accel = "kvm" if os.environ.get("UPCLOSE_KVM") == "1" and kernel.arch == "amd64" else "tcg,tb-size=256"
+    argv = [*QEMU[kernel.arch], "-accel", accel, "-smp", str(smp), "-m", str(MEMORY_MIB), "-nodefaults",
             "-no-user-config", "-icount", "shift=2", "-display", "none", "-nic", "none", "-no-reboot", "-rtc", "base=utc",
             "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",
-            "-machine", "pc,memory-backend=mem,usb=off,vmport=off",
-            "-kernel", str(kernel.vmlinux), "-initrd", f"{scratch}/initramfs", "-append", console,
+            "-kernel", str(kernel.image), "-initrd", f"{scratch}/initramfs", "-append", console,
             "-chardev", f"file,id=console,path={scratch}/console", "-serial", "chardev:console",
             "-device", "virtio-rng-pci"]
     for tag in ("root", "share"):
@@ -114,9 +123,10 @@ def boot_once(kernel, command, share, out, smp, timeout):
     for name in ("begun", "status", "output"):
         (out / name).unlink(missing_ok=True)
     job = f"SHARE={shlex.quote(str(share))}\nOUT={shlex.quote(str(out))}\nRUN={shlex.quote(command)}\n"
+    root = guest_root(kernel)
     with tempfile.TemporaryDirectory(prefix="upclose-guest-") as scratch:
-        (Path(scratch) / "initramfs").write_bytes(initramfs(kernel, job))
-        with served("/", f"{scratch}/root.sock", "always"), served(share, f"{scratch}/share.sock", "auto"):
+        (Path(scratch) / "initramfs").write_bytes(initramfs(kernel, root, job))
+        with served(root, f"{scratch}/root.sock", "always"), served(share, f"{scratch}/share.sock", "auto"):
             argv = ["setpriv", "--pdeathsig", "TERM", *qemu(kernel, scratch, smp)]
             with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
                 try:

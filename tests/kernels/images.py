@@ -14,7 +14,6 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("UPCLOSE_KERNELS") or
              Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upclose" / "kernels")
-META = "linux-image-cloud-amd64"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # setup_header of Documentation/x86/boot.rst
 SETUP_SECTORS, PAYLOAD = 0x1F1, 0x248
@@ -31,13 +30,16 @@ class Kernel:
     name: str
     suite: str
     required: bool = False
+    arch: str = "amd64"
+    refused: tuple = ()  # plans that it has all types for and yet cannot do
 
     @property
     def folder(self):
         return CACHE / self.name
 
     @property
-    def vmlinux(self):
+    def image(self):
+        """What qemu boots; of amd64 the ELF file with the kernel's BTF."""
         return self.folder / "vmlinux"
 
     @property
@@ -50,6 +52,9 @@ KERNELS = (
     Kernel("6.1", "bookworm-security", required=True),
     Kernel("6.12", "trixie-security", required=True),
     Kernel("newest", "trixie-backports"),
+    # trampolines of arm64 attach to functions since 6.4
+    Kernel("6.1-arm64", "bookworm-security", arch="arm64", refused=("fentry",)),
+    Kernel("6.12-arm64", "trixie-security", arch="arm64"),
 )
 
 
@@ -74,14 +79,15 @@ def mirror(suite):
 class Apt:
     """apt's client with lists and state of its own: the machine's configuration is not touched."""
 
-    def __init__(self, folder, suite, *options):
+    def __init__(self, folder, suite, arch):
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
         (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror(suite)} {suite} main\n", encoding="ascii")
         self.options = ["-qq", f"-oDir::State::Lists={folder}/lists", f"-oDir::State::status={folder}/status",
                         f"-oDir::Cache={folder}/cache", f"-oDir::Etc::sourcelist={folder}/sources.list",
-                        "-oDir::Etc::sourceparts=/dev/null", "-oAcquire::Languages=none", "-oAPT::Sandbox::User=root", *options]
+                        "-oDir::Etc::sourceparts=/dev/null", "-oAcquire::Languages=none", "-oAPT::Sandbox::User=root",
+                        f"-oAPT::Architecture={arch}", f"-oAPT::Architectures={arch}"]
         self("apt-get", "update")
 
     def __call__(self, tool, *args, **options):
@@ -93,10 +99,11 @@ class Apt:
 
 
 def download(kernel, folder):
-    apt = Apt(folder / "apt", kernel.suite)
-    images = apt.depends(META, r"linux-image-[0-9]")
+    apt = Apt(folder / "apt", kernel.suite, kernel.arch)
+    meta = f"linux-image-cloud-{kernel.arch}"
+    images = apt.depends(meta, r"linux-image-[0-9]")
     if not images:
-        raise Unavailable(f"{kernel.suite} has no {META}")
+        raise Unavailable(f"{kernel.suite} has no {meta}")
     # since 6.19 image and modules are packages of their own
     parts = apt.depends(images[0], r"linux-(binary|modules)-[0-9]") or images[:1]
     apt("apt-get", "download", *parts, cwd=folder)
@@ -118,7 +125,8 @@ def elf_of(image):
     return done.stdout
 
 
-def unpack(folder):
+def unpack(kernel):
+    folder = kernel.folder
     tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     for deb in sorted(folder.glob("*.deb")):
@@ -128,7 +136,8 @@ def unpack(folder):
     if not (tree / "lib").exists():
         (tree / "lib").symlink_to("usr/lib")
     run("depmod", "-b", tree, modules.name)
-    (folder / "vmlinux").write_bytes(elf_of(image))
+    # arm64's Image is not packed
+    kernel.image.write_bytes(elf_of(image) if kernel.arch == "amd64" else image.read_bytes())
     (folder / "release").write_text(modules.name + "\n", encoding="ascii")
 
 
@@ -142,5 +151,5 @@ def prepare(kernel):
             return
         if not list(folder.glob("*.deb")):
             download(kernel, folder)
-        unpack(folder)
+        unpack(kernel)
         (folder / "ready").touch()

@@ -35,6 +35,13 @@ def plans():
     return list(possible), {r["plan"]: r["reason"] for r in rows if r["plan"] not in possible}
 
 
+def possible_by_types(upclose, file):
+    """The plans that the BTF in a file has all types for, by the architecture that upclose was built for."""
+    done = subprocess.run([upclose, "hooks", "--btf", file, "-o", "json"], capture_output=True, text=True, check=False)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return sorted({r["plan"] for r in rows if r["kind"] == "plan" and r["possible"]})
+
+
 def programs():
     """The kernel's BPF programs by number; none where there is no bpftool."""
     try:
@@ -112,7 +119,7 @@ def main(file, *only):
     wanted = re.split(r"[, ]+", os.environ["KERNELS_PLANS"]) if os.environ.get("KERNELS_PLANS") else names
     if "kprobe" in names:
         names.append(BY_FILE)
-    report = run([n for n in names if n in wanted], only) | {"impossible": impossible}
+    report = run([n for n in names if n in wanted], only) | {"impossible": impossible, "types": possible_by_types(UPCLOSE, BTF)}
     with open(file, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)
 

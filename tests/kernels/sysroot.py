@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: python3 -m kernels.sysroot
 
-The libraries of arm64, unpacked in a folder of the cache, which is printed: nothing of another architecture is installed.
+Debian for arm64, unpacked in folders of the cache: what upclose is cross-built with, and the root of the guests.
+Nothing of another architecture is installed. Prints the folder to build with.
 """
+import fcntl
 import re
+import shutil
 import subprocess
 import sys
 
 from .images import CACHE, Apt, Unavailable, run
 
-PACKAGES = ("libc6-dev", "libbpf-dev", "libelf-dev", "zlib1g-dev", "libjansson-dev", "libcyaml-dev", "libyaml-dev",
-            "libmicrohttpd-dev", "libcurl4-openssl-dev", "libsystemd-dev", "libseccomp-dev")
+BUILD = ("libc6-dev", "libbpf-dev", "libelf-dev", "zlib1g-dev", "libjansson-dev", "libcyaml-dev", "libyaml-dev",
+         "libmicrohttpd-dev", "libcurl4-openssl-dev", "libsystemd-dev", "libseccomp-dev")
+GUEST = ("base-files", "base-passwd", "bpftool", "busybox-static", "coreutils", "dash", "iproute2", "libbpf1", "libc-bin", "libcurl4",
+         "libcyaml1", "libelf1", "libjansson4", "libmicrohttpd12", "libseccomp2", "libsystemd0", "nginx", "nodejs", "python3",
+         "util-linux")
+# Debian's packages before 13 have files in both of each pair
+MERGED = ("bin", "sbin", "lib")
 
 
 def suite():
@@ -21,22 +29,48 @@ def suite():
     return found[1]
 
 
-def prepare():
-    name = suite()
-    folder = CACHE.parent / "arm64" / name
-    if (folder / "ready").exists():
-        return folder / "root"
+def unpack(packages, root):
+    """As they are: no script of any is run."""
+    for name in MERGED:
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+    for deb in packages:
+        tar = run("dpkg-deb", "--fsys-tarfile", deb)
+        run("tar", "-x", "--keep-directory-symlink", "-C", root, input=tar)
+
+
+def prepare(name, packages):
+    """The folder with these packages and all that they depend on; unpacked unless that was done before."""
+    folder = CACHE.parent / "arm64" / suite() / name
     folder.mkdir(parents=True, exist_ok=True)
-    apt = Apt(folder / "apt", name, "-oAPT::Architecture=arm64", "-oAPT::Architectures=arm64")
-    apt("apt-get", "install", "--download-only", "-y", "--no-install-recommends", *PACKAGES)
-    for deb in sorted((folder / "apt/cache/archives").glob("*.deb")):
-        run("dpkg-deb", "-x", deb, folder / "root")
-    (folder / "ready").touch()
-    return folder / "root"
+    root, ready = folder / "root", folder / "ready"
+    with open(folder / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if ready.exists() and ready.read_text(encoding="ascii").split() == list(packages):
+            return root
+        ready.unlink(missing_ok=True)
+        for part in (root, folder / "apt"):
+            shutil.rmtree(part, ignore_errors=True)
+        apt = Apt(folder / "apt", suite(), "arm64")
+        apt("apt-get", "install", "--download-only", "-y", "--no-install-recommends", *packages)
+        unpack(sorted((folder / "apt/cache/archives").glob("*.deb")), root)
+        ready.write_text(" ".join(packages), encoding="ascii")
+    return root
+
+
+def build_root():
+    return prepare("build", BUILD)
+
+
+def guest_root():
+    root = prepare("guest", GUEST)
+    for name in ("passwd", "group"):
+        shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / "etc" / name)
+    return root
 
 
 if __name__ == "__main__":
     try:
-        print(prepare())
+        print(build_root())
     except (Unavailable, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"sysroot: {error}")
