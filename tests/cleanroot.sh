@@ -103,9 +103,17 @@ trap 'exit 143' TERM HUP
 step "make a minimal $suite with debootstrap" \
 	debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$root" "$mirror"
 
-# How this machine reaches its mirror holds for the new system, too.
+# How this machine reaches its mirror, and npm's registry, holds for the new system, too.
 apt-config dump | grep -E '^Acquire::' | grep -v '^Acquire::IndexTargets' >"$root/etc/apt/apt.conf.d/90cleanroot"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+if command -v npm >/dev/null; then
+	echo "registry=$(npm config get registry)" >"$root/etc/npmrc"
+	authorities=$(npm config get cafile)
+	if [ -r "$authorities" ]; then
+		cp "$authorities" "$root/etc/npm-authorities.pem"
+		echo cafile=/etc/npm-authorities.pem >>"$root/etc/npmrc"
+	fi
+fi
 echo "deb $mirror $suite main" >"$root/etc/apt/sources.list"
 if [ "$(sed -n 's/^ID=//p' "$root/etc/os-release")" = ubuntu ]; then
 	echo "deb $mirror $suite main universe" >"$root/etc/apt/sources.list"
