@@ -208,7 +208,7 @@ static struct uc_hook hooks[] = {
 #define COUNT (sizeof(hooks) / sizeof(hooks[0]))
 
 /* r0 = 0; exit */
-static int load_nothing(enum bpf_prog_type type, const struct bpf_prog_load_opts *opts)
+static int load_nothing(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
 {
 	static const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
