@@ -74,12 +74,20 @@ static void take_out(struct uc_join *j, struct entry *e)
 	j->held--;
 }
 
-static void drop_oldest(struct uc_join *j, enum waiter waiter)
+static void drop(struct uc_join *j, struct entry *e)
 {
-	struct entry *e = j->oldest[waiter];
-
 	take_out(j, e);
 	free(e);
+}
+
+static void drop_due(struct uc_join *j, enum waiter waiter, uint64_t now_ns)
+{
+	struct entry *newer;
+
+	for (struct entry *e = j->oldest[waiter]; e && e->deadline_ns <= now_ns; e = newer) {
+		newer = e->newer;
+		drop(j, e);
+	}
 }
 
 void uc_join_free(struct uc_join *j)
@@ -87,8 +95,7 @@ void uc_join_free(struct uc_join *j)
 	if (!j)
 		return;
 	for (enum waiter w = 0; w < WAITERS; w++)
-		while (j->oldest[w])
-			drop_oldest(j, w);
+		drop_due(j, w, NEVER);
 	free(j);
 }
 
@@ -155,9 +162,9 @@ static void make_room(struct uc_join *j)
 	if (j->held < j->capacity)
 		return;
 	if (j->oldest[UPSTREAM_SECOND]) {
-		drop_oldest(j, UPSTREAM_SECOND);
+		drop(j, j->oldest[UPSTREAM_SECOND]);
 	} else if (j->oldest[UPSTREAM_FIRST]) {
-		drop_oldest(j, UPSTREAM_FIRST);
+		drop(j, j->oldest[UPSTREAM_FIRST]);
 		j->evicted++;
 	}
 }
@@ -220,10 +227,8 @@ bool uc_join_expire(struct uc_join *j, uint64_t now_ns, struct uc_pair *ret)
 {
 	struct entry *e = j->oldest[NGINX];
 
-	while (j->oldest[UPSTREAM_SECOND] && j->oldest[UPSTREAM_SECOND]->deadline_ns <= now_ns)
-		drop_oldest(j, UPSTREAM_SECOND);
-	while (now_ns == NEVER && j->oldest[UPSTREAM_FIRST])
-		drop_oldest(j, UPSTREAM_FIRST);
+	drop_due(j, UPSTREAM_SECOND, now_ns);
+	drop_due(j, UPSTREAM_FIRST, now_ns);
 	if (!e || e->deadline_ns > now_ns)
 		return false;
 	take_out(j, e);
