@@ -42,12 +42,11 @@ fi
 if command -v cppcheck >/dev/null; then
 	echo "== cppcheck"
 	# missingIncludeSystem: cppcheck is not meant to see the system's headers.
-	# The skeleton is bpftool's code, and libbpf's macros must be explained.
+	# The skeleton is bpftool's code.
 	cppcheck --quiet --std=c11 --language=c --error-exitcode=1 --inline-suppr -j "$(nproc)" \
 		--enable=warning,performance,portability \
 		--suppress=missingIncludeSystem --suppress='*:*.skel.h' \
-		-D'LIBBPF_OPTS(type, name, ...)=struct type name = { .sz = sizeof(struct type), __VA_ARGS__ }' \
-		-D'bpf_object__for_each_program(pos, obj)=while (((pos) = bpf_object__next_program(obj, pos)))' \
+		--include=tests/cppcheck.h \
 		-Iinclude -Iuser -I"$generated" "$@" || status=1
 else
 	echo "== cppcheck is not installed"

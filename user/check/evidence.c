@@ -461,7 +461,7 @@ static void probe_canary(struct uc_evidence *e, json_t *o)
 	c = (gave_up || !strcmp(outcome, "answered")) && host ? canary_of(e, url) : NULL;
 	if (!c || (c->url[0] && ms <= c->ms))
 		return;
-	strcpy(c->url, url);
+	memcpy(c->url, url, strlen(url) + 1);
 	c->ms = ms;
 	c->gave_up = gave_up;
 	host = c->url + (host - url) + 3;
