@@ -461,7 +461,7 @@ static void keep_clear_of_race(const struct uc_judge *j, struct uc_finding *f,
 		    "; then nginx's keepalive_timeout (%s) must stay below the upstream's idle timeout, "
 		    "which is not known here",
 		    time_text(p->group->timeout.n).s);
-	else if (p->group->timeout.n > least - UC_RACE_MARGIN_MS ||
+	else if (p->group->timeout.n > least - uc_contract_margin(least) ||
 		 p->group->timeout.n == UC_NGINX_NEVER) {
 		say(f->change, "; and against the race that this would bring, ");
 		shorten_pool(j, f, p->group);

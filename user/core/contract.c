@@ -3,6 +3,13 @@
 
 #include <stddef.h>
 
+int64_t uc_contract_margin(int64_t idle_ms)
+{
+	int64_t half = (idle_ms + 1) / 2;
+
+	return half < UC_RACE_MARGIN_MS ? half : UC_RACE_MARGIN_MS;
+}
+
 enum uc_race uc_contract_race(enum uc_nginx_pool pool, int64_t nginx_ms,
 			      const struct uc_idle *upstream)
 {
@@ -17,16 +24,17 @@ enum uc_race uc_contract_race(enum uc_nginx_pool pool, int64_t nginx_ms,
 		return nginx_ms >= 0 && nginx_ms < upstream->ms ? UC_RACE_NONE : UC_RACE_UNKNOWN;
 	if (nginx_ms == UC_NGINX_NEVER || nginx_ms >= upstream->min_ms)
 		return UC_RACE_POSSIBLE;
-	return nginx_ms > upstream->min_ms - UC_RACE_MARGIN_MS ? UC_RACE_NARROW : UC_RACE_NONE;
+	return nginx_ms > upstream->min_ms - uc_contract_margin(upstream->min_ms) ? UC_RACE_NARROW :
+										    UC_RACE_NONE;
 }
 
 int64_t uc_contract_below(int64_t idle_ms)
 {
-	int64_t below = idle_ms - UC_RACE_MARGIN_MS;
+	int64_t below = idle_ms - uc_contract_margin(idle_ms);
 
 	if (below >= 1000)
 		return below / 1000 * 1000;
-	return below >= 100 ? below / 100 * 100 : idle_ms / 2;
+	return below >= 100 ? below / 100 * 100 : below;
 }
 
 int64_t uc_contract_nginx_idle(const struct uc_nginx_place *p)

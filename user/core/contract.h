@@ -33,7 +33,7 @@ struct uc_idle {
 enum uc_race {
 	UC_RACE_NONE,
 	UC_RACE_UNKNOWN, /* a number is missing */
-	UC_RACE_NARROW,  /* nginx closes first, by less than UC_RACE_MARGIN_MS */
+	UC_RACE_NARROW,  /* nginx closes first, by less than the margin */
 	UC_RACE_POSSIBLE,
 	UC_RACE_MAX
 };
@@ -44,6 +44,9 @@ enum uc_race {
  * distance between the two.
  */
 #define UC_RACE_MARGIN_MS 500
+
+/* That, or half of an idle timeout too short for it, in ms. */
+int64_t uc_contract_margin(int64_t idle_ms);
 
 enum uc_race uc_contract_race(enum uc_nginx_pool pool, int64_t nginx_ms,
 			      const struct uc_idle *upstream);
