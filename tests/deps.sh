@@ -75,12 +75,15 @@ TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck man
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
-SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-versions'
+SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
 
 # Node of several major versions: npm has them, no distribution has.
 node_versions() { python3 "$(dirname "$0")/harness/node_versions.py" "$@"; }
+
+# nginx of before and after: other releases of Debian have them.
+nginx_versions() { PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") python3 -m harness.nginx_versions "$@"; }
 
 check() {
 	case $1 in
@@ -104,7 +107,9 @@ check() {
 	bpfcc-tools) have tcplife-bpfcc ;;
 	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;
 	tomcat10-user) [ -e /usr/share/tomcat10/skel/conf/server.xml ] && have java ;;
+	node-fastcgi) [ -e /usr/share/nodejs/node-fastcgi ] ;;
 	node-versions) node_versions missing >/dev/null 2>&1 ;;
+	nginx-versions) nginx_versions missing >/dev/null 2>&1 ;;
 	pytest) find_python >/dev/null ;;
 	clang-rt)
 		tool=$(find_clang) && have "$tool" &&
@@ -166,6 +171,7 @@ package() {
 	alertmanager) echo prometheus-alertmanager ;;
 	protobuf) echo protobuf-compiler python3-protobuf ;;
 	node-versions) have npm || echo npm ;;
+	nginx-versions) ;;
 	bpftool)
 		# Ubuntu up to 24.04 has no package of that name.
 		if have apt-cache && ! candidate bpftool && candidate linux-tools-common; then
@@ -262,8 +268,10 @@ install_missing() {
 	list=$(packages "$@")
 	[ -z "$list" ] || install_packages "$@" || return 1
 	case " $* " in *" node-versions "*) fetch_node_versions ;; esac
+	case " $* " in *" nginx-versions "*) fetch_nginx_versions ;; esac
 	for item in "$@"; do
-		check "$item" || [ "$item" = node-versions ] && continue
+		check "$item" && continue
+		case $item in node-versions | nginx-versions) continue ;; esac
 		echo "deps: $item is still missing after installing $(package "$item")" >&2
 		failed=1
 	done
@@ -293,6 +301,12 @@ fetch_node_versions() {
 	echo "deps: fetching Node $(node_versions missing | awk '{ printf "%s%s", sep, $2; sep = ", " }') with npm"
 	node_versions install ||
 		echo "deps: npm did not fetch them all; the tests of the missing versions will be skipped" >&2
+}
+
+fetch_nginx_versions() {
+	echo "deps: fetching nginx $(nginx_versions missing | xargs | sed 's/ /, /g') from other releases of Debian"
+	nginx_versions install ||
+		echo "deps: not all could be fetched; the tests of the missing versions will be skipped" >&2
 }
 
 explain() {

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Each rule with a change of its own, over the real nginx: the failure before it, the diff applied, and no failure after."""
 import json
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from harness.faults import BODY
-from harness.nginx import NGINX, Plain
+from harness.check import found, mend
+from harness.faults import BODY, meet_idle_close
+from harness.nginx import FastCGI, Plain
 from harness.proc import eventually, tcp_sockets
 from harness.stage import path, target
 from harness.upclose import run
@@ -16,29 +16,6 @@ from harness.upclose import run
 CLEAR = 'proxy_set_header Connection "";'
 KEPT = "proxy_http_version 1.1;" + CLEAR
 UNAVAILABLE = r"read send:HTTP/1.1\x20503\x20Busy\r\nContent-Length:\x200\r\nConnection:\x20close\r\n\r\n close"
-
-
-def check(nginx, *args):
-    return run("check", "--pid", nginx.pid, *args)
-
-
-def found(nginx, *args):
-    got = check(nginx, "-o", "json", *args)
-    assert got.returncode in (0, 3), got.stderr
-    return [o for o in map(json.loads, got.stdout.splitlines()) if o["kind"] == "finding"]
-
-
-def mend(nginx, *args):
-    """The own diff, taken by patch, accepted by nginx, in force, and nothing found behind it."""
-    diff = check(nginx, "--fix", *args)
-    assert diff.returncode == 3 and "not shown" not in diff.stderr and "in the way" not in diff.stderr, diff.stderr
-    subprocess.run(["patch", "-p1", "-s", "-d", "/"], input=diff.stdout, text=True, check=True)
-    conf = f"{nginx.dir}/nginx.conf"
-    tried = subprocess.run([NGINX, "-t", "-p", nginx.dir, "-c", conf, "-e", f"{nginx.dir}/error.log"], capture_output=True, text=True, check=False)
-    assert tried.returncode == 0, tried.stderr + diff.stdout
-    assert found(nginx, *args) == [], diff.stdout
-    old = set(nginx.reload())
-    eventually(lambda: not old & set(nginx.workers()), "the old workers have ended")
 
 
 def attempts(nginx, what):
@@ -178,6 +155,44 @@ def test_keepalive_not_effective(stage, trace):
     assert {f["rule"] for f in rules} == {"keepalive-not-effective"} and all(f["fixable"] for f in rules)
     mend(nginx, *told)
     assert connections(nginx_ended) == {name: [3] for name in WAYS}
+
+
+def test_fastcgi_keep_conn(stage, trace):
+    """Off by default: a connection for each request. The change keeps them, and against the idle race that comes with it, for less long."""
+    up = stage.fastcgi("--idle", "1200")
+    nginx = stage.nginx(app=FastCGI(up.addr, pool="keepalive 4;"))
+    told = ["--upstream", f"{up.addr}=1.2"]
+
+    def numbers(end, count):
+        tr = trace("--all", ports=[up.port])
+        assert [nginx.get(target("ok")).status for _ in range(3)] == [200] * 3
+        end()
+        tr.wait(count=count)
+        return [o["exchange"]["number"] for o in tr.all()]
+
+    assert numbers(lambda: None, 3) == [1, 1, 1]
+    (finding,) = found(nginx, *told)
+    assert finding["rule"] == "keepalive-not-effective" and finding["fixable"]
+    mend(nginx, *told)
+    assert numbers(nginx.quit, 1) == [3]
+
+
+def test_fastcgi_race(stage, trace):
+    """With fastcgi_keep_conn the idle race is that of HTTP."""
+    link = stage.link(20)
+    up = stage.fastcgi("--idle", "300", host="10.77.0.2", netns=link.ready["b"])
+    nginx = stage.nginx(app=FastCGI(up.addr, pool="keepalive 4;", extra="fastcgi_keep_conn on;"), netns=link.ready["a"])
+    told = ["--upstream", f"{up.addr}=0.3"]
+    tr = trace(ports=[up.port])
+    assert [meet_idle_close(nginx, up) for _ in range(4)] == [502] * 4
+    tr.wait(count=4, verdict="keepalive_race")
+    (finding,) = found(nginx, *told)
+    assert (finding["rule"], finding["severity"], finding["upstream"]) == ("idle-race", "error", up.addr)
+    mend(nginx, *told)
+    after = trace("--all", ports=[up.port])
+    assert [meet_idle_close(nginx, up) for _ in range(4)] == [200] * 4
+    after.wait(count=4, closed_by="nginx")
+    assert after.all(flagged=True) == []
 
 
 # --- times ---------------------------------------------------------------------------------------------------------------

@@ -87,22 +87,13 @@ def test_keepalive_values(stage, trace):
     assert done["closed_by"] == "nginx" and done["exchange"]["number"] == 2
 
 
-def meet(nginx, up):
-    """A POST that reaches nginx when the upstream has just closed, or seen closed, the connection of the one before."""
-    with nginx.client() as c:
-        t = target("ok")
-        assert faults.exchange(c, "POST", t).status == 200
-        up.event("closed", timeout=10, peer_port=up.event("request", path=path(t))["peer_port"])
-        return faults.exchange(c, "POST", target("ok")).status
-
-
 def test_race_before_the_fix_and_none_after(stage, trace, scratch):
     """Learned from its races alone, found with their number, mended by the own change, and gone."""
     link = stage.link(20)
     up = stage.node("--keepalive", "200", host="10.77.0.2", netns=link.ready["b"])
     nginx = stage.nginx(app=Plain(up.addr, pool="keepalive 4;", extra="proxy_http_version 1.1;" + CLEAR), netns=link.ready["a"])
     tr = trace(ports=[up.port])
-    assert [meet(nginx, up) for _ in range(4)] == [502] * 4
+    assert [faults.meet_idle_close(nginx, up) for _ in range(4)] == [502] * 4
     tr.wait(count=4, verdict="keepalive_race")
     tr.stop()
     learned = scratch / "learned.jsonl"
@@ -121,7 +112,7 @@ def test_race_before_the_fix_and_none_after(stage, trace, scratch):
     old = set(nginx.reload())
     eventually(lambda: not old & set(nginx.workers()), "the old workers have ended")
     after = trace("--all", ports=[up.port])
-    assert [meet(nginx, up) for _ in range(4)] == [200] * 4
+    assert [faults.meet_idle_close(nginx, up) for _ in range(4)] == [200] * 4
     after.wait(count=4, closed_by="nginx")
     assert after.all(flagged=True) == []
 

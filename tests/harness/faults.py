@@ -112,6 +112,15 @@ def race_sent_after_fin(nginx, up, close=close_idle, **how):
     return race(nginx, up, CLOSED, meet, **how)
 
 
+def meet_idle_close(nginx, up, route=None):
+    """A POST that reaches nginx when the upstream has just closed, or seen closed, the idle connection of the one before: its status."""
+    with nginx.client(route) as c:
+        t = target("ok")
+        assert exchange(c, "POST", t).status == 200
+        up.event("closed", timeout=10, peer_port=up.event("request", path=t.partition("?")[0])["peer_port"])
+        return exchange(c, "POST", target("ok")).status
+
+
 def race_unacked(nginx, up, close=close_idle, **how):
     """The FIN and the request cross on a slow link: nginx and the upstream are on the two ends of Stage.link()."""
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 from dataclasses import dataclass
 
@@ -95,7 +96,7 @@ PLAIN = """\
         {inherited}
         location / {{
             {before}
-            proxy_pass http://{target};
+            {passes}{target};
             {extra}
         }}
     }}
@@ -109,18 +110,29 @@ class Plain(Route):
     server: str = ""
     inherited: str = ""  # directives of server{}
     before: str = ""  # directives of location{} before its proxy_pass
+    passes: str = "proxy_pass http://"
     direct: bool = False
 
     def config(self, name, host):
         servers = [self.servers] if isinstance(self.servers, str) else self.servers
         return PLAIN.format(name=name, servers=" ".join(f"server {s} {self.server};" for s in servers), pool=self.pool, host=host,
-                            port=self.port, inherited=self.inherited, before=self.before,
+                            port=self.port, inherited=self.inherited, before=self.before, passes=self.passes,
                             target=servers[0] if self.direct else name, extra=self.extra)
 
 
+PARAMETERS = "".join(f"fastcgi_param {name} {value};" for name, value in {
+    "REQUEST_URI": "$request_uri", "REQUEST_METHOD": "$request_method", "CONTENT_LENGTH": "$content_length",
+    "QUERY_STRING": "$query_string", "SERVER_PROTOCOL": "$server_protocol"}.items())
+
+
+@dataclass
+class FastCGI(Plain):
+    passes: str = PARAMETERS + "\n            fastcgi_pass "
+
+
 class Nginx(Child):
-    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=NGINX, **routes):
-        """routes: name=Route(...). Ports are free ones, so the routes' `port` is set here."""
+    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=NGINX, early_log=True, **routes):
+        """routes: name=Route(...). Ports are free ones, so the routes' `port` is set here. early_log: 1.19.5 or later."""
         self.dir = tempfile.mkdtemp(prefix=PREFIX)
         self.netns = netns
         self.host = host
@@ -134,12 +146,28 @@ class Nginx(Child):
                              routes="\n".join(r.config(n, listen) for n, r in routes.items()))
         with open(f"{self.dir}/nginx.conf", "w", encoding="utf-8") as f:
             f.write(conf)
-        super().__init__([binary, "-p", self.dir, "-c", f"{self.dir}/nginx.conf", "-e", f"{self.dir}/error.log"], netns)
+        self.options = ["-p", self.dir, "-c", f"{self.dir}/nginx.conf"]
+        if early_log:
+            self.options += ["-e", f"{self.dir}/error.log"]
+        self.start(binary)
+
+    def start(self, binary):
+        self.binary = binary
+        super().__init__([binary, *self.options], self.netns)
         try:
             self.wait_ready()
         except BaseException:
             self.stop()
             raise
+
+    def upgrade(self, binary):
+        """The same configuration with another nginx."""
+        self.quit()
+        self.start(binary)
+
+    def test(self):
+        """What `nginx -t` says."""
+        return subprocess.run([self.binary, "-t", *self.options], capture_output=True, text=True, check=False)
 
     def wait_ready(self):
         def ready():

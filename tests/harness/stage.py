@@ -44,6 +44,10 @@ class Stage(contextlib.ExitStack):
     def raw(self, *scripts, host="127.0.0.1", netns=None):
         return self.enter_context(Upstream([sys.executable, HERE / "rawup.py", "--host", host, *scripts], host, netns))
 
+    def fastcgi(self, *args, host="127.0.0.1", netns=None):
+        argv = ["env", "NODE_PATH=/usr/share/nodejs", "node", HERE / "fastcgi.js"]
+        return self.enter_context(Upstream([*argv, "--host", host, *args], host, netns))
+
     def link(self, delay_ms, *args):
         return self.enter_context(JsonChild([sys.executable, HERE / "delaylink.py", delay_ms, *args]))
 
