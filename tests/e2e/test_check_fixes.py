@@ -106,7 +106,7 @@ def test_buffers_that_must_fit(stage):
 # --- keep-alive ------------------------------------------------------------------------------------------------------------
 
 MAPS = "map $http_upgrade $closes { default upgrade; '' close; }"
-# name: directives of location{} behind and before its proxy_pass, of server{}
+# name: directives of location{} behind and before its proxy_pass, of server{}, of upstream{}
 WAYS = {
     "pool_only": ("", "", ""),
     "version_only": ("proxy_http_version 1.1;", "", ""),
@@ -117,14 +117,15 @@ WAYS = {
     "list_replaced": ("proxy_set_header X-Own 1;", "", KEPT),
     "list_inherited": ("", "", "proxy_set_header X-Own 1;"),
     "within_if": ("", "if ($request_method = NEVER) { proxy_pass http://within_if; }", ""),
+    "method_behind": (KEPT, "", "", "keepalive 4; keepalive_timeout 4s; least_conn;"),
 }
 
 
 def test_keepalive_not_effective(stage, trace):
     """Three requests use three connections before, and one after."""
     ups = {name: stage.node() for name in WAYS}
-    nginx = stage.nginx(http=MAPS, **{name: Plain(ups[name].addr, pool="keepalive 4; keepalive_timeout 4s;", extra=extra, before=before, inherited=inherited)
-                                      for name, (extra, before, inherited) in WAYS.items()})
+    nginx = stage.nginx(http=MAPS, **{name: Plain(ups[name].addr, pool=pool[0] if pool else "keepalive 4; keepalive_timeout 4s;", extra=extra, before=before,
+                                                    inherited=inherited) for name, (extra, before, inherited, *pool) in WAYS.items()})
     tr = trace("--all", ports=[up.port for up in ups.values()])
 
     def connections(end):

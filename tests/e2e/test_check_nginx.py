@@ -26,6 +26,12 @@ WAYS = {
     "map_closes": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection $closes;"),
     "map_keeps": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection $keeps;"),
     "own_header": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header X-Own 1;"),
+    "map_in_braces": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection ${keeps};"),
+    "method_before": ("least_conn; keepalive 4;", "proxy_http_version 1.1;" + CLEAR),
+    "method_behind": ("keepalive 4; least_conn;", "proxy_http_version 1.1;" + CLEAR),
+    "hash_behind": ("keepalive 4; hash $host;", "proxy_http_version 1.1;" + CLEAR),
+    "one_request": ("keepalive 4; keepalive_requests 1;", "proxy_http_version 1.1;" + CLEAR),
+    "no_time": ("keepalive 4; keepalive_timeout 0;", "proxy_http_version 1.1;" + CLEAR),
     "upgrade_always": ("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"),
 }
 
@@ -45,13 +51,16 @@ def test_effective_values(stage, trace):
     routes = {name: Plain(ups[name].addr, pool=pool, extra=extra) for name, (pool, extra) in WAYS.items()}
     more = {"direct": Plain(stage.node().addr, extra="proxy_http_version 1.1;" + CLEAR, direct=True),
             "inherited": Plain(stage.node().addr, pool="keepalive 4;", inherited="proxy_http_version 1.1;" + CLEAR),
+            "by_variable": Plain(stage.node().addr, pool="keepalive 4;", inherited="set $chosen by_variable;", passes="proxy_pass http://$chosen; #",
+                                 extra="proxy_http_version 1.1;" + CLEAR),
             "list_replaced": Plain(stage.node().addr, pool="keepalive 4;", inherited="proxy_http_version 1.1;" + CLEAR,
                                    extra="proxy_set_header X-Own 1;")}
     routes |= more
     nginx = stage.nginx(http=MAPS, **routes)
     by_addr = {route.servers: name for name, route in routes.items()}
     says = {by_addr[o["upstream"]]: o["keepalive"] for o in contracts(nginx) if o["kind"] == "contract"}
-    tr = trace("--all", ports=[int(a.rpartition(":")[2]) for a in by_addr])
+    ports = [int(a.rpartition(":")[2]) for a in by_addr]
+    traces = [trace("--all", ports=ports[i:i + 16]) for i in range(0, len(ports), 16)]
     for name in routes:
         for _ in range(3):
             assert nginx.get(target("ok"), name).status == 200
@@ -59,11 +68,13 @@ def test_effective_values(stage, trace):
     nginx.quit()
     for addr, name in by_addr.items():
         port = int(addr.rpartition(":")[2])
+        tr = traces[ports.index(port) // 16]
         kept = says[name] == "kept"
         tr.wait(upstream_port=port, count=1 if kept else 3)
         numbers = [o["exchange"]["number"] for o in tr.all(upstream_port=port)]
         assert numbers == ([3] if kept else [1, 1, 1]), (name, says[name])
-    assert {n for n, s in says.items() if s == "kept"} == {"kept", "http_1_0_asks", "map_keeps", "upgrade_always", "inherited"}
+    assert {n for n, s in says.items() if s == "kept"} == {"kept", "http_1_0_asks", "map_keeps", "map_in_braces", "method_before", "upgrade_always", "inherited",
+                                                              "by_variable"}
 
 
 def test_keepalive_values(stage, trace):

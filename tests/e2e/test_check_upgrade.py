@@ -63,6 +63,9 @@ WAYS = {
     "old_version": ("", "proxy_http_version 1.0;"),
     "old_version_asks": ("", "proxy_http_version 1.0; proxy_set_header Connection keep-alive;"),
     "pool": ("keepalive 4;", ""),
+    "method_behind": ("keepalive 4; least_conn;", ""),
+    "one_request": ("keepalive_requests 1;", ""),
+    "no_time": ("keepalive_timeout 0;", ""),
     "few": ("keepalive_requests 2;", ""),
 }
 
@@ -76,7 +79,7 @@ def test_defaults_of_1_30(stage, trace):
     says = {c["upstream"]: c["keepalive"] for c in contracts(nginx)}
     says = {name: says[up.addr] for name, up in ups.items()}
     assert says == {"bare": "kept", "off": "off", "local": "kept", "header_only": "kept", "says_close": "connection_close", "old_version": "http_1_0",
-                    "old_version_asks": "kept", "pool": "kept", "few": "kept", "direct": "no_group"}
+                    "old_version_asks": "kept", "pool": "kept", "method_behind": "kept", "one_request": "off", "no_time": "off", "few": "kept", "direct": "no_group"}
     tr = trace("--all", ports=[up.port for up in ups.values()])
     for name in ups:
         assert [nginx.get(target("ok"), name).status for _ in range(3)] == [200] * 3

@@ -416,6 +416,61 @@ static void test_many_groups(void **state)
 	free(text);
 }
 
+/* The groups that a variable may name, in order, and "?" for what it may be besides. */
+static void test_choices(void **state)
+{
+#define GROUPS     "upstream a { server h; } upstream b { server h; } "
+#define TO(target) "server { location / { proxy_pass " target "; } }"
+	static const struct {
+		const char *text, *places;
+	} rows[] = {
+		{ "map $host $p { default a; x b; }" TO("http://$p"), "ab" },
+		{ "map $host $p { default a; x b; y a; }" TO("http://${p}/x"), "ab" },
+		{ "map $host $p { default a; x other; }" TO("http://$p"), "a?" },
+		{ "map $host $p { default a; x $y; }" TO("http://$p"), "a?" },
+		{ "map $host $p { default http://a; }" TO("$p"), "a" },
+		{ "geo $p { default a; 10.0.0.0/8 b; }" TO("http://$p$request_uri"), "ab" },
+		{ "geo $remote_addr $p { default b; }" TO("http://$p"), "b" },
+		{ "split_clients $x $p { 10% a; * b; }" TO("http://$p"), "ab" },
+		{ TO("http://$p"), "?" },
+		{ "map $host $p { default a; }" TO("http://x$p"), "?" },
+		{ "map $host $p { default a; }" TO("http://$p.local"), "?" },
+		{ "map $host $p { default a; }" TO("http://$p$q"), "?" },
+		{ "map $host $p { default a; }" TO("http://${p"), "?" },
+		{ "server { set $p a; location / { if ($x) { set $p b; } proxy_pass http://$p; } }",
+		  "ab" },
+		/* of another server's request */
+		{ "server { set $p a; } " TO("http://$p"), "?" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[512] = "http { " GROUPS, got[8] = "";
+
+		strcat(strcat(text, rows[i].text), "}");
+		read_conf(text, V1_28);
+		for (size_t k = 0; k < uc_nginx_http_places(http) && k < 7; k++)
+			strncat(got, place(k)->group ? place(k)->group->name.p : "?", 1);
+		assert_string_equal(got, rows[i].places);
+		done();
+	}
+}
+
+/* Too many to follow are not followed, rather than some of them. */
+static void test_many_choices(void **state)
+{
+	char text[4096] = "http { " GROUPS "map $host $p { ";
+
+	(void)state;
+	for (unsigned i = 0; i < 65; i++)
+		strcat(text, "x a; ");
+	strcat(text, "} " TO("http://$p") "}");
+	read_conf(text, V1_28);
+	assert_int_equal(uc_nginx_http_places(http), 1);
+	assert_true(place(0)->variable && place(0)->pool == UC_NGINX_POOL_UNKNOWN);
+	done();
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -435,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_if),       cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_pools),    cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_group),    cmocka_unit_test(test_many_groups),
+		cmocka_unit_test(test_choices),  cmocka_unit_test(test_many_choices),
 		cmocka_unit_test(test_names),
 	};
 

@@ -33,6 +33,14 @@ static int indent_of(const struct uc_nginx_file *f, uint32_t at, char buf[INDENT
 	return at - from;
 }
 
+/* As the line ends that has this offset. */
+static const char *line_end(const struct uc_nginx_file *f, uint32_t at)
+{
+	const char *newline = memchr(f->bytes + at, '\n', f->len - at);
+
+	return newline && newline > f->bytes && newline[-1] == '\r' ? "\r\n" : "\n";
+}
+
 /* The bytes that a word takes in its file, quotes and escapes included. */
 static uint32_t word_end(const struct uc_nginx_file *f, uint32_t at, uint32_t limit)
 {
@@ -50,6 +58,18 @@ static uint32_t word_end(const struct uc_nginx_file *f, uint32_t at, uint32_t li
 	return limit;
 }
 
+bool uc_edit_text(const struct uc_nginx_conf *c, const struct uc_nginx_directive *d, char *buf,
+		  size_t size)
+{
+	uint32_t len = d->end - d->start;
+
+	if (len >= size)
+		return false;
+	memcpy(buf, uc_nginx_conf_file(c, d->file)->bytes + d->start, len);
+	buf[len] = '\0';
+	return true;
+}
+
 void uc_edit_replace(struct uc_finding *f, const struct uc_nginx_directive *d, const char *text)
 {
 	struct uc_edit *e = add(f, d->file, d->start, d->end);
@@ -61,20 +81,22 @@ void uc_edit_replace(struct uc_finding *f, const struct uc_nginx_directive *d, c
 void uc_edit_behind(const struct uc_nginx_conf *c, struct uc_finding *f,
 		    const struct uc_nginx_directive *d, const char *text)
 {
+	const struct uc_nginx_file *file = uc_nginx_conf_file(c, d->file);
 	struct uc_edit *e = add(f, d->file, d->end, d->end);
 	char indent[INDENT_MAX];
 
 	if (!e)
 		return;
-	if (indent_of(uc_nginx_conf_file(c, d->file), d->start, indent) < 0)
+	if (indent_of(file, d->start, indent) < 0)
 		snprintf(e->text, sizeof(e->text), " %s", text);
 	else
-		snprintf(e->text, sizeof(e->text), "\n%s%s", indent, text);
+		snprintf(e->text, sizeof(e->text), "%s%s%s", line_end(file, e->from), indent, text);
 }
 
 void uc_edit_first(const struct uc_nginx_conf *c, struct uc_finding *f,
 		   const struct uc_nginx_directive *block, const char *text)
 {
+	const struct uc_nginx_file *file = uc_nginx_conf_file(c, block->file);
 	const struct uc_nginx_directive *child = block->child;
 	char indent[INDENT_MAX];
 	struct uc_edit *e;
@@ -82,9 +104,8 @@ void uc_edit_first(const struct uc_nginx_conf *c, struct uc_finding *f,
 	e = add(f, block->file, block->body, block->body);
 	if (!e)
 		return;
-	if (child && child->file == block->file &&
-	    indent_of(uc_nginx_conf_file(c, block->file), child->start, indent) >= 0)
-		snprintf(e->text, sizeof(e->text), "\n%s%s", indent, text);
+	if (child && child->file == block->file && indent_of(file, child->start, indent) >= 0)
+		snprintf(e->text, sizeof(e->text), "%s%s%s", line_end(file, e->from), indent, text);
 	else
 		snprintf(e->text, sizeof(e->text), " %s", text);
 }

@@ -5,6 +5,10 @@
 
 #include "check/finding.h"
 
+/* A directive as its file has it. False: too long for buf. */
+bool uc_edit_text(const struct uc_nginx_conf *c, const struct uc_nginx_directive *d, char *buf,
+		  size_t size);
+
 /* All keep the indentation around them. text is a whole directive, with its ";". */
 void uc_edit_replace(struct uc_finding *f, const struct uc_nginx_directive *d, const char *text);
 void uc_edit_behind(const struct uc_nginx_conf *c, struct uc_finding *f,

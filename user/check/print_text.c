@@ -25,6 +25,17 @@ static void word(const struct uc_nginx_word *w, char *buf, size_t size)
 	uc_text_escape(w->p, w->len, buf, size);
 }
 
+/* A person reads "~ \.php$" as it was written. */
+static void plain_backslashes(char *text)
+{
+	char *at = text;
+
+	while ((at = strstr(at, "\\x5c"))) {
+		memmove(at + 1, at + 4, strlen(at + 4) + 1);
+		at++;
+	}
+}
+
 /* The words behind the name, as far as they fit. */
 static void words(const struct uc_nginx_directive *d, char *buf, size_t size)
 {
@@ -35,6 +46,7 @@ static void words(const struct uc_nginx_directive *d, char *buf, size_t size)
 		if (i > 1)
 			buf[used++] = ' ';
 		word(&d->words[i], buf + used, size - used);
+		plain_backslashes(buf + used);
 		used += strlen(buf + used);
 	}
 }
@@ -70,7 +82,9 @@ const char *uc_check_pool_text(enum uc_nginx_pool pool)
 		[UC_NGINX_POOL_KEPT] = "kept alive",
 		[UC_NGINX_POOL_NO_GROUP] = "not kept alive: no upstream{}",
 		[UC_NGINX_POOL_NOT_SET] = "not kept alive: no `keepalive` in upstream{}",
-		[UC_NGINX_POOL_OFF] = "not kept alive: `keepalive 0`",
+		[UC_NGINX_POOL_OFF] = "not kept alive: what upstream{} says leaves none",
+		[UC_NGINX_POOL_OVERRIDDEN] =
+			"not kept alive: a balancing method behind `keepalive` takes its place",
 		[UC_NGINX_POOL_HTTP_1_0] = "not kept alive: HTTP/1.0",
 		[UC_NGINX_POOL_CLOSE] = "not kept alive: \"Connection: close\" is sent",
 		[UC_NGINX_POOL_KEEP_CONN] = "not kept alive: fastcgi_keep_conn is off",

@@ -294,7 +294,8 @@ static int64_t shortest_idle(const struct uc_judge *j, const struct uc_nginx_gro
 		const char *source;
 		struct uc_idle idle = uc_evidence_idle(j->cfg.evidence, &g->servers[i], g, &source);
 
-		if (idle.origin && !idle.at_least && idle.min_ms > 0 && idle.min_ms < least)
+		if (!g->servers[i].down && idle.origin && !idle.at_least && idle.min_ms > 0 &&
+		    idle.min_ms < least)
 			least = idle.min_ms;
 	}
 	return least;
@@ -478,6 +479,12 @@ static void kept_none(const struct uc_judge *j, struct uc_finding *f,
 	if (p->pool == UC_NGINX_POOL_CLOSE && p->headers.from)
 		snprintf(source, SOURCE, "of them kept: proxy_set_header at %s",
 			 place_text(j, p->headers.from).s);
+	else if (p->pool == UC_NGINX_POOL_CLOSE && p->headers.first)
+		snprintf(source, SOURCE,
+			 "of them kept: no Connection in the proxy_set_header from %s",
+			 place_text(j, p->headers.first).s);
+	else if (p->pool == UC_NGINX_POOL_CLOSE)
+		snprintf(source, SOURCE, "of them kept: no proxy_set_header Connection");
 	else
 		snprintf(source, SOURCE, "of them kept: %.*s", (int)SOURCE - 32, http);
 }
@@ -540,6 +547,52 @@ static void keepalive_fastcgi(struct uc_judge *j, const struct uc_nginx_place *p
 	keep_clear_of_race(j, f, p);
 }
 
+/* The two change places, so that nothing else of the upstream{} does. */
+static void keepalive_overridden(struct uc_judge *j, const struct uc_nginx_place *p)
+{
+	const struct uc_nginx_directive *method = p->group->overrides,
+					*keepalive = p->group->keepalive.from;
+	struct uc_finding *f = found(j, UC_SEVERITY_WARNING, method, p, NULL);
+	struct text name = { "" }, first, last;
+
+	if (!f)
+		return;
+	uc_text_escape(method->words[0].p, method->words[0].len, name.s, sizeof(name.s));
+	say(f->message,
+	    "upstream %s has `keepalive`, but no connection is kept alive: `%s` behind it takes its place",
+	    group_text(p->group).s, name.s);
+	snprintf(figure(f, "nginx", p->group->keepalive.n, false), SOURCE,
+		 "idle connections: keepalive at %s", place_text(j, keepalive).s);
+	snprintf(figure(f, "nginx", 0, false), SOURCE, "of them kept: %s at %s", name.s,
+		 place_text(j, method).s);
+	say(f->why,
+	    "before 1.29.7 nginx uses what stands last of the two, and warns at its start of a "
+	    "\"load balancing method redefined\"");
+	say(f->change, "`keepalive` behind `%s`", name.s);
+	if (uc_edit_text(j->cfg.conf, method, first.s, sizeof(first.s)) &&
+	    uc_edit_text(j->cfg.conf, keepalive, last.s, sizeof(last.s))) {
+		uc_edit_replace(f, keepalive, first.s);
+		uc_edit_replace(f, method, last.s);
+	}
+	keep_clear_of_race(j, f, p);
+}
+
+static void keepalive_of_protocol(struct uc_judge *j, const struct uc_nginx_place *p)
+{
+	struct uc_finding *f = found(j, UC_SEVERITY_WARNING, p->pass, p, NULL);
+	const char *protocol = uc_nginx_protocol_name(p->protocol);
+
+	if (!f)
+		return;
+	say(f->message, "upstream %s has `keepalive`, but nginx keeps no connection of %s_pass",
+	    group_text(p->group).s, protocol);
+	snprintf(figure(f, "nginx", p->group->keepalive.n, false), SOURCE,
+		 "idle connections: keepalive at %s", place_text(j, p->group->keepalive.from).s);
+	say(f->why, "each request opens a connection of its own, which is safe from the idle race");
+	say(f->change, "take `keepalive` out; where connections must be kept, a server of HTTP and "
+		       "proxy_pass");
+}
+
 static void keepalive_without_group(struct uc_judge *j, const struct uc_nginx_place *p)
 {
 	struct uc_finding *f;
@@ -575,6 +628,10 @@ static void keepalive_not_effective(struct uc_judge *j, const struct uc_check_co
 		keepalive_closed(j, p);
 	else if (p->pool == UC_NGINX_POOL_KEEP_CONN)
 		keepalive_fastcgi(j, p);
+	else if (p->pool == UC_NGINX_POOL_OVERRIDDEN)
+		keepalive_overridden(j, p);
+	else if (p->pool == UC_NGINX_POOL_NO_KEEPALIVE)
+		keepalive_of_protocol(j, p);
 }
 
 /* --- connection-upgrade-always --------------------------------------------------------------------- */
@@ -1127,7 +1184,8 @@ static int judge_place(struct uc_judge *j, const struct uc_nginx_place *p)
 	if (!count)
 		return judge_contract(j, p, NULL);
 	for (size_t i = 0; i < count && !err; i++)
-		err = judge_contract(j, p, &s[i]);
+		if (!s[i].down)
+			err = judge_contract(j, p, &s[i]);
 	return err;
 }
 

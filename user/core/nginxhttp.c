@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/nginxvar.h"
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* --- versions ------------------------------------------------------------------- */
@@ -55,12 +57,13 @@ struct defaults {
 	bool local;
 	int64_t timeout, requests, time;
 	bool guards_non_idempotent;
+	bool any_order; /* of keepalive and the balancing method */
 };
 
 /*
  * 1.9.13 no repeat of POST, LOCK, PATCH; 1.15.3 keepalive_timeout 60s and
  * keepalive_requests 100 in upstream{}; 1.19.10 the latter 1000, and
- * keepalive_time 1h; 1.29.7 keep-alive on.
+ * keepalive_time 1h; 1.29.7 keep-alive on, whatever stands behind it.
  */
 static struct defaults defaults_of(uint32_t version)
 {
@@ -79,6 +82,7 @@ static struct defaults defaults_of(uint32_t version)
 				       0,
 		.time = thousand ? 3600000 : UC_NGINX_NEVER,
 		.guards_non_idempotent = version >= UC_NGINX_VERSION(1, 9, 13),
+		.any_order = on,
 	};
 }
 
@@ -220,6 +224,7 @@ const char *uc_nginx_pool_name(enum uc_nginx_pool p)
 		[UC_NGINX_POOL_NO_GROUP] = "no_group",
 		[UC_NGINX_POOL_NOT_SET] = "not_set",
 		[UC_NGINX_POOL_OFF] = "off",
+		[UC_NGINX_POOL_OVERRIDDEN] = "overridden",
 		[UC_NGINX_POOL_HTTP_1_0] = "http_1_0",
 		[UC_NGINX_POOL_CLOSE] = "connection_close",
 		[UC_NGINX_POOL_KEEP_CONN] = "keep_conn_off",
@@ -321,7 +326,7 @@ static struct uc_nginx_value value_or(const struct uc_nginx_directive *d, enum f
 
 /* map $http_upgrade $name { ... }, and what it gives to a request without Upgrade. */
 struct map {
-	struct uc_nginx_word name; /* with its "$" */
+	struct uc_nginx_word name; /* without its "$" */
 	const struct uc_nginx_directive *block;
 	const struct uc_nginx_directive *entry; /* NULL: none, so the empty string */
 	enum uc_nginx_connection connection;
@@ -338,6 +343,7 @@ struct uc_nginx_http {
 	struct list groups; /* struct uc_nginx_group, by name when all are known */
 	struct list maps;   /* struct map, likewise */
 	struct list places;
+	struct uc_nginx_vars *vars;
 };
 
 /* What is in force within a block: pointers of the nearest level that has one. */
@@ -376,11 +382,20 @@ static bool has_token(const struct uc_nginx_word *w, const char *token)
 	return false;
 }
 
+static bool is_variable(const struct uc_nginx_word *w, struct uc_nginx_word *name)
+{
+	struct uc_nginx_word rest;
+
+	return uc_nginx_variable(w, name, &rest) && !rest.len;
+}
+
 static enum uc_nginx_connection connection_of(const struct uc_nginx_word *w)
 {
+	struct uc_nginx_word name;
+
 	if (!w->len)
 		return UC_NGINX_CONNECTION_NONE;
-	if (word_is_nocase(w, "$http_connection"))
+	if (is_variable(w, &name) && word_is_nocase(&name, "http_connection"))
 		return UC_NGINX_CONNECTION_CLIENT;
 	if (has_variable(w))
 		return UC_NGINX_CONNECTION_UNKNOWN;
@@ -394,6 +409,7 @@ static enum uc_nginx_connection connection_of(const struct uc_nginx_word *w)
 static void judge_map(struct map *m)
 {
 	const struct uc_nginx_directive *empty = NULL, *other = NULL;
+	struct uc_nginx_word name;
 	bool pattern = false;
 
 	for (const struct uc_nginx_directive *d = m->block->child; d; d = d->next) {
@@ -408,7 +424,8 @@ static void judge_map(struct map *m)
 		pattern |= key->len && key->p[0] == '~';
 	}
 	m->entry = empty ? empty : pattern ? NULL : other;
-	if (!word_is_nocase(&m->block->words[1], "$http_upgrade") || (pattern && !empty))
+	if (!is_variable(&m->block->words[1], &name) || !word_is_nocase(&name, "http_upgrade") ||
+	    (pattern && !empty))
 		m->connection = UC_NGINX_CONNECTION_UNKNOWN;
 	else if (!m->entry)
 		m->connection = UC_NGINX_CONNECTION_NONE;
@@ -443,10 +460,12 @@ static int by_group_name(const void *key, const void *item)
 	return by_word(key, &((const struct uc_nginx_group *)item)->name);
 }
 
-static const struct map *find_map(const struct uc_nginx_http *h, const struct uc_nginx_word *name)
+static const struct map *find_map(const struct uc_nginx_http *h, const struct uc_nginx_word *w)
 {
-	struct map key = { .name = *name };
+	struct map key;
 
+	if (!is_variable(w, &key.name))
+		return NULL;
 	return h->maps.count ? bsearch(&key, h->maps.at, h->maps.count, sizeof(key), by_map) : NULL;
 }
 
@@ -546,6 +565,18 @@ static int add_server(struct uc_nginx_group *g, const struct uc_nginx_directive 
 	return 0;
 }
 
+/* Each sets how peers are chosen, and what came before is forgotten ("load balancing method redefined"). */
+static bool is_method(const struct uc_nginx_directive *d)
+{
+	static const char *const names[] = { "least_conn", "ip_hash", "hash", "random",
+					     "least_time" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (uc_nginx_named(d, names[i]))
+			return true;
+	return false;
+}
+
 static int add_group(struct uc_nginx_http *h, const struct uc_nginx_directive *block)
 {
 	const struct uc_nginx_directive *keepalive = NULL, *timeout = NULL, *requests = NULL,
@@ -566,6 +597,8 @@ static int add_group(struct uc_nginx_http *h, const struct uc_nginx_directive *b
 		timeout = uc_nginx_named(d, "keepalive_timeout") ? d : timeout;
 		requests = uc_nginx_named(d, "keepalive_requests") ? d : requests;
 		time = uc_nginx_named(d, "keepalive_time") ? d : time;
+		if (keepalive && is_method(d) && !h->defaults.any_order)
+			g->overrides = d;
 	}
 	g->keepalive = value_or(keepalive, NUMBER, h->defaults.keepalive);
 	g->local = keepalive ?
@@ -579,14 +612,15 @@ static int add_group(struct uc_nginx_http *h, const struct uc_nginx_directive *b
 
 static int add_map(struct uc_nginx_http *h, const struct uc_nginx_directive *block)
 {
+	struct uc_nginx_word name;
 	struct map *m;
 
-	if (block->count != 3 || !block->body)
+	if (block->count != 3 || !block->body || !is_variable(&block->words[2], &name))
 		return 0;
 	m = append(&h->maps, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	m->name = block->words[2];
+	m->name = name;
 	m->block = block;
 	judge_map(m);
 	return 0;
@@ -624,16 +658,15 @@ static struct uc_nginx_word authority_of(struct uc_nginx_place *p, const struct 
 	return rest;
 }
 
-static void aim(const struct uc_nginx_http *h, struct uc_nginx_place *p)
+static void aim(const struct uc_nginx_http *h, struct uc_nginx_place *p,
+		const struct uc_nginx_word *target)
 {
-	const struct uc_nginx_word *w = &p->pass->words[1];
-	struct uc_nginx_word authority = authority_of(p, w);
+	struct uc_nginx_word authority = authority_of(p, target);
 	uint16_t port = p->https ? 443 : 80;
 
-	if (has_variable(&authority)) {
-		p->variable = true;
+	p->variable = has_variable(&authority);
+	if (p->variable)
 		return;
-	}
 	p->group = find_group(h, &authority);
 	if (!p->group)
 		p->direct = (struct uc_nginx_server){ .at = endpoint_of(authority, port),
@@ -662,6 +695,12 @@ static enum uc_nginx_pool pool_of_proxy(const struct uc_nginx_place *p)
 	}
 }
 
+/* A connection has had one request before it could be kept. */
+static bool leaves_none(const struct uc_nginx_group *g)
+{
+	return !g->timeout.n || (g->requests.from && g->requests.n >= 0 && g->requests.n <= 1);
+}
+
 static enum uc_nginx_pool pool_of(const struct uc_nginx_place *p)
 {
 	if (p->protocol == UC_NGINX_UWSGI || p->protocol == UC_NGINX_SCGI)
@@ -672,8 +711,12 @@ static enum uc_nginx_pool pool_of(const struct uc_nginx_place *p)
 		return UC_NGINX_POOL_NO_GROUP;
 	if (p->group->keepalive.n == UC_NGINX_UNKNOWN)
 		return UC_NGINX_POOL_UNKNOWN;
-	if (!p->group->keepalive.n)
-		return p->group->keepalive.from ? UC_NGINX_POOL_OFF : UC_NGINX_POOL_NOT_SET;
+	if (!p->group->keepalive.n && !p->group->keepalive.from)
+		return UC_NGINX_POOL_NOT_SET;
+	if (!p->group->keepalive.n || leaves_none(p->group))
+		return UC_NGINX_POOL_OFF;
+	if (p->group->overrides)
+		return UC_NGINX_POOL_OVERRIDDEN;
 	if (p->protocol == UC_NGINX_FASTCGI)
 		return p->values[UC_NGINX_KEEP_CONN].n == 1 ? UC_NGINX_POOL_KEPT :
 							      UC_NGINX_POOL_KEEP_CONN;
@@ -689,30 +732,82 @@ static enum uc_nginx_protocol protocol_of(const struct uc_nginx_directive *pass)
 	return p;
 }
 
-static int add_place(struct uc_nginx_http *h, const struct scope *s)
+static int keep_place(struct uc_nginx_http *h, const struct uc_nginx_place *p)
 {
-	struct uc_nginx_place *p;
+	struct uc_nginx_place *new;
 
 	if (h->places.count == UC_NGINX_MAX_PLACES)
 		return -E2BIG;
-	p = append(&h->places, sizeof(*p));
-	if (!p)
+	new = append(&h->places, sizeof(*new));
+	if (!new)
 		return -ENOMEM;
-	p->pass = s->pass;
-	p->protocol = protocol_of(s->pass);
-	p->block = s->block;
-	p->server = s->server;
-	p->headers = s->headers;
-	p->client_keepalive = value_or(s->client_keepalive, TIME, 75000);
-	aim(h, p);
-	for (unsigned i = 0; i < UC_NGINX_SETTING_MAX; i++)
-		p->values[i] = value_or(s->set[p->protocol][i], settings[i].form,
-					i == UC_NGINX_HTTP_VERSION ? h->defaults.http_version :
-								     settings[i].otherwise);
-	if (!h->defaults.guards_non_idempotent)
-		p->values[UC_NGINX_NEXT_UPSTREAM].n |= UC_NGINX_NEXT_NON_IDEMPOTENT;
-	p->pool = pool_of(p);
+	*new = *p;
+	new->pool = pool_of(new);
 	return 0;
+}
+
+/* "$pool" as all of a target or as its name, as far as what is behind is but the request's own. */
+static bool chooses(const struct uc_nginx_place *p, const struct uc_nginx_word *target,
+		    struct uc_nginx_word *name)
+{
+	struct uc_nginx_place ignored = *p;
+	struct uc_nginx_word authority = authority_of(&ignored, target), rest;
+
+	return uc_nginx_variable(&authority, name, &rest) &&
+	       (!rest.len || starts(&rest, "$request_uri") || starts(&rest, "$uri"));
+}
+
+static bool has_group(const struct uc_nginx_group *const *groups, size_t count,
+		      const struct uc_nginx_group *g)
+{
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] == g)
+			return true;
+	return false;
+}
+
+/* A place for each group that the variable may name, and one for what else it may be. */
+static int add_choices(struct uc_nginx_http *h, const struct uc_nginx_place *p)
+{
+	const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX], *target = &p->pass->words[1];
+	const struct uc_nginx_group *groups[UC_NGINX_VALUES_MAX];
+	size_t count = 0, known = 0;
+	struct uc_nginx_word name;
+	bool others = false;
+	int err = 0;
+
+	if (chooses(p, target, &name))
+		count = uc_nginx_vars_values(h->vars, p->server, &name, values);
+	for (size_t i = 0; i < count && !err; i++) {
+		struct uc_nginx_place choice = *p;
+
+		aim(h, &choice, values[i]);
+		others |= !choice.group;
+		if (!choice.group || has_group(groups, known, choice.group))
+			continue;
+		groups[known++] = choice.group;
+		err = keep_place(h, &choice);
+	}
+	return !err && (others || !count) ? keep_place(h, p) : err;
+}
+
+static int add_place(struct uc_nginx_http *h, const struct scope *s)
+{
+	struct uc_nginx_place p = { .pass = s->pass,
+				    .protocol = protocol_of(s->pass),
+				    .block = s->block,
+				    .server = s->server,
+				    .headers = s->headers };
+
+	p.client_keepalive = value_or(s->client_keepalive, TIME, 75000);
+	for (unsigned i = 0; i < UC_NGINX_SETTING_MAX; i++)
+		p.values[i] = value_or(s->set[p.protocol][i], settings[i].form,
+				       i == UC_NGINX_HTTP_VERSION ? h->defaults.http_version :
+								    settings[i].otherwise);
+	if (!h->defaults.guards_non_idempotent)
+		p.values[UC_NGINX_NEXT_UPSTREAM].n |= UC_NGINX_NEXT_NON_IDEMPOTENT;
+	aim(h, &p, &p.pass->words[1]);
+	return p.variable ? add_choices(h, &p) : keep_place(h, &p);
 }
 
 /* --- the walk ------------------------------------------------------------------------------------- */
@@ -823,6 +918,8 @@ int uc_nginx_http_new(const struct uc_nginx_conf *conf, uint32_t version,
 	h->version = version;
 	h->defaults = defaults_of(version);
 	err = collect(h, first);
+	if (!err)
+		err = uc_nginx_vars_new(first, &h->vars);
 	if (!err) {
 		sort(&h->groups, sizeof(struct uc_nginx_group), by_group);
 		sort(&h->maps, sizeof(struct map), by_map);
@@ -846,6 +943,7 @@ void uc_nginx_http_free(struct uc_nginx_http *h)
 	free(h->groups.at);
 	free(h->maps.at);
 	free(h->places.at);
+	uc_nginx_vars_free(h->vars);
 	free(h);
 }
 

@@ -103,7 +103,8 @@ enum uc_nginx_pool {
 	UC_NGINX_POOL_KEPT,         /* kept alive */
 	UC_NGINX_POOL_NO_GROUP,     /* no upstream{}: a connection for each request */
 	UC_NGINX_POOL_NOT_SET,      /* no `keepalive`, and this version's default is none */
-	UC_NGINX_POOL_OFF,          /* `keepalive 0` */
+	UC_NGINX_POOL_OFF,          /* `keepalive 0`, or a limit that leaves nothing of it */
+	UC_NGINX_POOL_OVERRIDDEN,   /* a balancing method behind `keepalive` took its place */
 	UC_NGINX_POOL_HTTP_1_0,     /* and no "Connection: keep-alive" */
 	UC_NGINX_POOL_CLOSE,        /* "Connection: close" is sent */
 	UC_NGINX_POOL_KEEP_CONN,    /* fastcgi_keep_conn is off */
@@ -133,6 +134,8 @@ struct uc_nginx_group {
 	struct uc_nginx_value timeout;   /* keepalive_timeout, ms; NEVER before 1.15.3 */
 	struct uc_nginx_value requests;  /* keepalive_requests; 0: no limit */
 	struct uc_nginx_value time;      /* keepalive_time, ms; NEVER before 1.19.10 */
+	/* the balancing method behind `keepalive` that takes its place before 1.29.7, or NULL */
+	const struct uc_nginx_directive *overrides;
 };
 
 /* A place that passes requests on. */
@@ -142,7 +145,7 @@ struct uc_nginx_place {
 	const struct uc_nginx_directive *block;  /* location, if or limit_except */
 	const struct uc_nginx_directive *server; /* the server{}, or NULL */
 	bool https;
-	bool variable;                      /* the target is known only at run time */
+	bool variable; /* the target is known only at run time; a place for each known one is beside it */
 	const struct uc_nginx_group *group; /* or NULL */
 	struct uc_nginx_server direct;      /* without a group and variables: the one server */
 	struct uc_nginx_value values[UC_NGINX_SETTING_MAX];
