@@ -194,7 +194,7 @@ static bool trusted(pid_t pid)
 
 static void read_master(struct master *m)
 {
-	char running_why[UC_RUNNING_WHY] = "", why[UC_SOURCES_WHY] = "";
+	char running_why[UC_RUNNING_WHY] = "", why[UC_SOURCES_WHY] = "", root[32];
 	struct uc_running *r = malloc(sizeof(*r));
 
 	if (!r)
@@ -204,7 +204,9 @@ static void read_master(struct master *m)
 		free(r);
 		return;
 	}
-	m->sources = uc_sources_read(r->conf, r->root[0] ? r->root : NULL, why);
+	/* its own view: mounts may differ where the root does not, as under PrivateTmp= */
+	snprintf(root, sizeof(root), "/proc/%d/root", m->pid);
+	m->sources = uc_sources_read(r->conf, root, why);
 	if (!m->sources) {
 		uc_debug("nginx's configuration: %s", why);
 	} else if (r->version && !uc_nginx_http_new(m->sources->conf, r->version, &m->http) &&

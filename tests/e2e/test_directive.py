@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A verdict that is about a timeout names the line of nginx's own configuration that sets it."""
+import json
+import os
 import re
 
+import pytest
 from harness import faults
-from harness.nginx import Route
+from harness.nginx import NGINX, Route
 from harness.proc import eventually
 from harness.stage import target
+
+# nginx at $0, called as the harness does: its configuration lies where only it sees it
+ELSEWHERE = {
+    "mounts": 'mount -t tmpfs none /srv && cp "$4" /srv/n.conf && exec "$0" "$1" "$2" -c /srv/n.conf -e "$6"',
+    "root": 'mount -t tmpfs none /mnt && mkdir /mnt/r && mount --rbind / /mnt/r && mount -t tmpfs none /mnt/r/srv && '
+            'cp "$4" /mnt/r/srv/n.conf && exec chroot /mnt/r "$0" "$1" "$2" -c /srv/n.conf -e "$6"',
+}
 
 
 def line_of(nginx, pattern):
@@ -27,6 +37,11 @@ def reload(nginx):
     """Until no worker of before is left."""
     old = set(nginx.reload())
     eventually(lambda: not old & set(nginx.workers()), "the old workers have ended")
+
+
+def logged(daemon):
+    eventually(lambda: any(line.startswith("{") for line in daemon.lines), "an object in the log")
+    return json.loads(next(line for line in daemon.lines if line.startswith("{")))
 
 
 def race(nginx, up, tr):
@@ -80,3 +95,33 @@ def test_unreadable(stage, trace):
     edit(nginx, "events {", "events {{{{")
     obj = race(nginx, up, tr)
     assert obj["directive"] is None and obj["confidence"] == "proven"
+
+
+@pytest.mark.parametrize("where", ["here", *ELSEWHERE])
+def test_after_privilege_is_given_up(stage, scratch, where):
+    """The daemon is nobody by then, and reads what everybody may: as nginx itself sees it, with its mounts and its root."""
+    up = stage.node()
+    options = {}
+    if where in ELSEWHERE:
+        options["binary"] = scratch / "nginx"
+        options["binary"].write_text(f"#!/bin/sh\nexec unshare -m sh -c '{ELSEWHERE[where]}' {NGINX} \"$@\"\n", encoding="ascii")
+        options["binary"].chmod(0o755)
+    nginx = stage.nginx(app=Route(up.addr, extra="proxy_read_timeout 150ms;"), **options)
+    os.chmod(nginx.dir, 0o755)
+    d = stage.daemon({"log": {"to": "stderr", "format": "json"}}, ports=[up.port])
+    assert nginx.get(target("never")).status == 504
+    assert logged(d)["directive"] == {
+        "name": "proxy_read_timeout", "group": None, "file": f"{nginx.dir}/nginx.conf" if where == "here" else "/srv/n.conf",
+        "line": line_of(nginx, "150ms"), "value_ms": 150, "default": False}
+
+
+def test_configuration_of_root_alone(stage):
+    """What only root may read a daemon without privilege does not name; the verdict is the same."""
+    up = stage.node()
+    nginx = stage.nginx(app=Route(up.addr, extra="proxy_read_timeout 150ms;"))
+    os.chmod(nginx.dir, 0o755)
+    os.chmod(f"{nginx.dir}/nginx.conf", 0o600)
+    d = stage.daemon({"log": {"to": "stderr", "format": "json"}}, ports=[up.port])
+    assert nginx.get(target("never")).status == 504
+    obj = logged(d)
+    assert (obj["verdict"], obj["confidence"], obj["directive"]) == ("nginx_timeout", "proven", None)

@@ -210,12 +210,11 @@ static void find_conf(struct uc_running *r, const char *title, const char *argum
 	join(whole, conf, r->conf);
 }
 
-static bool same_root(const char *root)
+static bool same_root(const struct stat *its)
 {
-	struct stat ours, its;
+	struct stat ours;
 
-	return !stat("/", &ours) && !stat(root, &its) && ours.st_dev == its.st_dev &&
-	       ours.st_ino == its.st_ino;
+	return !stat("/", &ours) && ours.st_dev == its->st_dev && ours.st_ino == its->st_ino;
 }
 
 static void read_program(struct uc_running *r, char *arguments, size_t size)
@@ -237,6 +236,7 @@ static void read_program(struct uc_running *r, char *arguments, size_t size)
 int uc_running_find(pid_t pid, struct uc_running *ret, char why[UC_RUNNING_WHY])
 {
 	char title[4096], arguments[8192] = "";
+	struct stat root;
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
@@ -252,13 +252,14 @@ int uc_running_find(pid_t pid, struct uc_running *ret, char why[UC_RUNNING_WHY])
 		if (!title[n])
 			title[n] = ' ';
 	snprintf(ret->root, sizeof(ret->root), "/proc/%d/root", pid);
-	if (access(ret->root, X_OK)) {
+	/* not access(2): for who is not root it leaves out the capability that this needs */
+	if (stat(ret->root, &root)) {
 		snprintf(why, UC_RUNNING_WHY, "process %d of nginx may not be looked into: %s", pid,
 			 errno == EACCES ? "be root, or name a configuration file" :
 					   strerror(errno));
 		return -EACCES;
 	}
-	if (same_root(ret->root))
+	if (same_root(&root))
 		ret->root[0] = '\0';
 	read_program(ret, arguments, sizeof(arguments));
 	find_conf(ret, title + strlen(TITLE), arguments);
