@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the daemon exports: by Prometheus' own tools, and against what was made to happen."""
 import contextlib
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import threading
 import time
 
 import pytest
-from harness import faults
+from harness import bpf_objects, faults
 from harness.daemon import samples
 from harness.nginx import Route
 from harness.proc import Stopped, eventually, free_port
@@ -177,6 +178,8 @@ def test_agent_metrics(stage, nginx, up):
     assert total("upclose_hook_attached") >= 5
     assert {dict(labels)["reason"] for (n, labels) in found if n == "upclose_lost_total"} > {"ring_full", "bad_record", "join_evicted"}
     assert total("upclose_lost_total") == 0
+    assert {dict(labels)["kind"]: v for (n, labels), v in found.items() if n == "upclose_forgotten_total"} == \
+        dict.fromkeys(("upstreams", "outcomes", "processes", "deaths"), 0)
     assert abs(total("process_start_time_seconds") - time.time()) < 60
     assert abs(total("process_open_fds") - len(os.listdir(f"/proc/{d.pid}/fd"))) <= 1  # the scrape's own
     with open(f"/proc/{d.pid}/statm", encoding="ascii") as f:
@@ -405,3 +408,17 @@ def test_many_scrapes_at_once(stage_daemon):
     for t in threads:
         t.join()
     assert len(answers) == 160 and all(len(a) > 10 for a in answers)
+
+
+def test_no_room_to_join(stage, nginx, up):
+    """The table by which the two ends find each other is full: counted, said, and no verdict claims what it did not see."""
+    d = stage.daemon({"log": {"to": "stderr", "format": "json"}}, ports=[up.port])
+    if not bpf_objects.fill(d.pid, "uc_joins"):
+        pytest.skip("on this kernel the oldest entries make room")
+    fault = faults.provoke(nginx, up, "destroy", faults.CLOSED)
+    assert fault.response.status == 502
+    d.wait_sample("upclose_lost_total", 1, reason="join_full")
+    line = eventually(lambda: next((line for line in d.lines if line.startswith("{")), None), "an object in the log")
+    obj = json.loads(line)
+    assert obj["flagged"] and (obj["upstream"]["pid"], obj["upstream"]["exiting"]) == (None, None)
+    assert d.sample("upclose_lost_total") == 1

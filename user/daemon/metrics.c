@@ -233,6 +233,17 @@ static void lost(const struct out *o)
 	lost_for(o, "join_evicted", totals.evicted);
 }
 
+static void forgotten(const struct out *o)
+{
+	struct uc_totals totals = uc_engine_totals(o->v->engine);
+	char labels[96];
+
+	for (unsigned i = 0; i < UC_LIMIT_MAX; i++) {
+		snprintf(labels, sizeof(labels), "{kind=\"%s\"}", uc_limit_name(i));
+		count(o, labels, totals.forgotten[i]);
+	}
+}
+
 static void adopted(const struct out *o)
 {
 	count(o, "", uc_tracer_adopted(o->v->tracer));
@@ -549,6 +560,9 @@ static const struct {
 	{ "upclose_build_info", "gauge", "The version that runs.", build_info },
 	{ "upclose_hook_attached", "gauge", "Whether the kernel hook is in use.", hook_attached },
 	{ "upclose_lost_total", "counter", "What could not be kept, by reason.", lost },
+	{ "upclose_forgotten_total", "counter",
+	  "What was forgotten so that memory stays bounded, by kind; no verdict is wrong for it.",
+	  forgotten },
 	{ "upclose_adopted_connections_total", "counter",
 	  "Connections that existed when upclose started.", adopted },
 	{ "upclose_ring_size_bytes", "gauge", "Size of the ring between kernel and daemon.",
