@@ -112,6 +112,28 @@ struct socket {
 	struct sock *sk;
 };
 
+/* portable.bpf.c: from a file of /proc/PID/fdinfo that is read to the task that it is about */
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct pid {
+	struct hlist_head tasks[4];
+};
+
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+
+struct seq_file {
+	void *private;
+};
+
 /* task.bpf.h: who closed, and was it ending; conn.bpf.h: the last of its threads */
 struct mm_struct;
 
@@ -136,6 +158,7 @@ struct task_struct {
 	char comm[16];
 	struct signal_struct *signal;
 	void *stack; /* payload.bpf.h */
+	struct hlist_node pid_links[4];
 };
 
 /*

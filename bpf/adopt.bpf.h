@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Connections that exist when upclose starts. Userspace runs one iterator over
+ * Connections that exist when upclose starts. Userspace lets the kernel go over
  * the open files of all tasks three times: what nginx listens on, nginx's
  * connections, and the far ends of those. The hooks are on already; a socket
  * that has a log is left alone.

@@ -142,6 +142,34 @@ int BPF_KPROBE(uc_recv_probe, struct sock *sk, int copied)
 	return on_recv(sk, copied, flags);
 }
 
+/* include/linux/pid.h: the first of enum pid_type is a task itself */
+#define PIDTYPE_PID 0
+
+/* seq_show() of fs/proc/fd.c, as get_proc_task() */
+static __always_inline struct task_struct *task_of_fdinfo(const struct seq_file *m)
+{
+	const void *inode = READ(m, private);
+	const struct proc_inode *proc = inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
+	const struct pid *pid = READ(proc, pid);
+	const void *link = READ(pid, tasks[PIDTYPE_PID].first);
+
+	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
+}
+
+/* In place of the iterator: userspace reads /proc/PID/fdinfo of every socket. */
+SEC("kprobe/sock_show_fdinfo")
+int BPF_KPROBE(uc_adopt_fdinfo, struct seq_file *m, struct file *file)
+{
+	struct task_struct *task;
+
+	if (adoption.pass >= UC_ADOPT_PASSES)
+		return 0;
+	task = task_of_fdinfo(m);
+	if (task)
+		adopt_file(task, file);
+	return 0;
+}
+
 SEC("iter/bpf_map_elem")
 int uc_walk(struct bpf_iter__bpf_map_elem *ctx)
 {

@@ -29,7 +29,7 @@ struct uc_selection {
 enum uc_adopt_pass { UC_ADOPT_LISTEN, UC_ADOPT_NGINX, UC_ADOPT_FAR, UC_ADOPT_PASSES };
 
 struct uc_adoption {
-	__u32 pass;  /* enum uc_adopt_pass, set before each run of the iterator */
+	__u32 pass;  /* enum uc_adopt_pass, set before each; UC_ADOPT_PASSES: done */
 	__u32 count; /* nginx's connections adopted */
 };
 

@@ -69,6 +69,7 @@ static const struct {
 	{ "tcp_sendpage", { "sock", "page" } },
 	{ "tcp_recvmsg", { "sock", "msghdr", "int" } },
 	{ "tcp_cleanup_rbuf", { "sock", "int" } },
+	{ "sock_show_fdinfo", { "seq_file", "file" } },
 };
 
 /* A file may say anything: names that are none, types that lead back to themselves. */

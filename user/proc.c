@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,4 +87,64 @@ unsigned uc_proc_count(const char *const *comms, size_t comm_count)
 			count += comm_is(d->d_name, comms, comm_count);
 	closedir(dir);
 	return count;
+}
+
+static int show_fd(const char *pid, const char *fd)
+{
+	char path[600], some[64];
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, fd);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	if (read(file, some, sizeof(some)) < 0) {
+		int err = -errno;
+
+		close(file);
+		return err;
+	}
+	close(file);
+	return 0;
+}
+
+/* Whatever ends meanwhile is no error. */
+static int show_process(const char *pid)
+{
+	static const char socket[] = "socket:[";
+	char path[300], target[sizeof(socket)];
+	struct dirent *d;
+	int err = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((d = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), d->d_name, target, strlen(socket));
+
+		if (n < 0 && errno == EACCES)
+			err = -EACCES;
+		if (n == (ssize_t)strlen(socket) && !memcmp(target, socket, n) &&
+		    show_fd(pid, d->d_name) == -EACCES)
+			err = -EACCES;
+	}
+	closedir(dir);
+	return err;
+}
+
+int uc_proc_show_sockets(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+	int err = 0;
+
+	if (!dir)
+		return -errno;
+	while ((d = readdir(dir)))
+		if (isdigit((unsigned char)d->d_name[0]) && show_process(d->d_name) == -EACCES)
+			err = -EACCES;
+	closedir(dir);
+	return err;
 }

@@ -18,4 +18,10 @@ void uc_proc_resolve(struct uc_proc *p);
 /* Processes whose name is one of comms. */
 unsigned uc_proc_count(const char *const *comms, size_t comm_count);
 
+/*
+ * Reads /proc/PID/fdinfo/FD of every open socket of every process, so that the
+ * kernel comes by each. -EACCES: not all could be read; what could be was.
+ */
+int uc_proc_show_sockets(void);
+
 #endif

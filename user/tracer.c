@@ -20,6 +20,7 @@
 #include "control.h"
 #include "hooks.h"
 #include "log.h"
+#include "proc.h"
 #include "portable.skel.h"
 #include "upclose.skel.h"
 
@@ -237,6 +238,9 @@ static void select_programs(const struct object *o, const struct uc_hooks *h)
 	/* adopt() and live_prepare() attach these */
 	bpf_program__set_autoattach(program_of(o, "uc_adopt"), false);
 	bpf_program__set_autoattach(program_of(o, "uc_walk"), false);
+	p = program_of(o, "uc_adopt_fdinfo");
+	if (p)
+		bpf_program__set_autoattach(p, false);
 }
 
 static int load(struct uc_tracer *t, const struct uc_tracer_config *cfg, const struct uc_hooks *h)
@@ -298,12 +302,15 @@ static int run_iterator(struct bpf_link *link)
 	return n < 0 ? -errno : 0;
 }
 
+/* A connection that is followed stays as it is. */
 static int run_adoption(struct uc_tracer *t)
 {
-	struct bpf_program *p = program_of(&t->bpf, "uc_adopt");
+	struct bpf_program *iterator = program_of(&t->bpf, "uc_adopt"), *p = iterator;
 	int err = 0;
 
 	if (!bpf_program__autoload(p))
+		p = program_of(&t->bpf, "uc_adopt_fdinfo");
+	if (!p || !bpf_program__autoload(p))
 		return -ENOTSUP;
 	if (!t->adopt)
 		t->adopt = bpf_program__attach(p);
@@ -311,30 +318,33 @@ static int run_adoption(struct uc_tracer *t)
 		return -errno;
 	for (unsigned pass = 0; !err && pass < UC_ADOPT_PASSES; pass++) {
 		t->bpf.adoption->pass = pass;
-		err = run_iterator(t->adopt);
+		err = p == iterator ? run_iterator(t->adopt) : uc_proc_show_sockets();
 	}
+	t->bpf.adoption->pass = UC_ADOPT_PASSES;
 	return err;
 }
 
-/* A connection that is followed stays as it is. */
-/* Both ends have been found, or are not here. */
-static void forget_adopted(struct uc_tracer *t)
+static void empty(const struct uc_tracer *t, const char *map)
 {
-	int fd = bpf_map__fd(map_of(&t->bpf, "uc_adopted"));
-	struct uc_tuple key;
+	int fd = bpf_map__fd(map_of(&t->bpf, map));
+	char key[sizeof(struct uc_tuple)]; /* the largest */
 
-	while (!bpf_map_get_next_key(fd, NULL, &key))
-		bpf_map_delete_elem(fd, &key);
+	while (!bpf_map_get_next_key(fd, NULL, key))
+		bpf_map_delete_elem(fd, key);
 }
 
 static void adopt(struct uc_tracer *t)
 {
 	int err = run_adoption(t);
 
-	forget_adopted(t);
-	if (err)
-		uc_note("note: connections that exist already are not followed (%s)",
-			err == -ENOTSUP ? "this plan has no iterator here" : strerror(-err));
+	/* both ends have been found, or are not here */
+	empty(t, "uc_adopted");
+	if (!err)
+		return;
+	/* nginx's clients are known all or none: a verdict may rest on that none has left */
+	empty(t, "uc_listen");
+	uc_note("note: connections that exist already are not followed (%s)",
+		err == -ENOTSUP ? "this host has no hook for them" : strerror(-err));
 }
 
 static int ring_record(void *ctx, void *data, size_t len)

@@ -72,8 +72,6 @@ class Tracers:
         """Of the connection with this clue, by plan."""
         found = {}
         for name, tracer in self.by_plan.items():
-            if name == BY_FILE and scenario in ADOPTED:
-                continue
             try:
                 obj = tracer.wait(**clue)
                 assert_contract(obj)

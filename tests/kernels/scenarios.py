@@ -13,7 +13,7 @@ from harness.nginx import Route
 from harness.stage import Stage, path
 
 V4 = "127.0.0.1"
-BY_FILE = "kprobe by --btf"  # with a file in place of the kernel's BTF: nothing is adopted
+BY_FILE = "kprobe by --btf"  # with a file in place of the kernel's BTF
 HEALTHY = 20  # exchanges of the healthy connection
 
 # What the connections to the raw upstream meet, in this order.
@@ -240,18 +240,3 @@ SCENARIOS = {
         "closed_by": "upstream", "close": "fin", "number": 1, "exiting": True, "exit_code": 3, "signal": None, **SILENT}),
 }
 WANTED = ADOPTED | {name: want for name, (_, want) in SCENARIOS.items()}
-
-# Without an iterator nothing is adopted, listening sockets neither: who nginx's clients are is then not known, and
-# what depends on them is not claimed.
-WITHOUT_LISTENERS = {
-    "read_timeout": {"verdict": "nginx_timeout", "proof": "read_timeout", "confidence": "likely", "closed_by": "nginx"},
-    "invalid_header": {"verdict": "unknown", "confidence": "unknown", "closed_by": "nginx"},
-    "client_gone": {"verdict": "unknown", "confidence": "unknown", "closed_by": "nginx"},
-}
-
-
-def wanted(plan):
-    """What each scenario's object must say by this plan."""
-    if plan != BY_FILE:
-        return WANTED
-    return {name: WITHOUT_LISTENERS.get(name, want) for name, want in WANTED.items() if name not in ADOPTED}
