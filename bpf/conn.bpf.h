@@ -236,8 +236,9 @@ static __always_inline bool request_begins(struct uc_conn *c, const struct uc_he
 	       m[2] <= 'Z';
 }
 
+/* A goodbye in TLS is counted, and begins nothing. */
 static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,
-				       u32 n, u64 now)
+				       u32 n, bool goodbye, u64 now)
 {
 	struct uc_heads *h = heads_of(sk);
 	struct user_buf b = {};
@@ -249,7 +250,7 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 	if (c->x.number && !c->x.in_bytes)
 		goto count;
 	readable = !user_buf_get(&b);
-	if (request_begins(c, h, readable ? &b : 0)) {
+	if (!goodbye && request_begins(c, h, readable ? &b : 0)) {
 		exchange_begin(c, now);
 		live_exchange(c);
 		/* on a new connection the request waited for the handshake: its connect() was the act */

@@ -303,7 +303,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	}
 	if (c->flags & UC_CONN_NGINX) {
 		goodbye = tls_goodbye(c, ret);
-		nginx_sent(sk, c, tp, ret, now);
+		nginx_sent(sk, c, tp, ret, goodbye, now);
 	} else {
 		upstream_owner(c);
 		upstream_sent(c, tp, ret, now);

@@ -3,6 +3,8 @@
 import itertools
 import threading
 
+import pytest
+from harness.certificate import certificate
 from harness.nginx import Route
 from harness.proc import eventually
 from harness.stage import target
@@ -121,3 +123,19 @@ def test_ten_thousand_healthy_requests(stage, trace):
     objects, summary, _, status = tr.stop()
     assert (objects, status, summary["flagged"]) == ([], 0, 0)
     assert summary["exchanges"] == len(served)
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_goodbye_in_tls(stage, trace, scratch, version):
+    """Before it closes nginx says so in an alert, which looks like a request's bytes in TLS 1.3, and is none."""
+    up = stage.node("--tls", certificate(scratch)[0].parent)
+    only = f"proxy_ssl_protocols {version};"
+    nginx = stage.nginx(once=Route(up.addr, keepalive=0, scheme="https", extra=only),
+                        kept=Route(up.addr, keepalive=4, pool="keepalive_timeout 100ms;", scheme="https", extra=only))
+    tr = trace("--all", ports=[up.port])
+    for behaviour, status in (("ok", 200), ("chunked", 200), ("empty", 204)) * 3:
+        assert [nginx.get(target(behaviour), route).status for route in ("once", "kept")] == [status] * 2
+    tr.wait(count=10)  # 9 once, and what was kept
+    assert {o["verdict"] for o in tr.all()} <= {"complete", "idle_close"}
+    numbers = [o["exchange"]["number"] for o in tr.all()]
+    assert sum(numbers) == 18 and numbers.count(1) >= 9
