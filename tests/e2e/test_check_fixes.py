@@ -9,7 +9,7 @@ import pytest
 from harness.check import found, mend
 from harness.faults import BODY, meet_idle_close
 from harness.nginx import FastCGI, Plain
-from harness.proc import eventually, tcp_sockets
+from harness.proc import eventually, free_port, tcp_sockets
 from harness.stage import path, target
 from harness.upclose import run
 
@@ -288,3 +288,25 @@ def test_timeout_shorter_than_response(stage, scratch):
     probed.write_text(measured, encoding="utf-8")
     mend(nginx, "--probe", probed)
     assert slow() == 200 and conf.read_text(encoding="utf-8").count("proxy_read_timeout 1s;") == 1
+
+
+NAMED = """
+    server {{ listen 127.0.0.1:{port}; server_name a.example; location / {{ proxy_pass http://{addr}; proxy_read_timeout 1s; }} }}
+    server {{ listen 127.0.0.1:{port}; server_name b.example *.b.example;
+        location / {{ return 404; location /slow/ {{ proxy_pass http://{addr}; proxy_read_timeout 1s; }} }} }}
+"""
+
+
+@pytest.mark.parametrize("host, line", [("a.example", 0), ("b.example", 2), ("www.b.example:80", 2), ("other.example", 0)])
+def test_canary_finds_its_server(host, line, stage, scratch):
+    """nginx gives up after a second: the finding is at the location that the request came to, by its name and path."""
+    up, port = stage.node("--quiet"), free_port()
+    nginx = stage.nginx(http=NAMED.format(port=port, addr=up.addr))
+    conf = (Path(nginx.dir) / "nginx.conf").read_text(encoding="utf-8").splitlines()
+    probed = scratch / "canary.jsonl"
+    got = run("probe", "--through", f"http://127.0.0.1:{port}/slow/x?ms=3000", "-H", f"Host: {host}", "-o", "json")
+    probed.write_text(got.stdout, encoding="utf-8")
+    assert json.loads(got.stdout)["outcome"] == "nginx_timeout"
+    (finding,) = found(nginx, "--probe", probed)
+    first = next(i for i, text in enumerate(conf) if "server_name a.example" in text) + 1
+    assert (finding["rule"], finding["line"]) == ("timeout-shorter-than-response", first + line)

@@ -86,7 +86,7 @@ static void judge(const struct uc_nginx_conf *c, uint32_t version)
 			abort();
 		if (race == UC_RACE_POSSIBLE && p->pool != UC_NGINX_POOL_KEPT)
 			abort();
-		if (uc_nginx_route(uc_nginx_conf_top(c), p, 80, "/a/b") && !p->server)
+		if (uc_nginx_route(uc_nginx_conf_top(c), p, 80, "x.example", "/a/b") && !p->server)
 			abort();
 		while (count--)
 			within(c, s[count].from);

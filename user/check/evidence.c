@@ -434,12 +434,13 @@ static void probe_named(struct uc_evidence *e, json_t *o)
 	probe_row(e, o, addr);
 }
 
-static struct uc_evidence_canary *canary_of(struct uc_evidence *e, const char *url)
+static struct uc_evidence_canary *canary_of(struct uc_evidence *e, const char *url,
+					    const char *host)
 {
 	if (!e->canaries)
 		e->canaries = calloc(UC_EVIDENCE_MAX, sizeof(*e->canaries));
 	for (size_t i = 0; i < e->canary_count; i++)
-		if (!strcmp(e->canaries[i].url, url))
+		if (!strcmp(e->canaries[i].url, url) && !strcmp(e->canaries[i].host, host))
 			return &e->canaries[i];
 	if (!e->canaries || e->canary_count == UC_EVIDENCE_MAX)
 		return NULL;
@@ -450,6 +451,8 @@ static void probe_canary(struct uc_evidence *e, json_t *o)
 {
 	const char *url = json_string_value(json_object_get(o, "url"));
 	const char *outcome = json_string_value(json_object_get(o, "outcome")), *host, *colon;
+	const char *told = json_string_value(json_object_get(o, "host"));
+	char authority[UC_EVIDENCE_ADDR] = "";
 	bool gave_up = outcome && !strcmp(outcome, "nginx_timeout");
 	int64_t ms = ms_of(o, gave_up ? "total_ms" : "first_byte_ms", -1);
 	struct uc_evidence_canary *c;
@@ -458,10 +461,18 @@ static void probe_canary(struct uc_evidence *e, json_t *o)
 	if (!url || !outcome || strlen(url) >= UC_EVIDENCE_ADDR || ms < 0 || strstr(url, "//unix:"))
 		return;
 	host = strstr(url, "://");
-	c = (gave_up || !strcmp(outcome, "answered")) && host ? canary_of(e, url) : NULL;
+	if (!host || (!gave_up && strcmp(outcome, "answered") != 0))
+		return;
+	if (told)
+		snprintf(authority, sizeof(authority), "%s", told);
+	else
+		snprintf(authority, sizeof(authority), "%.*s", (int)strcspn(host + 3, "/"),
+			 host + 3);
+	c = canary_of(e, url, authority);
 	if (!c || (c->url[0] && ms <= c->ms))
 		return;
 	memcpy(c->url, url, strlen(url) + 1);
+	memcpy(c->host, authority, sizeof(c->host));
 	c->ms = ms;
 	c->gave_up = gave_up;
 	host = c->url + (host - url) + 3;

@@ -27,9 +27,10 @@ struct uc_evidence_of {
 	uint64_t happened[UC_VERDICT_MAX]; /* recorded ends of connections */
 };
 
-/* What `upclose probe --through` measured through nginx, the longest of each URL. */
+/* What `upclose probe --through` measured through nginx, the longest of each URL and host. */
 struct uc_evidence_canary {
 	char url[UC_EVIDENCE_ADDR];
+	char host[UC_EVIDENCE_ADDR]; /* the Host header */
 	uint16_t port;
 	const char *path; /* within url */
 	int64_t ms;       /* to the response's first byte */

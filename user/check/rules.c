@@ -768,7 +768,8 @@ static const struct uc_evidence_canary *slowest_canary(const struct uc_judge *j,
 	all = uc_evidence_canaries(j->cfg.evidence, &count);
 	for (size_t i = 0; i < count; i++)
 		if ((!slowest || all[i].ms > slowest->ms) &&
-		    uc_nginx_route(uc_nginx_conf_top(j->cfg.conf), p, all[i].port, all[i].path))
+		    uc_nginx_route(uc_nginx_conf_top(j->cfg.conf), p, all[i].port, all[i].host,
+				   all[i].path))
 			slowest = &all[i];
 	return slowest;
 }

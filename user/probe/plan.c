@@ -102,6 +102,17 @@ static bool has_header(const struct uc_requests *r, const char *name)
 	return false;
 }
 
+const char *uc_requests_host(const struct uc_requests *r, const struct uc_target *to)
+{
+	for (size_t i = 0; i < r->header_count; i++)
+		if (names(r->headers[i], "Host")) {
+			const char *value = r->headers[i] + sizeof("Host");
+
+			return value + strspn(value, " \t");
+		}
+	return to->host;
+}
+
 static void put_start(FILE *out, const char *method, const char *version,
 		      const struct uc_target *to, const struct uc_requests *r)
 {

@@ -53,6 +53,8 @@ struct uc_requests {
 
 /* NULL: "Name: value" that may go into a request as it is; else what is wrong with it. */
 const char *uc_header_fault(const char *text);
+/* The Host header that is sent: the user's, else the target's. */
+const char *uc_requests_host(const struct uc_requests *r, const struct uc_target *to);
 
 /* Of the body that UC_TRIAL_EARLY announces. */
 #define UC_EARLY_BODY (1 << 20)

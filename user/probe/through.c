@@ -58,7 +58,8 @@ static void put_json(FILE *out, json_t *o)
 	json_decref(o);
 }
 
-static void put_run_json(FILE *out, const struct uc_target *to, const struct uc_canary_result *r)
+static void put_run_json(FILE *out, const struct uc_target *to, const char *host,
+			 const struct uc_canary_result *r)
 {
 	json_t *o = json_object();
 	char when[48];
@@ -68,6 +69,7 @@ static void put_run_json(FILE *out, const struct uc_target *to, const struct uc_
 	json_object_set_new(o, "kind", json_string("canary"));
 	json_object_set_new(o, "time", json_string(when));
 	json_object_set_new(o, "url", json_string(to->url));
+	json_object_set_new(o, "host", text_if(host));
 	json_object_set_new(o, "outcome", json_string(uc_canary_outcome_name(r->outcome)));
 	json_object_set_new(o, "ended_by", text_if(uc_canary_ended_by(r->outcome)));
 	json_object_set_new(o, "status", r->status ? json_integer(r->status) : json_null());
@@ -141,7 +143,7 @@ static void on_result(void *ctx, size_t which, const struct uc_canary_result *r)
 	p->total_ns[p->runs++ % SAMPLES] = r->total_ns;
 	p->by_outcome[r->outcome]++;
 	if (t->cfg->json)
-		put_run_json(t->out, p->target, r);
+		put_run_json(t->out, p->target, uc_requests_host(&t->cfg->requests, p->target), r);
 	else
 		put_run_text(t->out, p->target, r);
 	fflush(t->out);
