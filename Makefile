@@ -220,8 +220,10 @@ $(O)/bench/%: tests/bench/%.c $(O)/.host-flags
 # The children of these goals see the tools that deps.sh has just installed.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: deps
-deps: ## Install what building and testing need (root; Debian, Ubuntu)
+.PHONY: deps deps-test
+deps: ## Install what building needs (root; Debian, Ubuntu)
+	$(Q)tests/deps.sh install build
+deps-test: ## Install what the tests need, too: servers, a browser, compilers; 3 GB
 	$(Q)tests/deps.sh install build test
 
 .PHONY: demo

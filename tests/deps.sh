@@ -310,13 +310,15 @@ fetch_nginx_versions() {
 }
 
 explain() {
+	how="make deps"
+	[ "$levels" = build ] || how="tests/deps.sh install $levels"
 	echo "upclose: missing: $*" >&2
 	if ! have apt-get; then
 		echo "upclose: install them with this system's package manager; Debian calls them: $(packages "$@")" >&2
 	elif [ "$(id -u)" -eq 0 ]; then
-		echo "upclose: run 'make deps' to install: $(packages "$@")" >&2
+		echo "upclose: run '$how' to install: $(packages "$@")" >&2
 	else
-		echo "upclose: run 'sudo make deps' to install: $(packages "$@")" >&2
+		echo "upclose: run 'sudo $how' to install: $(packages "$@")" >&2
 	fi
 }
 
@@ -328,6 +330,7 @@ usage() {
 [ $# -gt 0 ] || usage
 action=$1
 shift
+levels=${*:-build}
 case $action in
 missing)
 	list=$(missing "$@")

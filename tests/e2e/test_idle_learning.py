@@ -63,7 +63,7 @@ def test_node(stage, trace, ms, host):
 
 def test_raw(stage, trace):
     """Connections that were used more than once: the time counts from the last use."""
-    up = stage.raw("read reply read reply read sleep:100 reply sleep:1000 close")
+    up = stage.raw("read sleep:100 reply read sleep:100 reply read sleep:100 reply sleep:1000 close")  # so that none is free for the next client
     nginx = stage.nginx(app=Route(up.addr))
     tr = trace("--all", ports=[up.port])
     clients = [stage.client(nginx) for _ in range(4)]
@@ -174,7 +174,7 @@ def test_nginx_closes(stage, trace):
 
 
 def test_upstreams_are_told_apart(stage, trace):
-    quick, slow = stage.raw("read reply sleep:500 close"), stage.raw("read reply sleep:1200 close")
+    quick, slow = stage.raw("read sleep:100 reply sleep:500 close"), stage.raw("read sleep:100 reply sleep:1200 close")
     nginx = stage.nginx(quick=Route(quick.addr), slow=Route(slow.addr))
     tr = trace("--all", ports=[quick.port, slow.port])
     clients = [stage.client(nginx, route) for route in ("quick", "slow") for _ in range(6)]

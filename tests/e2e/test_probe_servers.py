@@ -19,7 +19,7 @@ ROWS = {row["name"]: row for row in json.loads((TOP / "include" / "idle-timeouts
 MAX = 80  # seconds, the longest wait
 OFF_MS = 300
 
-# name: how to start it, its row, and how it behaves besides
+# name: how to start it, its row, and how it behaves besides; of several values any will do
 SERVERS = {
     **{f"node{v}": (functools.partial(servers.node, major=v),
                     "Node.js http 16.x, 18.x" if v < 20 else "Node.js http 20.19+, 22, 24, 25, 26",
@@ -37,7 +37,8 @@ SERVERS = {
     "tomcat": (servers.tomcat, "Tomcat (bundled server.xml)",
                {"requests_per_connection.count": 100, "header.nothing_sent.reaction": "fin"}),
     "gunicorn_sync": (servers.gunicorn_sync, "gunicorn sync worker",
-                      {"requests_per_connection.count": 1, "http10.kept_alive": False, "header.nothing_sent.reaction": "fin"}),
+                      # gunicorn 23 answers as it ends its worker, 20 does not
+                      {"requests_per_connection.count": 1, "http10.kept_alive": False, "header.nothing_sent.reaction": ("fin", "answer")}),
 }
 # how long a header may take, in seconds, where the notes of the rows or the server's manual say it
 HEADER = {"nginx.nothing_sent": 60, "nginx.half_sent": 60, "haproxy.nothing_sent": 50, "haproxy.half_sent": 50, "tomcat.nothing_sent": 20,
@@ -114,7 +115,8 @@ def test_behaviour(of, name):
         return value
 
     want = SERVERS[name][2]
-    assert {path: at(path) for path in want} == want
+    for path, right in want.items():
+        assert at(path) in (right if isinstance(right, tuple) else (right,)), path
     assert one["answer"]["status"] == 200 and one["error"] is None
 
 

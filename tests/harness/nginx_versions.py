@@ -57,7 +57,7 @@ def said(program):
 
 
 def unpack(version, folder):
-    apt = Apt(folder / "apt", version.suite)
+    apt = Apt(folder / "apt", version.suite, run("dpkg", "--print-architecture").decode().strip())
     apt("apt-get", "download", *version.packages, cwd=folder)
     root = folder / "root"
     for deb in sorted(folder.glob("*.deb")):
