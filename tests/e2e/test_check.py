@@ -67,6 +67,43 @@ def test_corpus(name):
         assert secret not in everything
 
 
+@pytest.mark.parametrize("version", ["1.9.0", "1.14.2", "1.15.3", "1.18.0", "1.22.1", "1.29.6", "1.29.7"])
+@pytest.mark.parametrize("name", sorted(d.name for d in CORPUS.iterdir()))
+def test_fix_settles(name, version, scratch):
+    """A diff applied leaves nothing that a diff could mend, and brings no finding that was not there."""
+    folder = shutil.copytree(CORPUS / name, scratch / name)
+    args = json.loads((folder / "expect.json").read_text(encoding="utf-8"))["args"]
+    args = [a.replace("{dir}", str(folder)) for a in args]
+    for option in ("--from", "--to", "--version-of"):
+        if option in args:
+            del args[args.index(option):args.index(option) + 2]
+    args += ["--version-of", version, "--upstream", "*=5", "--client-timeout", "30", "--balancer-idle", "90"]
+
+    def found():
+        return findings(check("-o", "json", *args, cwd=folder))
+
+    before = {(f["rule"], f["upstream"]) for f in found()}
+    diff = subprocess.run([UPCLOSE, "check", "--fix", *args], capture_output=True, cwd=folder, check=False)
+    if diff.returncode == 0 or b"not shown" in diff.stderr or b"in the way" in diff.stderr:
+        return
+    subprocess.run(["patch", "-p1", "-s", "--binary"], input=diff.stdout, cwd=folder, check=True)
+    after = found()
+    assert [f["message"] for f in after if f["fixable"]] == []
+    assert {(f["rule"], f["upstream"]) for f in after} <= before
+
+
+def test_fix_keeps_line_ends(scratch):
+    """A file of CRLF lines has none other behind its change."""
+    conf = http(scratch, "upstream app {\n\tserver 127.0.0.1:3000;\n\tkeepalive 4;\n}\nserver {\n\tlocation / {\n\t\tproxy_pass http://app;\n\t}\n}")
+    conf.write_bytes(conf.read_bytes().replace(b"\n", b"\r\n"))
+    args = ["check", "--version-of", "1.28.0", "--upstream", "*=5", "nginx.conf"]
+    diff = subprocess.run([UPCLOSE, *args, "--fix"], capture_output=True, cwd=scratch, check=False).stdout
+    subprocess.run(["patch", "-p1", "-s", "--binary"], input=diff, cwd=scratch, check=True)
+    text = conf.read_bytes()
+    assert b"keepalive_timeout 4s;" in text and text.count(b"\n") == text.count(b"\r\n")
+    assert check(*args[1:], cwd=scratch).returncode == 0
+
+
 # --- rules: each has a configuration that triggers it, and one that nearly does --------------------------------------------
 
 GROUP = "upstream app {{ server 127.0.0.1:3000; {} }} "
@@ -163,6 +200,10 @@ def test_version_before_upstream_timeouts(scratch):
     conf = http(scratch, GROUP.format("keepalive 4;") + SITE.format(PROXY))
     (found,) = findings(check("-o", "json", "--version-of", "1.14.2", "--upstream", "app=5", conf))
     assert found["rule"] == "idle-race" and found["figures"][0]["endless"] and not found["fixable"]
+    # nor is what would bring it made effective
+    conf = http(scratch, GROUP.format("keepalive 4;") + SITE.format(""))
+    found = findings(check("-o", "json", "--version-of", "1.14.2", "--upstream", "app=5", conf))
+    assert [(f["rule"], f["fixable"]) for f in found] == [("keepalive-not-effective", False)]
 
 
 @pytest.mark.parametrize("idle, races", [("0", False), ("never", False), ("60", True), ("60.4", True), ("61", False), ("59", True)])

@@ -359,6 +359,11 @@ static bool races(enum uc_race r)
 	return r == UC_RACE_POSSIBLE || r == UC_RACE_NARROW;
 }
 
+static bool endless(const struct uc_check_contract *c)
+{
+	return uc_contract_nginx_idle(c->place) == UC_NGINX_NEVER;
+}
+
 static void idle_race(struct uc_judge *j, const struct uc_check_contract *c)
 {
 	struct uc_finding *f;
@@ -371,9 +376,9 @@ static void idle_race(struct uc_judge *j, const struct uc_check_contract *c)
 		return;
 	if (c->race == UC_RACE_POSSIBLE)
 		say(f->message,
-		    "nginx may use an idle connection to %s for %s, and the upstream closes it after %s",
-		    addr_text(c->server).s, time_text(uc_contract_nginx_idle(c->place)).s,
-		    time_text(c->idle.min_ms).s);
+		    "nginx may use an idle connection to %s%s %s, and the upstream closes it after %s",
+		    addr_text(c->server).s, endless(c) ? "" : " for",
+		    time_text(uc_contract_nginx_idle(c->place)).s, time_text(c->idle.min_ms).s);
 	else
 		say(f->message,
 		    "nginx closes an idle connection to %s after %s, barely before the upstream does after "
@@ -466,6 +471,9 @@ static void keep_clear_of_race(const struct uc_judge *j, struct uc_finding *f,
 		 p->group->timeout.n == UC_NGINX_NEVER) {
 		say(f->change, "; and against the race that this would bring, ");
 		shorten_pool(j, f, p->group);
+		/* nothing in such a configuration could mend it */
+		if (!has_upstream_timeout(j))
+			f->edit_count = 0;
 	}
 }
 

@@ -85,7 +85,9 @@ static json_t *idle_object(const struct uc_probe_result *r)
 	set(o, "close", m->close || !m->stats.count ? close_name(m->close) : json_null());
 	set(o, "status", integer_if(m->late, m->late));
 	set(o, "advertised_off_ms",
-	    off ? json_real(m->stats.median_ns / 1e6 - r->keep_alive_s * 1e3) : json_null());
+	    off ? json_real(((int64_t)(m->stats.median_ns / 1000) - r->keep_alive_s * 1000000LL) /
+			    1e3) :
+		  json_null());
 	set(o, "candidates", candidates_array(r));
 	return o;
 }
