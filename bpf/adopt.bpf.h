@@ -59,7 +59,6 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 {
 	struct port_key k = { .netns = netns_of(sk), .port = local_port(tp) };
 	struct uc_tuple seen = {};
-	struct join j = {};
 	struct uc_conn *c;
 
 	if (bpf_map_lookup_elem(&uc_listen, &k)) {
@@ -79,8 +78,7 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	adopt_common(c, sk, tp, task, now);
 	live_open(c);
 	c->key = (u64)READ(tp, snd_una) << 32 | READ(tp, rcv_nxt);
-	if (bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY))
-		count_lost(UC_LOST_JOIN_FULL);
+	join_begin(c->key);
 	/* the same connection as its far end writes it */
 	seen.family = c->tuple.family;
 	seen.netns = c->tuple.netns;
@@ -97,7 +95,6 @@ static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp
 				      struct task_struct *task, u64 now)
 {
 	u64 key = (u64)READ(tp, rcv_nxt) << 32 | READ(tp, snd_una), *known;
-	struct join j = { .tracked = 1 };
 	struct uc_tuple t = {};
 	struct uc_conn *c;
 
@@ -112,9 +109,7 @@ static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp
 		return;
 	adopt_common(c, sk, tp, task, now);
 	c->key = key;
-	j.owner = c->owner;
-	if (bpf_map_update_elem(&uc_joins, &key, &j, BPF_ANY))
-		count_lost(UC_LOST_JOIN_FULL);
+	join_adopt(key, &c->owner);
 	proc_announce(&c->owner);
 }
 

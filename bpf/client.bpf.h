@@ -10,11 +10,16 @@
 #include "maps.bpf.h"
 #include "sequel.bpf.h"
 #include "storage.bpf.h"
+#include "worker.bpf.h"
 
 static __always_inline void client_new(const void *sk)
 {
+	struct uc_conn *c = conn_of(sk);
+
 	if (!storage_make(&uc_clients, sk))
 		count_lost(UC_LOST_NO_STORAGE);
+	else if (c)
+		c->flags |= UC_CONN_CLIENT;
 }
 
 static __always_inline void client_gone(struct worker *w, u64 now)
@@ -32,6 +37,8 @@ static __always_inline void client_received(struct client *cl, u64 now)
 	w = worker_new(cl->worker);
 	if (!w)
 		return;
+	if (w->over) /* another process of that number */
+		worker_begin(w, cl->worker);
 	sequel_forget(w);
 	w->read_id = 0;
 	w->clients.known = 1;

@@ -13,6 +13,7 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "join.bpf.h"
 #include "kernel.bpf.h"
 #include "live.bpf.h"
 #include "maps.bpf.h"
@@ -105,7 +106,8 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 	struct uc_event *e = &c->ev[(c->events - 1) & (UC_EVENTS - 1)];
 
 	log_enter(c);
-	if (c->events && e->kind == kind && e->exchange == c->x.number &&
+	/* the newest event is seldom in the cache: what it was is first asked of what is */
+	if (c->newest == kind && e->kind == kind && e->exchange == c->x.number &&
 	    (kind == UC_EV_SEND || kind == UC_EV_RECV || kind == UC_EV_RETRANSMIT)) {
 		e->bytes = e->bytes + bytes < bytes ? ~0U : e->bytes + bytes;
 		if (e->count != 0xffff)
@@ -117,6 +119,7 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 		e->count = 1;
 		e->kind = kind;
 		e->exchange = c->x.number;
+		c->newest = kind;
 	}
 	e->last_ns = now;
 	e->write_seq = READ(tp, write_seq);
@@ -142,10 +145,13 @@ static __always_inline struct uc_conn *conn_new(const void *sk)
 {
 	struct uc_conn *c = storage_make(&uc_conns, sk);
 
-	if (c)
-		c->id = bpf_ktime_get_ns();
-	else
+	if (!c) {
 		count_lost(UC_LOST_NO_STORAGE);
+		return 0;
+	}
+	c->id = bpf_ktime_get_ns();
+	if (client_of(sk))
+		c->flags |= UC_CONN_CLIENT;
 	return c;
 }
 
@@ -343,14 +349,11 @@ static __always_inline void upstream_received(struct uc_conn *c, struct tcp_sock
 static __always_inline void upstream_owner(struct uc_conn *c)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct join j = { .tracked = 1 };
 
 	if (c->owner.tgid == tgid)
 		return;
 	task_fill_current(&c->owner);
-	j.owner = c->owner;
-	/* nginx's end may be over already, and its entry with it */
-	bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_EXIST);
+	join_owner(c->key, &c->owner);
 	proc_announce(&c->owner);
 }
 

@@ -42,15 +42,13 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 static __always_inline void conn_established(const struct sock *sk, const struct tcp_sock *tp)
 {
 	struct uc_conn *c = conn_of(sk);
-	struct join j = {};
 
 	if (!c || c->established_ns)
 		return;
 	c->established_ns = bpf_ktime_get_ns();
 	tuple_fill(&c->tuple, sk, tp);
 	c->key = (u64)READ(tp, snd_una) << 32 | READ(tp, rcv_nxt);
-	if (bpf_map_update_elem(&uc_joins, &c->key, &j, BPF_ANY))
-		count_lost(UC_LOST_JOIN_FULL);
+	join_begin(c->key);
 	event_add(c, tp, UC_EV_ESTABLISHED, TCP_ESTABLISHED, 0, 0, c->established_ns);
 }
 
@@ -59,11 +57,9 @@ static __always_inline void accept_established(const struct sock *sk, const stru
 {
 	u64 key = (u64)READ(tp, rcv_nxt) << 32 | READ(tp, snd_una);
 	struct port_key k = { .netns = netns_of(sk), .port = local_port(tp) };
-	struct join *j = bpf_map_lookup_elem(&uc_joins, &key);
 	struct uc_conn *c;
 
-	if (j && !conn_of(sk)) {
-		j->tracked = 1;
+	if (join_track(key) && !conn_of(sk)) {
 		c = conn_new(sk);
 		if (c) {
 			c->key = key;
@@ -127,15 +123,17 @@ static __always_inline bool left_unaccepted(const struct uc_conn *c, const struc
 static __always_inline void conn_leave(const struct sock *sk, const struct tcp_sock *tp,
 				       int oldstate, int newstate)
 {
-	struct uc_conn *c = conn_of(sk);
 	bool closed_here = newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK ||
 			   (newstate == TCP_CLOSE && READ(sk, sk_shutdown) == SHUTDOWN_MASK);
+	struct uc_conn *c;
 	u64 now;
 
-	client_leave(sk, newstate, closed_here);
-	if (!c || c->flags & UC_CONN_SHIPPED)
-		return;
 	if (newstate != TCP_CLOSE_WAIT && newstate != TCP_CLOSE && !closed_here)
+		return;
+	c = conn_of(sk);
+	if (!c || c->flags & UC_CONN_CLIENT)
+		client_leave(sk, newstate, closed_here);
+	if (!c || c->flags & UC_CONN_SHIPPED)
 		return;
 	if (newstate == TCP_CLOSE_WAIT ? c->peer_closed == UC_EV_FIN : c->end.ts_ns != 0)
 		return;
@@ -239,7 +237,7 @@ static __always_inline int on_destroy(struct sock *sk)
 	if (storage_empty(sk))
 		return 0;
 	c = conn_of(sk);
-	cl = client_of(sk);
+	cl = !c || c->flags & UC_CONN_CLIENT ? client_of(sk) : 0;
 	if (cl && cl->gone != 2) {
 		sequel_client(cl, false);
 		client_closed(cl);
@@ -266,6 +264,14 @@ static __always_inline int on_retransmit(const struct sock *sk)
 	return 0;
 }
 
+/* A socket that nobody keeps anything of: a worker of nginx may have turned to it. */
+static __always_inline int on_send_untracked(void)
+{
+	if (sequels_awaited)
+		sequel_over(bpf_get_current_pid_tgid() >> 32);
+	return 0;
+}
+
 static __always_inline int on_send(struct sock *sk, int ret)
 {
 	struct client *cl;
@@ -274,11 +280,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	struct uc_conn *c;
 	u64 now;
 
-	if (storage_empty(sk)) {
-		if (sequels_awaited)
-			sequel_over(bpf_get_current_pid_tgid() >> 32);
-		return 0;
-	}
+	if (storage_empty(sk))
+		return on_send_untracked();
 	c = conn_of(sk);
 	if (!c) {
 		cl = client_of(sk);
@@ -307,7 +310,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	} else {
 		upstream_owner(c);
 		upstream_sent(c, tp, ret, now);
-		cl = client_of(sk); /* nginx behind nginx is both */
+		cl = c->flags & UC_CONN_CLIENT ? client_of(sk) : 0;
 		if (cl)
 			sequel_client(cl, true);
 	}
@@ -361,7 +364,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	} else {
 		upstream_owner(c);
 		upstream_received(c, tp, ret, now);
-		cl = client_of(sk);
+		cl = c->flags & UC_CONN_CLIENT ? client_of(sk) : 0;
 		if (cl)
 			client_received(cl, now);
 	}

@@ -11,13 +11,6 @@
 const volatile struct uc_control cfg;
 volatile struct uc_selection selection;
 
-/* What the far end is known by, found by the connection's key. */
-struct join {
-	struct uc_task owner;
-	u32 tracked; /* its socket is on this host and has a log of its own */
-	u32 reserved;
-};
-
 /* A worker of nginx: its clients, and the failed attempt that it has just left behind. */
 struct worker {
 	struct uc_clients clients;
@@ -25,6 +18,8 @@ struct worker {
 	u64 failed_ns; /* when that was */
 	u64 read_id; /* the connection whose response it read last, and it has not turned to a client since */
 	u32 failed_attempt;
+	u32 tgid; /* 0: the place is free */
+	u32 over; /* its process has begun to end: only its closes are still to come */
 	u32 reserved;
 };
 
@@ -55,16 +50,17 @@ struct {
 	__uint(max_entries, 131072)
 #endif
 
-struct {
-	PER_CONNECTION;
-	__type(key, u64);
-	__type(value, struct join);
-} uc_joins SEC(".maps");
+/*
+ * Workers are looked up for nearly every send and receive of theirs, for which a
+ * hash is too slow: one lies in one of UC_WORKER_PROBES places that its tgid gives.
+ */
+#define UC_WORKERS       1024
+#define UC_WORKER_PROBES 4
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32); /* tgid */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, UC_WORKERS);
+	__type(key, u32);
 	__type(value, struct worker);
 } uc_workers SEC(".maps");
 
@@ -90,21 +86,6 @@ struct {
 	__type(key, struct uc_tuple);
 	__type(value, u64);
 } uc_adopted SEC(".maps");
-
-static __always_inline struct worker *worker_of(u32 tgid)
-{
-	return bpf_map_lookup_elem(&uc_workers, &tgid);
-}
-
-static __always_inline struct worker *worker_new(u32 tgid)
-{
-	struct worker *w = worker_of(tgid), new = {};
-
-	if (w)
-		return w;
-	bpf_map_update_elem(&uc_workers, &tgid, &new, BPF_NOEXIST);
-	return worker_of(tgid);
-}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

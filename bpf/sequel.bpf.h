@@ -10,6 +10,7 @@
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 #include "storage.bpf.h"
+#include "worker.bpf.h"
 
 /* A header that was cut is at most this long; a whole response of that length costs a record. */
 #define SEQUEL_SHORT_RESPONSE UC_RESPONSE_HEAD
@@ -17,23 +18,12 @@
 /* nginx goes on at once; much later, something else set it going. */
 #define SEQUEL_NS 50000000
 
-/* Workers that have just left a failed attempt behind: nearly always none, and then nothing is looked up. */
-__u32 sequels_awaited;
-
 static __always_inline void sequel_await(struct worker *w, u64 id)
 {
 	if (!w->failed_id)
 		__sync_fetch_and_add(&sequels_awaited, 1);
 	w->failed_id = id;
 	w->failed_ns = bpf_ktime_get_ns();
-}
-
-static __always_inline void sequel_forget(struct worker *w)
-{
-	if (!w->failed_id)
-		return;
-	w->failed_id = 0;
-	__sync_fetch_and_add(&sequels_awaited, -1);
 }
 
 /* The failed attempt that this act of the worker follows, or 0. */
@@ -80,7 +70,7 @@ static __always_inline void sequel_expect(struct uc_conn *c, u32 tgid)
 	if (!sequel_due(c))
 		return;
 	w = worker_new(tgid);
-	if (!w)
+	if (!w || w->over)
 		return;
 	/* reset while idle and then chosen: its exchange, long over, was another request's */
 	if (c->peer_closed == UC_EV_RST && c->x.in_bytes &&
@@ -122,7 +112,7 @@ static __always_inline void sequel_next(struct uc_rec_sequel *rec, const struct 
 static __always_inline void sequel_retry(struct uc_conn *c)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct worker *w = worker_of(tgid);
+	struct worker *w = sequels_awaited ? worker_of(tgid) : 0;
 	struct uc_rec_sequel *rec;
 	u64 of_id = w ? sequel_take(w) : 0;
 

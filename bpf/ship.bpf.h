@@ -3,11 +3,13 @@
 #ifndef UPCLOSE_SHIP_BPF_H
 #define UPCLOSE_SHIP_BPF_H
 
+#include "join.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "sequel.bpf.h"
 #include "storage.bpf.h"
 #include "task.bpf.h"
+#include "worker.bpf.h"
 
 static __always_inline void ship_proc(const struct uc_task *t, u16 kind)
 {
@@ -44,7 +46,10 @@ static __always_inline void proc_exit(struct task_struct *task)
 	u32 tgid = READ(task, tgid);
 	struct uc_task t = {};
 
-	if (!bpf_map_lookup_elem(&uc_procs, &tgid) || READ(sig, live.counter))
+	if (READ(sig, live.counter))
+		return;
+	worker_over(tgid);
+	if (!bpf_map_lookup_elem(&uc_procs, &tgid))
 		return;
 	bpf_map_delete_elem(&uc_procs, &tgid);
 	task_fill(&t, task);
@@ -134,24 +139,17 @@ static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 	u32 tgid = c->closer.tgid ? c->closer.tgid : c->owner.tgid;
 	struct nginx_more more = { .heads = heads_of(sk) };
 	struct worker *w = worker_of(tgid);
-	struct join *j;
 
 	c->flags |= UC_CONN_SHIPPED;
 	if (w && w->read_id == c->id)
 		c->flags |= UC_CONN_AT_ONCE;
 	sequel_expect(c, tgid);
-	j = bpf_map_lookup_elem(&uc_joins, &c->key);
-	if (j) {
-		if (j->tracked)
-			c->flags |= UC_CONN_PEER_TRACKED;
-		more.far = j->owner;
-	}
+	if (c->key && join_end(c->key, &more.far))
+		c->flags |= UC_CONN_PEER_TRACKED;
 	w = worker_of(tgid);
 	if (w)
 		more.clients = w->clients;
 	ship_nginx_form(c, &more);
-	if (c->key)
-		bpf_map_delete_elem(&uc_joins, &c->key);
 }
 
 #endif

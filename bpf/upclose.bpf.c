@@ -69,6 +69,8 @@ int BPF_PROG(uc_retransmit, const struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(uc_send, struct sock *sk, int ret, int flags)
 {
+	if (storage_empty(sk))
+		return on_send_untracked();
 	begin_whole();
 	on_send(sk, ret);
 	end_whole();
@@ -78,6 +80,8 @@ int BPF_PROG(uc_send, struct sock *sk, int ret, int flags)
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(uc_recv, struct sock *sk, int ret, int flags)
 {
+	if (storage_empty(sk))
+		return 0;
 	begin_whole();
 	on_recv(sk, ret, flags);
 	end_whole();

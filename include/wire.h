@@ -13,11 +13,11 @@
 
 #ifndef __bpf__
 #include <assert.h>
+#include <stddef.h>
 #include <linux/types.h>
 #endif
 
-/* 1: connection ends have their whole form only. 2: also the shorter ones at the end of this file. */
-#define UC_WIRE_VERSION 2
+#define UC_WIRE_VERSION 3
 
 #define UC_COMM_LEN 16
 /* Newest events kept per connection end; a power of two. */
@@ -155,26 +155,34 @@ struct uc_exchange {
 #define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
 #define UC_CONN_UNACCEPTED \
 	0x800 /* ended in its listener's accept queue: that listener was closed */
+#define UC_CONN_CLIENT \
+	0x2000 /* the upstream is an nginx, too: this is a client's connection there */
 
+/*
+ * What each send and receive touches comes first: with the 8 bytes that the
+ * kernel's socket storage puts before it, it lies in two cache lines.
+ */
 struct uc_conn {
-	__u64 id;  /* when its log began; no two of a worker have the same */
+	__u32 flags;       /* UC_CONN_* */
+	__u32 events;      /* recorded in all; more than UC_EVENTS: the log wrapped */
+	__u64 activity_ns; /* newest data sent or received */
+	struct uc_exchange x;
+	__u64 id;    /* when its log began; no two of a worker have the same */
+	__u16 live;  /* within the kernel: its upstream's slot in live.h */
+	__u8 newest; /* within the kernel: kind of the newest event, unless two came at once */
+	__u8 reserved[5];
+	struct uc_task owner; /* nginx: who connected; upstream: who last used it */
 	__u64 key; /* the client's snd_una << 32 | rcv_nxt when established; joins both ends */
 	__u64 open_ns;
 	__u64 established_ns;
-	__u64 activity_ns; /* newest data sent or received */
 	struct uc_tuple tuple;
-	struct uc_task owner;  /* nginx: who connected; upstream: who last used it */
 	struct uc_task closer; /* who closed this end; tgid 0 when nobody did */
 	struct uc_snap peer;   /* when the peer's FIN or reset arrived */
 	struct uc_snap end;    /* when this end was closed, or the kernel ended it */
-	struct uc_exchange x;
-	__u32 flags;       /* UC_CONN_* */
-	__u32 events;      /* recorded in all; more than UC_EVENTS: the log wrapped */
-	__u32 retransmits; /* segments sent again, SYN included */
-	__u8 peer_closed;  /* 0, UC_EV_FIN or UC_EV_RST: how the peer's close arrived first */
-	__u8 end_state;    /* TCP state that this end left by its close, 0: no local close */
-	__u16 live;        /* within the kernel: its upstream's slot in live.h */
-	__u64 reserved2;
+	__u32 retransmits;     /* segments sent again, SYN included */
+	__u8 peer_closed;      /* 0, UC_EV_FIN or UC_EV_RST: how the peer's close arrived first */
+	__u8 end_state;        /* TCP state that this end left by its close, 0: no local close */
+	__u16 reserved2;
 	struct uc_event ev[UC_EVENTS]; /* event n is at n % UC_EVENTS */
 };
 
@@ -282,8 +290,9 @@ static_assert(sizeof(struct uc_tuple) == 48, "wire layout");
 static_assert(sizeof(struct uc_task) == 48, "wire layout");
 static_assert(sizeof(struct uc_snap) == 32, "wire layout");
 static_assert(sizeof(struct uc_exchange) == 80, "wire layout");
-static_assert(sizeof(struct uc_conn) == 40 + 48 + 96 + 64 + 80 + 24 + 48 * UC_EVENTS,
+static_assert(sizeof(struct uc_conn) == 16 + 80 + 16 + 48 + 24 + 48 + 48 + 64 + 8 + 48 * UC_EVENTS,
 	      "wire layout");
+static_assert(offsetof(struct uc_conn, owner.tgid) + 4 <= 2 * 64 - 8, "two cache lines");
 static_assert((UC_EVENTS & (UC_EVENTS - 1)) == 0, "index is masked");
 static_assert(UC_UPSTREAM_SIZE(UC_EVENTS) == sizeof(struct uc_rec_upstream), "the whole form");
 static_assert(UC_NGINX_SIZE(UC_EVENTS, UC_REQUEST_HEAD, UC_RESPONSE_HEAD) ==

@@ -222,12 +222,13 @@ static int read_header(struct reader *rd)
 		snprintf(rd->why, UC_REPLAY_WHY, "recorded on a machine of the other byte order");
 		return -EBADMSG;
 	}
-	if (h.version > UC_RECORDING_VERSION || h.wire_version > UC_WIRE_VERSION) {
-		snprintf(rd->why, UC_REPLAY_WHY,
-			 "recorded by a newer upclose (format %u.%u, this one reads %u.%u): "
-			 "replay it with that version",
-			 h.version, h.wire_version, (unsigned)UC_RECORDING_VERSION,
-			 (unsigned)UC_WIRE_VERSION);
+	if (h.version != UC_RECORDING_VERSION || h.wire_version != UC_WIRE_VERSION) {
+		snprintf(
+			rd->why, UC_REPLAY_WHY,
+			"recorded by another version of upclose (format %u.%u, this one reads %u.%u): "
+			"replay it with that version",
+			h.version, h.wire_version, (unsigned)UC_RECORDING_VERSION,
+			(unsigned)UC_WIRE_VERSION);
 		return -EBADMSG;
 	}
 	crc = h.crc;

@@ -134,7 +134,7 @@ int uc_decode(const void *buf, size_t len, struct uc_record *ret)
 	if (len < sizeof(hdr))
 		return -EBADMSG;
 	memcpy(&hdr, buf, sizeof(hdr));
-	if (!hdr.version || hdr.version > UC_WIRE_VERSION)
+	if (hdr.version != UC_WIRE_VERSION)
 		return -EPROTO;
 	if (hdr.kind >= UC_REC_KIND_MAX || !kinds[hdr.kind].valid)
 		return -EPROTO;
