@@ -278,8 +278,8 @@ static int load_any(struct uc_tracer *t, const struct uc_tracer_config *cfg, str
 			return err;
 		}
 		uc_note("note: the kernel did not take the BPF programs of the plan '%s' (%s); "
-			"trying '%s'",
-			failed, strerror(-err), uc_plan_name(h->plan));
+			"trying '%s', %s",
+			failed, strerror(-err), uc_plan_name(h->plan), uc_plan_about(h->plan));
 		err = load(t, cfg, h);
 	}
 	return 0;

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 
+from harness.fallback import falls_back, plans
 from harness.stage import Stage
 from harness.upclose import UPCLOSE, assert_contract, values
 
@@ -24,15 +25,6 @@ BTF = "/sys/kernel/btf/vmlinux"
 FACTS = ("verdict", "proof", "confidence", "phase", "closed_by", "close", "flagged", "lossy", "comm", "exiting", "exit_code",
          "signal", "oom", "number", "reused", "method", "request_bytes", "unacked_bytes", "unread_bytes", "response_bytes",
          "status", "headers_complete")
-
-
-def plans():
-    """The names of those that are possible here, in order, and why the others are not."""
-    done = subprocess.run([UPCLOSE, "hooks", "-o", "json"], capture_output=True, text=True, check=False)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    rows = [r for r in rows if r["kind"] == "plan"]
-    possible = dict.fromkeys(r["plan"] for r in rows if r["use"] in ("used", "spare"))
-    return list(possible), {r["plan"]: r["reason"] for r in rows if r["plan"] not in possible}
 
 
 def possible_by_types(upclose, file):
@@ -115,9 +107,11 @@ def run(names, only):
 def main(file, *only):
     names, impossible = plans()
     wanted = re.split(r"[, ]+", os.environ["KERNELS_PLANS"]) if os.environ.get("KERNELS_PLANS") else names
+    fallback = falls_back(names, names[:1])
     if "kprobe" in names:
         names.append(BY_FILE)
-    report = run([n for n in names if n in wanted], only) | {"impossible": impossible, "types": possible_by_types(UPCLOSE, BTF)}
+    report = run([n for n in names if n in wanted], only)
+    report |= {"fallback": fallback, "impossible": impossible, "types": possible_by_types(UPCLOSE, BTF)}
     with open(file, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)
 

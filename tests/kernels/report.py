@@ -33,6 +33,7 @@ def results(kernels, reports):
             yield f"not ok kernels {kernel.name}: {report['error']}"
             continue
         yield types_result(kernel, report)
+        yield fallback_result(kernel, report)
         for plan in report["load"]:
             yield from plan_results(kernel, report, plan, same)
 
@@ -44,6 +45,12 @@ def types_result(kernel, report):
     if set(report["types"]) - set(kernel.refused) != booted:
         return f"not ok {name}: by its BTF {report['types']} are possible, in the guest {sorted(booted)}"
     return f"ok {name}"
+
+
+def fallback_result(kernel, report):
+    """Its first plan was refused: the next one was used."""
+    name = f"kernels {kernel.name} fallback"
+    return f"not ok {name}: {report['fallback']}" if report["fallback"] else f"ok {name}"
 
 
 def plan_results(kernel, report, plan, same):
