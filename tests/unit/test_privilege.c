@@ -232,12 +232,71 @@ static void test_folder(void **state)
 	rmdir(path);
 }
 
+static uid_t owner(int folder, const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st.st_uid;
+}
+
+static void make_file(int folder, const char *name)
+{
+	int fd = openat(folder, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* systemd gives all of a StateDirectory= to root before each start: what the daemon keeps there is its user's again. */
+static void test_what_is_kept(void **state)
+{
+	static const char *const files[] = { "firing", "sinks/a.spool", "sinks/deep/file",
+					     "twice" };
+	char path[] = "/tmp/upclose-test-XXXXXX";
+	struct uc_user u = { .uid = 65534, .gid = 65534 };
+	int fd;
+
+	(void)state;
+	if (getuid())
+		skip();
+	assert_non_null(mkdtemp(path));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(fd, "sinks", 0700), 0);
+	assert_int_equal(mkdirat(fd, "sinks/deep", 0700), 0);
+	for (size_t i = 0; i < COUNT(files); i++)
+		make_file(fd, files[i]);
+	assert_int_equal(linkat(fd, "twice", fd, "another", 0), 0);
+	assert_int_equal(symlinkat("firing", fd, "link"), 0);
+
+	assert_int_equal(uc_user_own_folder(&u, path), 0);
+	assert_int_equal(owner(fd, "."), u.uid);
+	assert_int_equal(owner(fd, "firing"), u.uid);
+	assert_int_equal(owner(fd, "sinks"), u.uid);
+	assert_int_equal(owner(fd, "sinks/a.spool"), u.uid);
+	/* what may be somebody else's, and what the daemon never made */
+	assert_int_equal(owner(fd, "twice"), 0);
+	assert_int_equal(owner(fd, "link"), 0);
+	assert_int_equal(owner(fd, "sinks/deep"), 0);
+	assert_int_equal(owner(fd, "sinks/deep/file"), 0);
+
+	for (size_t i = 0; i < COUNT(files); i++)
+		unlinkat(fd, files[i], 0);
+	unlinkat(fd, "another", 0);
+	unlinkat(fd, "link", 0);
+	unlinkat(fd, "sinks/deep", AT_REMOVEDIR);
+	unlinkat(fd, "sinks", AT_REMOVEDIR);
+	close(fd);
+	assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),         cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_old_kernel),    cmocka_unit_test(test_users),
 		cmocka_unit_test(test_group_of_file), cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_what_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("privilege", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/privilege.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -26,6 +27,8 @@
 
 /* Files, sockets, clients and what alerts need. */
 #define FILES 1024
+
+#define FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* --- who ---------------------------------------------------------------------------- */
 
@@ -64,16 +67,65 @@ void uc_user_join_group_of(struct uc_user *u, const char *path)
 		u->groups[u->group_count++] = st.st_gid;
 }
 
+/* A file of more than one name may be somebody else's. */
+static int own_file(const struct uc_user *u, int folder, const char *name)
+{
+	int fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    fchownat(fd, "", u->uid, u->gid, AT_EMPTY_PATH))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Takes fd over. What lies in folders below `depth` is not ours. */
+static int own_tree(const struct uc_user *u, int fd, unsigned depth)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *d;
+	int err;
+
+	if (!dir) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	err = fchown(fd, u->uid, u->gid) ? -errno : 0;
+	while (!err && (d = readdir(dir))) {
+		int below;
+
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+			continue;
+		below = openat(fd, d->d_name, FOLDER);
+		if (below >= 0 && depth)
+			err = own_tree(u, below, depth - 1);
+		else if (below >= 0)
+			close(below);
+		else if (errno == ENOTDIR || errno == ELOOP)
+			err = own_file(u, fd, d->d_name);
+		else
+			err = -errno;
+	}
+	closedir(dir);
+	return err;
+}
+
 int uc_user_own_folder(const struct uc_user *u, const char *folder)
 {
 	int fd, err = 0;
 
 	if (mkdir(folder, 0700) && errno != EEXIST)
 		err = -errno;
-	fd = err ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (!err && (fd < 0 || (!geteuid() && fchown(fd, u->uid, u->gid))))
+	fd = err ? -1 : open(folder, FOLDER);
+	if (!err && fd < 0)
 		err = -errno;
-	if (fd >= 0)
+	if (!err && !geteuid())
+		err = own_tree(u, fd, 1);
+	else if (fd >= 0)
 		close(fd);
 	if (err)
 		uc_error("cannot use the folder %s: %s", folder, strerror(-err));

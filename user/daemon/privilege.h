@@ -32,7 +32,11 @@ int uc_user_find(const char *name, struct uc_user *ret);
 /* Lets the user read this file later, by the file's group, where that may read it; as after a rotation. */
 void uc_user_join_group_of(struct uc_user *u, const char *path);
 
-/* Makes the folder, for this user alone, where it is not there. Says why not; negative errno. */
+/*
+ * Makes the folder, for this user alone, where it is not there. As root: gives it
+ * and what the daemon keeps in it to that user; systemd gives all of it to root
+ * again before each start. Says why not; negative errno.
+ */
 int uc_user_own_folder(const struct uc_user *u, const char *folder);
 
 /*
