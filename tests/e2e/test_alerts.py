@@ -251,6 +251,52 @@ def test_damaged_spool(stage, site, receiver):
     receiver.wait_alerts(status="firing")
 
 
+def test_full_disk(stage, site, receiver, scratch):
+    """No room in the state folder: alerts go out as ever, what cannot wait is counted, and the disk is used again once it has room."""
+    down = stage.enter_context(Receiver(503))
+    scratch.chmod(0o711)
+    state = scratch / "state"
+    state.mkdir()
+    mount = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=32k none "{state}" && exec "$@"', "sh"]
+    sinks = [webhook(receiver), webhook(down, name="down", queue=3, retry_max="100ms")]
+    d = stage.daemon(config(sinks, rule(window="1s")) | {"state_directory": str(state)}, ports=[site.up.port], prefix=mount)
+    inside = Path(f"/proc/{d.pid}/root{state}")  # its mount
+    subprocess.run(["dd", "if=/dev/zero", f"of={inside}/filler", "bs=4k"], capture_output=True, check=False)
+    for n in range(1, 4):
+        site.close()
+        receiver.wait_alerts(n, status="resolved")
+    # of six some are kept: in memory, and in what is left of the file's last page
+    quiet(d, "hook")
+    eventually(lambda: sum(d.sample(f"upclose_sink_{n}", sink="down") for n in ("dropped_total", "waiting_documents")) == 6, "all are counted")
+    dropped = d.sample("upclose_sink_dropped_total", sink="down", reason="queue_full")
+    assert dropped >= 1
+    assert d.sample("upclose_sink_dropped_total", sink="hook") == 0
+    assert len(re.findall(r"sink down: cannot write \S+: No space left on device; what waits is kept in memory", d.stderr())) == 1
+    assert len(re.findall("cannot keep in .* what fires: No space left", d.stderr())) == 1
+
+    (inside / "filler").unlink()
+    eventually(lambda: (inside / "sinks" / "down.spool").stat().st_size > 4096, "the disk is used again", 15)
+    site.close()
+    receiver.wait_alerts(4, status="firing")
+    eventually(lambda: (inside / "firing.json").exists(), "what fires is kept again")
+    down.mood = "take"
+    receiver.wait_alerts(4, status="resolved")
+    down.wait(lambda: len(down.taken) == 8 - dropped, "all that waited arrives")
+    sent, got = [a["id"] for a in receiver.taken], [a["id"] for a in down.taken]
+    assert len(sent) == len(set(sent)) == 8 and got == [i for i in sent if i in got] and got[-2:] == sent[-2:]
+    assert d.alive() and d.sample("upclose_lost_total") == 0
+
+
+def test_disk_full_at_the_start(stage, site, receiver, scratch):
+    """It traces and alerts all the same."""
+    mount = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=4k none "{scratch}" && echo > "{scratch}/filler" && exec "$@"', "sh"]
+    d = stage.daemon(config([webhook(receiver)]) | {"state_directory": str(scratch)}, ports=[site.up.port], prefix=mount)
+    assert re.search("No space left", d.stderr()) and "what waits is kept in memory alone" in d.stderr()
+    site.close()
+    receiver.wait_alerts(status="resolved")
+    assert d.sample("upclose_sink_dropped_total", sink="hook") == 0
+
+
 def test_overflow_is_counted(stage, site):
     receiver = stage.enter_context(Receiver("hang"))
     sink = {"name": "col", "type": "otlp", "url": receiver.url, "queue": 3, "spool_mib": 0, "timeout": "60s"}

@@ -19,6 +19,8 @@
 #define SECOND 1000000000ULL
 /* The counts of exchanges are fetched that often. */
 #define COUNTS_NS SECOND
+/* What fires and could not be written is written again after so long. */
+#define SAVE_AGAIN_NS 5000000000ULL
 /* Alerts that are remembered over a restart. */
 #define RESTORED 1024
 
@@ -42,6 +44,7 @@ struct uc_alerting {
 	struct sink sinks[UC_SINKS_MAX];
 	size_t sink_count;
 	bool unsaved, save_failed; /* what fires */
+	uint64_t save_due_ns;      /* after a failure */
 	bool shares;               /* a rule wants counts */
 	uint64_t counts_due_ns;
 	bool counted_before;
@@ -227,15 +230,15 @@ static void resend(struct uc_alerting *a, struct sink *s, uint64_t mono_ns)
 	}
 }
 
-static void save(struct uc_alerting *a)
+static void save(struct uc_alerting *a, uint64_t mono_ns)
 {
 	int err = uc_firing_save(a->state_directory, a->alerts);
 
 	if (err && !a->save_failed)
 		uc_error("cannot keep in %s what fires: %s; after a restart it is forgotten",
 			 a->state_directory, strerror(-err));
-	a->save_failed = err;
-	a->unsaved = false;
+	a->unsaved = a->save_failed = err;
+	a->save_due_ns = mono_ns + SAVE_AGAIN_NS;
 }
 
 void uc_alerting_tick(struct uc_alerting *a, uint64_t mono_ns)
@@ -251,8 +254,8 @@ void uc_alerting_tick(struct uc_alerting *a, uint64_t mono_ns)
 			continue;
 		send_alert(a, &alert);
 	}
-	if (a->unsaved)
-		save(a);
+	if (a->unsaved && (!a->save_failed || mono_ns >= a->save_due_ns))
+		save(a, mono_ns);
 	for (size_t i = 0; i < a->sink_count; i++)
 		if (mono_ns >= a->sinks[i].resend_ns)
 			resend(a, &a->sinks[i], mono_ns);
