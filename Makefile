@@ -246,6 +246,9 @@ check-all: ## check and check-kernels, as one, and no warnings: what CI runs (ro
 check-kernels: ## The same verdicts on kernels 5.10 to the newest and on arm64, by every hook plan, in emulated guests (root)
 	$(Q)tests/deps.sh auto build kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels
+check-systemd: ## The installed unit under a real systemd, in an emulated guest (root)
+	$(Q)tests/deps.sh auto build demo guests systemd
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh systemd
 
 .PHONY: readme-kernels
 readme-kernels: ## The README's table of kernels out of what check-kernels saw last

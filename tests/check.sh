@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e kernels
+#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e kernels systemd
 #
 # Called by make. Builds what the stages need, runs each of them whatever the others
 # did, and ends with one line: N passed, N failed, N skipped.
@@ -214,28 +214,51 @@ e2e_part() {
 	esac
 }
 
-# Prints its own results; kernels that cannot be had are skipped by name.
-stage_kernels() {
-	local missing why=
-	missing=$(tests/deps.sh missing guests demo)
+# guests STAGE ITEM...: whether guests can be booted, with these items in them; recorded where not
+guests() {
+	local stage=$1 missing why=
+	shift
+	missing=$(tests/deps.sh missing guests "$@")
 	if [ "$(id -u)" -ne 0 ]; then
 		why="needs root"
 	elif [ -n "$missing" ]; then
 		why="needs $(echo "$missing" | tr '\n' ' ')"
 	fi
 	if [ -n "$why" ] && [ "${UPCLOSE_REQUIRE_BPF:-}" != 1 ]; then
-		record "skip kernels: $why"
-		return
+		record "skip $stage: $why"
+		return 1
 	elif [ -n "$why" ] || [ ! -x "$UPCLOSE" ]; then
-		record "not ok kernels: ${why:-no program}"
-		return
+		record "not ok $stage: ${why:-no program}"
+		return 1
 	fi
+}
+
+# Prints its own results; kernels that cannot be had are skipped by name.
+stage_kernels() {
+	guests kernels demo || return
 	O="$O/toolchains" MAKE="$MAKE" limited tests/kernels/toolchains.sh | sed -u 's/^    //' | tee "$work/toolchains"
 	grep -E '^(ok|not ok|skip) ' "$work/toolchains" >>"$results"
 	UPCLOSE_ARM64=$(realpath -m "$O")/toolchains/arm64/upclose KERNELS_OUT=$(realpath -m "$O")/kernels PYTHONPATH=tests timeout -s INT -k 20 "$(left)" \
 		python3 -u -m kernels run </dev/null 2>&1 | tee "$work/kernels" | grep -Ev '^ok ' | indent
 	grep -E '^(ok|not ok|skip) ' "$work/kernels" >>"$results" || record "not ok kernels: no guest reported"
 	echo "kernels: $(grep -c '^ok' "$work/kernels") passed"
+}
+
+# The unit under systemd, in a guest, as make install puts it there.
+stage_systemd() {
+	local root=$work/systemd-root out
+	guests systemd demo systemd || return
+	out=$(realpath -m "$O")/systemd
+	if ! built install DESTDIR="$(realpath -m "$root")" >"$work/systemd-install" 2>&1; then
+		indent <"$work/systemd-install"
+		record "not ok systemd: make install fails"
+		return
+	fi
+	PYTHONPATH=tests limited python3 -u -m systemd "$out" "$root"
+	python3 tests/junit.py systemd "$out/report.xml" | sed 's/ tests\.systemd\.test_service::/ /' >"$work/systemd.results"
+	grep '^not ok' "$work/systemd.results"
+	cat "$work/systemd.results" >>"$results"
+	echo "systemd: $(grep -c '^ok' "$work/systemd.results") passed"
 }
 
 # --- all together ----------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
 #   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest and xdist)
 #
-# LEVEL: build (default), demo, test, guests, kernels, bench. A thing counts as present when it works, from
+# LEVEL: build (default), demo, test, guests, kernels, systemd, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
 set -u
 
@@ -121,6 +121,7 @@ check() {
 	qemu-arm64) have qemu-system-aarch64 ;;
 	virtiofsd) [ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] ;;
 	kmod) have modprobe && have depmod ;;
+	systemd) [ -x /lib/systemd/systemd ] && have systemd-analyze && have journalctl ;;
 	*) have "$1" ;;
 	esac
 }
@@ -135,6 +136,7 @@ items() {
 		test) echo "$DEMO $TEST $SERVERS" ;;
 		guests) echo "$GUESTS" ;;
 		kernels) echo "$GUESTS $TOOLCHAINS" ;;
+		systemd) echo "pytest systemd" ;;
 		*)
 			echo "deps: no such level: $level" >&2
 			exit 2

@@ -2,7 +2,8 @@
 """One command in a guest on another kernel, by qemu's emulation: no KVM is needed, and about ten times slower.
 
 The guest sees this machine's root, or one of its own architecture, with a scratch layer above it, and the folder
-`share` for reading and writing at its own path; of the network only loopback.
+`share` for reading and writing at its own path; of the network only loopback. Its first process is a shell, or systemd
+without the services of this machine.
 """
 import contextlib
 import os
@@ -71,6 +72,7 @@ def initramfs(kernel, root, job):
     order = "".join(f"{name}\n" for name, _ in modules).encode()
     return newc([("bin", folder, b""), ("modules", folder, b""), ("bin/busybox", executable, busybox),
                  ("init", executable, (HERE / "init.sh").read_bytes()), ("run.sh", plain, (HERE / "run.sh").read_bytes()),
+                 ("guest.service", plain, (HERE / "guest.service").read_bytes()),
                  ("job", plain, job.encode()), ("modules/order", plain, order),
                  *((f"modules/{name}", plain, data) for name, data in modules)])
 
@@ -119,10 +121,10 @@ def qemu(kernel, scratch, smp):
     return argv
 
 
-def boot_once(kernel, command, share, out, smp, timeout):
+def boot_once(kernel, command, share, out, smp, timeout, systemd):
     for name in ("begun", "status", "output"):
         (out / name).unlink(missing_ok=True)
-    job = f"SHARE={shlex.quote(str(share))}\nOUT={shlex.quote(str(out))}\nRUN={shlex.quote(command)}\n"
+    job = f"SHARE={shlex.quote(str(share))}\nOUT={shlex.quote(str(out))}\nRUN={shlex.quote(command)}\nSYSTEMD={int(systemd)}\n"
     root = guest_root(kernel)
     with tempfile.TemporaryDirectory(prefix="upclose-guest-") as scratch:
         (Path(scratch) / "initramfs").write_bytes(initramfs(kernel, root, job))
@@ -142,14 +144,14 @@ def boot_once(kernel, command, share, out, smp, timeout):
         raise GuestError(f"{kernel.name} {kernel.release}: {errors.decode(errors='replace').strip()}\n{text}")
 
 
-def boot(kernel, command, share, out, smp=1, timeout=300):
+def boot(kernel, command, share, out, smp=1, timeout=300, systemd=False):
     """Run a line of shell; its exit status, and its output in out/output. out lies within share."""
     out.mkdir(parents=True, exist_ok=True)
     try:
-        return boot_once(kernel, command, share, out, smp, timeout)
+        return boot_once(kernel, command, share, out, smp, timeout, systemd)
     except GuestError as error:
         # about one emulated boot in 160 panics before it gets this far
         if (out / "begun").exists():
             raise
         print(f"guest: {error}\nguest: its command never began; once more", file=sys.stderr)
-        return boot_once(kernel, command, share, out, smp, timeout)
+        return boot_once(kernel, command, share, out, smp, timeout, systemd)

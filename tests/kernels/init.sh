@@ -3,7 +3,8 @@
 # shellcheck shell=dash
 #
 # The first process of a guest: the host's root below a scratch layer, the project's
-# tree on top at its own path, and there the command. job holds SHARE and RUN.
+# tree on top at its own path, and there the command. job holds SHARE, RUN, and SYSTEMD=1
+# for a system that is run by it.
 b=/bin/busybox
 halt() {
 	echo "guest: $*"
@@ -36,4 +37,16 @@ $b mkdir -p "/new$SHARE"
 $b mount -t virtiofs share "/new$SHARE" || halt "no share"
 $b ip link set lo up
 $b cp /run.sh /job /new/run/
+if [ "$SYSTEMD" = 1 ]; then
+	# neither the services of this machine nor its mounts
+	$b rm -rf /new/etc/systemd/system/*.wants
+	: >/new/etc/fstab
+	$b mkdir -p /new/run/systemd/system/multi-user.target.wants
+	$b cp /guest.service /new/run/systemd/system/
+	$b ln -s ../guest.service /new/run/systemd/system/multi-user.target.wants/
+	for unit in systemd-logind getty-static dbus; do
+		$b ln -s /dev/null "/new/run/systemd/system/$unit.service"
+	done
+	exec $b switch_root /new /lib/systemd/systemd --unit=multi-user.target
+fi
 exec $b switch_root /new /bin/sh /run/run.sh
