@@ -462,7 +462,7 @@ static int by_group_name(const void *key, const void *item)
 
 static const struct map *find_map(const struct uc_nginx_http *h, const struct uc_nginx_word *w)
 {
-	struct map key;
+	struct map key = { 0 };
 
 	if (!is_variable(w, &key.name))
 		return NULL;
