@@ -24,13 +24,17 @@ def rotated(items, by):
 def visit(site, tool, scenarios, rates, seconds):
     """One tool, attached once, through all the scenarios of a site."""
     agent = agents.AGENTS[tool](site.port) if tool != NONE else None
-    seen = {}
+    seen, workers = {}, site.workers()
     try:
         for name, pool, body, _ in scenarios:
             before = meters.cpu_seconds(agent.pid) if agent else 0
+            worked = sum(map(meters.fine_cpu_seconds, workers))
             one = {"requests_s": drive.saturate(getattr(site, pool), body, seconds)}
+            work = sum(map(meters.fine_cpu_seconds, workers)) - worked
             if agent:
                 one["cpu_s_per_s"] = (meters.cpu_seconds(agent.pid) - before) / seconds
+                work += one["cpu_s_per_s"] * seconds
+            one["work_us"] = 1e6 * work / (one["requests_s"] * seconds)
             if name in rates:
                 load = drive.at_rate(getattr(site, pool), body, rates[name], seconds)
                 one |= {"p50_us": load["p50_us"], "p99_us": load["p99_us"]}

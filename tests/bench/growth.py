@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How the cost grows: with requests, with connections, with failures a second, and with connections that are open."""
+from concurrent.futures import ThreadPoolExecutor
+
+from harness.daemon import Daemon
+
 from . import agents, drive, meters
 from .figures import slope
 from .site import Site
@@ -53,6 +57,33 @@ def idle(count):
             agent.stop()
 
 
+def scraped(daemon, seconds):
+    """As Prometheus does, but more often."""
+    for _ in range(seconds):
+        drive.wait(1)
+        daemon.get()
+
+
+def daemon(quick, say):
+    """The daemon on a busy proxy, and with many connections."""
+    rate, seconds = 10_000, 3 if quick else 30
+    with Site(2) as site, Daemon(ports=[site.port]) as it:
+        it.get()
+        before = meters.fine_cpu_seconds(it.pid)
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(scraped, it, seconds)
+            load = drive.at_rate(site.kept, "1k", rate, seconds)
+        out = {"rate": load["done"] / load["seconds"], "cpu": (meters.fine_cpu_seconds(it.pid) - before) / load["seconds"],
+               "rss_bytes": meters.rss_bytes(it.pid)}
+    with drive.Conns(10_000) as conns, Daemon({"tracing": {"comms": ["conns"]}}, ports=[conns.port]) as it:
+        conns.do("open")
+        conns.do("ask 2")
+        it.get()
+        out["rss_many_bytes"] = meters.rss_bytes(it.pid)
+    say(f"daemon: {rate} requests a second")
+    return out
+
+
 def measure(quick, say):
     seconds, out = 1 if quick else 5, {}
     with Site(2) as site:
@@ -63,4 +94,4 @@ def measure(quick, say):
                 say(f"{name}: {rate} a second")
             out[name] = {"each": each} | series(steps, "reader", "hooks", "rss_bytes")
     out["open"] = {"each": "open connection, idle"} | series([idle(n) for n in OPEN], "reader", "rss_bytes")
-    return {"series": out}
+    return {"series": out, "daemon": daemon(quick, say)}

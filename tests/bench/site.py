@@ -86,6 +86,7 @@ class Site:
     """The two of them; .port of the upstream, .kept and .fresh of the proxy: with and without an idle pool."""
 
     def __init__(self, workers=1):
+        self.count = workers
         self.port, self.kept, self.fresh = (free_port() for _ in range(3))
         listen = " ".join(f"listen {a}:{self.port} backlog=4096;" for a in UPSTREAM_ADDRS)
         servers = " ".join(f"server {a}:{self.port} max_fails=0;" for a in UPSTREAM_ADDRS)
@@ -96,6 +97,12 @@ class Site:
         except BaseException:
             self.upstream.stop()
             raise
+
+    def workers(self):
+        """The pids of both nginx's workers."""
+        count = self.count + 1
+        return eventually(lambda: (lambda found: len(found) == count and found)(self.proxy.workers() + self.upstream.workers()),
+                          f"{count} workers run", 10)
 
     def __enter__(self):
         return self

@@ -32,9 +32,17 @@ def throughput(result):
         [[scenario_name(s), *(ratio(of[s]["requests_s"]) for of in tools.values())] for s in result["scenarios"]])
 
 
+def work(result):
+    tools = result["tools"]
+    return "Processor time of nginx and of the tool for a request, with over without:\n\n" + table(
+        ["upstream connections, body, proxy", "without, us", *tools],
+        [[scenario_name(s), f"{result['without'][s]['work_us']['median']:.1f}", *(ratio(of[s]["work_us"]) for of in tools.values())]
+         for s in result["scenarios"]])
+
+
 def compare(result):
     tools = result["tools"]
-    out = throughput(result)
+    out = throughput(result) + "\n" + work(result)
     out += "\nLatency at a constant rate, with over without:\n\n"
     out += table(["", "requests/s", *tools],
                  [[f"{scenario_name(s)}, {key.partition('_')[0]}", f"{result['rates'][s]:.0f}",
@@ -81,7 +89,7 @@ def scale(result):
 
 
 def growth(result):
-    rows, slopes = [], []
+    rows, slopes, d = [], [], result["daemon"]
     for s in result["series"].values():
         for step in s["steps"]:
             rows.append([s["each"], f"{step['rate']:.0f}", f"{100 * step['reader']:.2f}",
@@ -90,4 +98,6 @@ def growth(result):
         slopes.append([s["each"], f"{1e6 * fit['reader']['each']:.2f}",
                        f"{1e6 * fit['hooks']['each']:.2f}" if "hooks" in fit else "-", f"{fit['rss_bytes']['each']:.0f}"])
     return (table(["", "number", "reader, % of a core", "hooks, % of a core", "RSS, MiB"], rows) + "\nThe slopes, what one more costs:\n\n"
-            + table(["one more", "reader, us", "hooks, us", "RSS, bytes"], slopes))
+            + table(["one more", "reader, us", "hooks, us", "RSS, bytes"], slopes)
+            + f"\nThe daemon, its metrics read every second, at {d['rate']:.0f} requests a second on kept-alive connections: "
+            f"{100 * d['cpu']:.2f} % of a core, {mib(d['rss_bytes'])} MiB resident; with 10,000 connections: {mib(d['rss_many_bytes'])} MiB.\n")
