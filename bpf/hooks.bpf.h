@@ -229,6 +229,7 @@ static __always_inline void conn_destroy(struct sock *sk, struct uc_conn *c)
 		ship_upstream(c);
 }
 
+/* Called by two programs, as on_set_state(): the second finds nothing left. */
 static __always_inline int on_destroy(struct sock *sk)
 {
 	struct uc_conn *c;

@@ -38,6 +38,12 @@ int BPF_PROG(uc_destroy, struct sock *sk)
 	return on_destroy(sk);
 }
 
+SEC("raw_tp/tcp_destroy_sock")
+int BPF_PROG(uc_destroy_2, struct sock *sk)
+{
+	return on_destroy(sk);
+}
+
 SEC("raw_tp/sched_process_exit")
 int BPF_PROG(uc_exit, struct task_struct *task)
 {

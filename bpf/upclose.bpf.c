@@ -53,6 +53,12 @@ int BPF_PROG(uc_destroy, struct sock *sk)
 	return on_destroy(sk);
 }
 
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(uc_destroy_2, struct sock *sk)
+{
+	return on_destroy(sk);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(uc_exit, struct task_struct *task)
 {

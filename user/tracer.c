@@ -433,8 +433,9 @@ static uint64_t calls_left_out(const struct uc_tracer *t)
 		struct bpf_prog_info info = { 0 };
 		uint32_t len = sizeof(info);
 
-		/* of these two one always runs */
-		if (!strncmp(bpf_program__name(p), "uc_set_state", strlen("uc_set_state")))
+		/* of two for the same one always runs */
+		if (!strncmp(bpf_program__name(p), "uc_set_state", strlen("uc_set_state")) ||
+		    !strncmp(bpf_program__name(p), "uc_destroy", strlen("uc_destroy")))
 			continue;
 		if (bpf_program__fd(p) >= 0 &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
