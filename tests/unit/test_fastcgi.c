@@ -36,7 +36,7 @@ static int start(void **state)
 
 static enum uc_fastcgi_state state_of(size_t kept, uint64_t total)
 {
-	return uc_fastcgi_response(buf, kept, total, "", 0);
+	return uc_fastcgi_response(buf, kept, total, "", 0, true);
 }
 
 static void test_request(void **state)
@@ -82,10 +82,33 @@ static void test_kept_in_part(void **state)
 {
 	(void)state;
 	stdout_record("Status: 200\r\n\r\n");
-	assert_int_equal(uc_fastcgi_response(buf, len, 100000, "\0\0\0\0\0\0\0\0", 8),
+	assert_int_equal(uc_fastcgi_response(buf, len, 100000, "\0\0\0\0\0\0\0\0", 8, true),
 			 UC_FASTCGI_COMPLETE);
-	assert_int_equal(uc_fastcgi_response(buf, len, 100000, "abcdefgh", 8), UC_FASTCGI_UNKNOWN);
-	assert_int_equal(uc_fastcgi_response(buf, len, 100000, "\0\0\0\0", 4), UC_FASTCGI_UNKNOWN);
+	assert_int_equal(uc_fastcgi_response(buf, len, 100000, "abcdefgh", 8, true),
+			 UC_FASTCGI_UNKNOWN);
+	assert_int_equal(uc_fastcgi_response(buf, len, 100000, "\0\0\0\0", 4, true),
+			 UC_FASTCGI_UNKNOWN);
+}
+
+/* nginx awaits END_REQUEST only on a connection that it wants to keep */
+static void test_stdout_ends(void **state)
+{
+	uint8_t begin[] = { 1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0 };
+	const uint8_t *end;
+
+	(void)state;
+	assert_false(uc_fastcgi_keeps(begin, sizeof(begin)));
+	begin[10] = 1;
+	assert_true(uc_fastcgi_keeps(begin, sizeof(begin)));
+	assert_false(uc_fastcgi_keeps(begin, 10));
+	stdout_record("Content-Type: text/plain\r\n\r\nhello");
+	assert_int_equal(uc_fastcgi_response(buf, len, len, "", 0, false), UC_FASTCGI_BODY);
+	record(6, "", 0, 0);
+	end = buf + len - 8;
+	assert_int_equal(uc_fastcgi_response(buf, len, len, "", 0, false), UC_FASTCGI_COMPLETE);
+	assert_int_equal(uc_fastcgi_response(buf, len, len, "", 0, true), UC_FASTCGI_BODY);
+	assert_int_equal(uc_fastcgi_response(buf, 20, len, end, 8, false), UC_FASTCGI_COMPLETE);
+	assert_int_equal(uc_fastcgi_response(buf, 20, len, end, 8, true), UC_FASTCGI_UNKNOWN);
 }
 
 static void test_no_fastcgi(void **state)
@@ -117,7 +140,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, start)
 	static const struct CMUnitTest tests[] = { TEST(test_request),    TEST(test_complete),
 						   TEST(test_cut),        TEST(test_kept_in_part),
-						   TEST(test_no_fastcgi), TEST(test_uwsgi) };
+						   TEST(test_no_fastcgi), TEST(test_uwsgi),
+						   TEST(test_stdout_ends) };
 
 	return cmocka_run_group_tests_name("fastcgi", tests, NULL, NULL);
 }

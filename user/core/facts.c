@@ -189,7 +189,7 @@ static enum uc_response_state fastcgi_state(struct uc_facts *f, const struct uc_
 	const uint8_t *tail = h->tail + UC_RESPONSE_TAIL - h->tail_len;
 
 	switch (uc_fastcgi_response(h->response, h->response_len, f->response_bytes, tail,
-				    h->tail_len)) {
+				    h->tail_len, uc_fastcgi_keeps(h->request, h->request_len))) {
 	case UC_FASTCGI_COMPLETE:
 		return UC_RESPONSE_COMPLETE;
 	case UC_FASTCGI_HEADER:
