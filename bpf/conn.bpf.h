@@ -303,24 +303,28 @@ static __always_inline bool tls_goodbye(const struct uc_conn *c, u32 n)
 	       type == TLS_ALERT;
 }
 
-static __always_inline void nginx_received(struct sock *sk, struct uc_conn *c, struct tcp_sock *tp,
-					   u32 n, u64 now)
+static __always_inline void nginx_received(struct uc_conn *c, struct tcp_sock *tp, u32 n, u64 now)
 {
-	struct uc_heads *h = heads_of(sk);
-
 	if (!c->x.in_bytes) {
 		c->x.in_seq = READ(tp, copied_seq) - n;
 		c->x.in_first_ns = now;
 		live_first_byte(c, now);
 	}
 	sequel_read(c);
-	if (h) {
-		response_head_read(h, n);
-		if (c->x.attempt && !c->x.in_bytes)
-			sequel_answer(c, h);
-	}
 	c->x.in_bytes += n;
 	c->x.in_last_ns = now;
+}
+
+/* After the event is added: taking its place waits for all that was stored before. */
+static __always_inline void response_keep(struct sock *sk, struct uc_conn *c, u32 n)
+{
+	struct uc_heads *h = heads_of(sk);
+
+	if (!h)
+		return;
+	response_head_read(h, n);
+	if (c->x.attempt && c->x.in_bytes == n)
+		sequel_answer(c, h);
 }
 
 static __always_inline void upstream_sent(struct uc_conn *c, struct tcp_sock *tp, u32 n, u64 now)

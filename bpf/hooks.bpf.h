@@ -361,7 +361,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 		return 0;
 	}
 	if (c->flags & UC_CONN_NGINX) {
-		nginx_received(sk, c, tp, ret, now);
+		nginx_received(c, tp, ret, now);
 	} else {
 		upstream_owner(c);
 		upstream_received(c, tp, ret, now);
@@ -371,6 +371,8 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	}
 	c->activity_ns = now;
 	event_add(c, tp, UC_EV_RECV, READ(sk, __sk_common.skc_state), ret, 0, now);
+	if (c->flags & UC_CONN_NGINX)
+		response_keep(sk, c, ret);
 	return 0;
 }
 
