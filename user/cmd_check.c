@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "check/running.h"
 #include "check/sources.h"
 #include "command.h"
+#include "command_line.h"
 #include "log.h"
 #include "options.h"
 #include "text.h"
@@ -75,29 +75,29 @@ struct check {
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static bool version_option(const char *name, const char *value, uint32_t *ret)
+static int version_option(const char *name, const char *value, uint32_t *ret)
 {
 	if (uc_nginx_version_parse(value, ret) && *ret >= UC_NGINX_OLDEST &&
 	    *ret <= UC_NGINX_NEWEST)
-		return true;
+		return UC_GO_ON;
 	uc_error("%s '%s' is not valid: a version of nginx from 1.9 to 1.31, such as 1.28.0", name,
 		 value);
-	return false;
+	return UC_SEE_HELP;
 }
 
-static bool seconds_option(const char *name, const char *value, int64_t *ret_ms)
+static int seconds_option(const char *name, const char *value, int64_t *ret_ms)
 {
 	uint64_t ns;
 
 	if (uc_parse_seconds(value, &ns)) {
 		*ret_ms = (int64_t)(ns / 1000000);
-		return true;
+		return UC_GO_ON;
 	}
 	uc_error("%s '%s' is not valid: seconds, more than 0", name, value);
-	return false;
+	return UC_SEE_HELP;
 }
 
-static bool print_option(struct check *c, const char *value)
+static int print_option(struct check *c, const char *value)
 {
 	static const struct {
 		const char *name;
@@ -109,10 +109,10 @@ static bool print_option(struct check *c, const char *value)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (!strcmp(value, formats[i].name)) {
 			c->print = formats[i].print;
-			return true;
+			return UC_GO_ON;
 		}
 	uc_error("output format '%s' is not valid: text, json or sarif", value);
-	return false;
+	return UC_SEE_HELP;
 }
 
 enum {
@@ -134,7 +134,6 @@ enum {
 	NGINX
 };
 
-/* An exit status, or -1 to go on. */
 static int evidence_option(struct check *c, int option, const char *value)
 {
 	char why[UC_EVIDENCE_WHY] = "out of memory";
@@ -149,30 +148,29 @@ static int evidence_option(struct check *c, int option, const char *value)
 	else
 		err = uc_evidence_learned(c->evidence, value, why);
 	if (!err)
-		return -1;
+		return UC_GO_ON;
 	uc_error("%s", why);
-	return option == UPSTREAM || option == KIND ? UC_EXIT_USAGE : UC_EXIT_FAILED;
+	return option == UPSTREAM || option == KIND ? UC_SEE_HELP : UC_EXIT_FAILED;
 }
 
-static bool plain_option(struct check *c, int option, const char *value)
+static int take_option(void *ctx, int option, const char *value)
 {
+	struct check *c = ctx;
+
 	switch (option) {
 	case 'o':
 		return print_option(c, value);
-	case 'v':
-		uc_log_verbosity++;
-		return true;
 	case DUMP:
 		c->dump = value;
-		return true;
+		return UC_GO_ON;
 	case ROOT:
 		c->root = value;
-		return true;
+		return UC_GO_ON;
 	case PID:
 		if (uc_parse_number(value, 1, INT32_MAX, &c->pid))
-			return true;
+			return UC_GO_ON;
 		uc_error("process '%s' is not valid: the number of a master process", value);
-		return false;
+		return UC_SEE_HELP;
 	case VERSION_OF:
 		return version_option("--version-of", value, &c->version);
 	case FROM:
@@ -186,17 +184,38 @@ static bool plain_option(struct check *c, int option, const char *value)
 	case POLICY:
 		uc_policy_free(c->policy);
 		c->policy = NULL;
-		return !uc_policy_read(value, &c->policy);
+		return uc_policy_read(value, &c->policy) ? UC_SEE_HELP : UC_GO_ON;
 	case FIX:
-		return c->fix = true;
+		c->fix = true;
+		return UC_GO_ON;
 	case IN_PLACE:
-		return c->in_place = true;
+		c->in_place = true;
+		return UC_GO_ON;
 	case NGINX:
 		c->nginx = value;
-		return true;
+		return UC_GO_ON;
 	default:
-		return false;
+		return evidence_option(c, option, value);
 	}
+}
+
+static int take_operands(void *ctx, int count, char **operands)
+{
+	struct check *c = ctx;
+
+	c->file = operands[0];
+	if (count > 1)
+		uc_error("'%s' is one argument too many: one configuration at a time", operands[1]);
+	else if (!!c->file + !!c->dump + !!c->pid > 1)
+		uc_error("a file, --nginx-t and --pid exclude each other");
+	else if (c->in_place && (c->dump || c->root))
+		uc_error("--in-place writes the files of this host: not with %s",
+			 c->dump ? "--nginx-t" : "--root");
+	else if (c->from && !c->to)
+		uc_error("--from needs --to: the version that nginx is upgraded to");
+	else
+		return UC_GO_ON;
+	return UC_SEE_HELP;
 }
 
 /* --- the run ----------------------------------------------------------------------------------- */
@@ -447,7 +466,7 @@ static int check(struct check *c)
 	return status;
 }
 
-static int parse(struct check *c, int argc, char **argv)
+int uc_cmd_check(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "nginx-t", required_argument, NULL, DUMP },
@@ -471,44 +490,11 @@ static int parse(struct check *c, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	int opt, status = -1;
-
-	while (status < 0 && (opt = getopt_long(argc, argv, "o:vh", longs, NULL)) != -1) {
-		if (opt == 'h') {
-			fputs(usage, stdout);
-			return UC_EXIT_DONE;
-		}
-		if (opt == UPSTREAM || opt == KIND || opt == PROBE || opt == LEARNED)
-			status = evidence_option(c, opt, optarg);
-		else if (!plain_option(c, opt, optarg))
-			status = UC_EXIT_USAGE;
-	}
-	if (status >= 0)
-		return status;
-	if (argc - optind > 1) {
-		uc_error("'%s' is one argument too many: one configuration at a time",
-			 argv[optind + 1]);
-		return UC_EXIT_USAGE;
-	}
-	c->file = argv[optind];
-	if (!!c->file + !!c->dump + !!c->pid > 1) {
-		uc_error("a file, --nginx-t and --pid exclude each other");
-		return UC_EXIT_USAGE;
-	}
-	if (c->in_place && (c->dump || c->root)) {
-		uc_error("--in-place writes the files of this host: not with %s",
-			 c->dump ? "--nginx-t" : "--root");
-		return UC_EXIT_USAGE;
-	}
-	if (c->from && !c->to) {
-		uc_error("--from needs --to: the version that nginx is upgraded to");
-		return UC_EXIT_USAGE;
-	}
-	return -1;
-}
-
-int uc_cmd_check(int argc, char **argv)
-{
+	static const struct uc_command_line line = { .usage = usage,
+						     .shorts = "o:vh",
+						     .longs = longs,
+						     .option = take_option,
+						     .operands = take_operands };
 	struct check c = { .client_timeout_ms = -1,
 			   .balancer_idle_ms = -1,
 			   .print = uc_check_print_text };
@@ -518,10 +504,8 @@ int uc_cmd_check(int argc, char **argv)
 		uc_error("out of memory");
 		return UC_EXIT_FAILED;
 	}
-	status = parse(&c, argc, argv);
-	if (status == UC_EXIT_USAGE)
-		uc_note("'upclose check --help' has the options");
-	if (status < 0)
+	status = uc_command_line(&line, argc, argv, &c);
+	if (status == UC_GO_ON)
 		status = check(&c);
 	uc_policy_free(c.policy);
 	uc_evidence_free(c.evidence);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "command.h"
+#include "command_line.h"
 #include "daemon/alerting.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
@@ -45,6 +45,24 @@ static int test_alert(const char *path)
 	return err ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }
 
+struct daemon_options {
+	const char *config;
+	bool check, test;
+};
+
+static int take_option(void *ctx, int option, const char *value)
+{
+	struct daemon_options *o = ctx;
+
+	if (option == 'f')
+		o->config = value;
+	else if (option == 'n')
+		o->check = true;
+	else
+		o->test = true;
+	return UC_GO_ON;
+}
+
 int uc_cmd_daemon(int argc, char **argv)
 {
 	static const struct option longs[] = { { "config", required_argument, NULL, 'f' },
@@ -53,40 +71,18 @@ int uc_cmd_daemon(int argc, char **argv)
 					       { "verbose", no_argument, NULL, 'v' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
-	const char *path = CONFIG;
-	bool check = false, test = false;
-	int opt;
+	static const struct uc_command_line line = { .usage = usage,
+						     .shorts = "vh",
+						     .longs = longs,
+						     .option = take_option };
+	struct daemon_options o = { .config = CONFIG };
+	int status = uc_command_line(&line, argc, argv, &o);
 
-	while ((opt = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'f':
-			path = optarg;
-			break;
-		case 'n':
-			check = true;
-			break;
-		case 't':
-			test = true;
-			break;
-		case 'v':
-			uc_log_verbosity++;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return UC_EXIT_DONE;
-		default:
-			uc_note("'upclose daemon --help' has the options");
-			return UC_EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		uc_error("'%s' is one argument too many; see 'upclose daemon --help'",
-			 argv[optind]);
-		return UC_EXIT_USAGE;
-	}
-	if (check)
-		return check_config(path);
-	if (test)
-		return test_alert(path);
-	return uc_daemon(path) ? UC_EXIT_FAILED : UC_EXIT_DONE;
+	if (status != UC_GO_ON)
+		return status;
+	if (o.check)
+		return check_config(o.config);
+	if (o.test)
+		return test_alert(o.config);
+	return uc_daemon(o.config) ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "btfcheck.h"
 #include "command.h"
+#include "command_line.h"
 #include "log.h"
 #include "options.h"
 #include "tracer.h"
@@ -18,6 +18,31 @@ static const char usage[] =
 	"                    needed; name what they lack. Needs no privilege.\n\n"
 	"Exit status: 0 tracing is possible here, 1 it is not, 2 wrong usage.\n";
 
+struct hooks_options {
+	struct uc_tracer_config tracer;
+	bool json;
+};
+
+static int take_option(void *ctx, int option, const char *value)
+{
+	struct hooks_options *o = ctx;
+
+	switch (option) {
+	case 'o':
+		o->json = !strcmp(value, "json");
+		if (o->json || !strcmp(value, "text"))
+			return UC_GO_ON;
+		uc_error("output format '%s' is not valid: text or json", value);
+		return UC_EXIT_USAGE;
+	case 'H':
+		return uc_plan_option(value, &o->tracer.plan) == UC_GO_ON ? UC_GO_ON :
+									    UC_EXIT_USAGE;
+	default:
+		o->tracer.btf_path = value;
+		return UC_GO_ON;
+	}
+}
+
 int uc_cmd_hooks(int argc, char **argv)
 {
 	static const struct option longs[] = { { "output", required_argument, NULL, 'o' },
@@ -26,41 +51,16 @@ int uc_cmd_hooks(int argc, char **argv)
 					       { "verbose", no_argument, NULL, 'v' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
-	struct uc_tracer_config cfg = { 0 };
-	bool json = false;
-	int opt;
+	static const struct uc_command_line line = { .usage = usage,
+						     .shorts = "o:vh",
+						     .longs = longs,
+						     .option = take_option };
+	struct hooks_options o = { 0 };
+	int err, status = uc_command_line(&line, argc, argv, &o);
 
-	while ((opt = getopt_long(argc, argv, "o:vh", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'o':
-			json = !strcmp(optarg, "json");
-			if (json || !strcmp(optarg, "text"))
-				break;
-			uc_error("output format '%s' is not valid: text or json", optarg);
-			return UC_EXIT_USAGE;
-		case 'H':
-			if (uc_parse_plan(optarg, &cfg.plan))
-				break;
-			return UC_EXIT_USAGE;
-		case 'B':
-			cfg.btf_path = optarg;
-			break;
-		case 'v':
-			uc_log_verbosity++;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return UC_EXIT_DONE;
-		default:
-			uc_note("'upclose hooks --help' has the options");
-			return UC_EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		uc_error("'%s' is one argument too many; see 'upclose hooks --help'", argv[optind]);
-		return UC_EXIT_USAGE;
-	}
-	if (cfg.btf_path)
-		return uc_btf_check(cfg.btf_path, cfg.plan, json) ? UC_EXIT_FAILED : UC_EXIT_DONE;
-	return uc_tracer_print_hooks(&cfg, json) ? UC_EXIT_FAILED : UC_EXIT_DONE;
+	if (status != UC_GO_ON)
+		return status;
+	err = o.tracer.btf_path ? uc_btf_check(o.tracer.btf_path, o.tracer.plan, o.json) :
+				  uc_tracer_print_hooks(&o.tracer, o.json);
+	return err ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }

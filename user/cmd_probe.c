@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <curl/curl.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "command_line.h"
 #include "json.h"
 #include "log.h"
 #include "options.h"
@@ -77,7 +77,7 @@ static uint64_t wall_ns(void)
 static int bad(const char *what, const char *value, const char *allowed)
 {
 	uc_error("%s '%s' is not valid: %s", what, value, allowed);
-	return -1;
+	return UC_SEE_HELP;
 }
 
 static int add_header(struct options *o, const char *value)
@@ -88,30 +88,50 @@ static int add_header(struct options *o, const char *value)
 	/* its value may be secret */
 	if (fault) {
 		uc_error("a header of --header is not valid: %s", fault);
-		return -1;
+		return UC_SEE_HELP;
 	}
 	if (r->header_count == UC_HEADERS_MAX)
 		return bad("header", "...", "at most 16 can be given");
 	r->headers[r->header_count++] = value;
-	return 1;
+	return UC_GO_ON;
 }
 
 static int set_output(struct options *o, const char *value)
 {
 	o->json = !strcmp(value, "json");
-	return o->json || !strcmp(value, "text") ? 1 : bad("output format", value, "text or json");
+	return o->json || !strcmp(value, "text") ? UC_GO_ON :
+						   bad("output format", value, "text or json");
 }
 
 static int set_seconds(uint64_t *ret_ns, const char *what, const char *value)
 {
 	if (uc_parse_seconds(value, ret_ns) && *ret_ns <= 86400 * SECOND)
-		return 1;
+		return UC_GO_ON;
 	return bad(what, value, "seconds, more than 0, at most a day");
 }
 
-/* 1: taken; 0: not known; -1: bad value, said. */
-static int take_through_option(struct options *o, int option, const char *value)
+static int add_target(struct command *c, const char *url)
 {
+	const char *why = NULL;
+	int err;
+
+	if (c->target_count == UC_PROBE_TARGETS_MAX) {
+		uc_error("at most %d URLs at a time", UC_PROBE_TARGETS_MAX);
+		return UC_EXIT_USAGE;
+	}
+	err = uc_target_parse(url, &c->targets[c->target_count], &why);
+	if (err == -EINVAL)
+		uc_error("URL number %zu is not valid: %s", c->target_count + 1, why);
+	if (err)
+		return err == -EINVAL ? UC_EXIT_USAGE : UC_EXIT_FAILED;
+	c->target_count++;
+	return UC_GO_ON;
+}
+
+static int take_through_option(struct command *c, int option, const char *value)
+{
+	struct options *o = &c->o;
+
 	switch (option) {
 	case 'E':
 		return set_seconds(&o->every_ns, "interval", value);
@@ -119,18 +139,24 @@ static int take_through_option(struct options *o, int option, const char *value)
 		return set_seconds(&o->duration_ns, "duration", value);
 	case 'c':
 		if (uc_parse_number(value, 1, UINT64_MAX, &o->count))
-			return 1;
+			return UC_GO_ON;
 		return bad("count", value, "a whole number of at least 1");
 	case 'X':
 		o->exit_code = true;
-		return 1;
+		return UC_GO_ON;
+	case 'P':
+		o->through = true;
+		return add_target(c, value);
 	default:
-		return 0;
+		return UC_SEE_HELP;
 	}
 }
 
-static int take_option(struct options *o, int option, const char *value)
+static int take_option(void *ctx, int option, const char *value)
 {
+	struct command *c = ctx;
+	struct options *o = &c->o;
+
 	switch (option) {
 	case 'o':
 		return set_output(o, value);
@@ -138,34 +164,31 @@ static int take_option(struct options *o, int option, const char *value)
 		return set_seconds(&o->max_ns, "longest wait", value);
 	case 'R':
 		if (uc_parse_number(value, 1, 1000000, &o->max_requests))
-			return 1;
+			return UC_GO_ON;
 		return bad("number of requests", value, "1 to 1000000");
 	case 'S':
 		if (uc_parse_number(value, 1, UC_SAMPLES_MAX, &o->samples))
-			return 1;
+			return UC_GO_ON;
 		return bad("number of samples", value, "1 to 32");
 	case 'O':
 		if (uc_groups_parse(value, &o->probe.groups))
-			return 1;
+			return UC_GO_ON;
 		return bad(
 			"list of tests", value,
 			"idle, requests, http10, closing, half-close, header, body, with commas");
 	case 'Q':
 		o->quick = true;
-		return 1;
+		return UC_GO_ON;
 	case 'B':
 		o->probe.body_tests = true;
-		return 1;
+		return UC_GO_ON;
 	case 'I':
 		o->probe.requests.head = true;
-		return 1;
+		return UC_GO_ON;
 	case 'H':
 		return add_header(o, value);
-	case 'v':
-		uc_log_verbosity++;
-		return 1;
 	default:
-		return take_through_option(o, option, value);
+		return take_through_option(c, option, value);
 	}
 }
 
@@ -184,24 +207,6 @@ static void complete(struct options *o)
 	p->samples = given_or(o->samples, o->quick ? 3 : 5);
 	if (!p->groups)
 		p->groups = (1U << UC_GROUP_COUNT) - 1;
-}
-
-static int add_target(struct command *c, const char *url)
-{
-	const char *why = NULL;
-	int err;
-
-	if (c->target_count == UC_PROBE_TARGETS_MAX) {
-		uc_error("at most %d URLs at a time", UC_PROBE_TARGETS_MAX);
-		return UC_EXIT_USAGE;
-	}
-	err = uc_target_parse(url, &c->targets[c->target_count], &why);
-	if (err == -EINVAL)
-		uc_error("URL number %zu is not valid: %s", c->target_count + 1, why);
-	if (err)
-		return err == -EINVAL ? UC_EXIT_USAGE : UC_EXIT_FAILED;
-	c->target_count++;
-	return UC_EXIT_DONE;
 }
 
 static bool does(const struct uc_probe_config *p, enum uc_probe_group group)
@@ -325,24 +330,26 @@ static int check_through(const struct command *c, int operands)
 				o->probe.body_tests))
 		uc_error("--through sends one request; of the tests of a server it has none");
 	else
-		return UC_EXIT_DONE;
+		return UC_GO_ON;
 	return UC_EXIT_USAGE;
 }
 
-static int take_operands(struct command *c, int argc, char **argv)
+static int take_operands(void *ctx, int count, char **urls)
 {
-	int status = UC_EXIT_DONE;
+	struct command *c = ctx;
+	int status = check_through(c, count);
 
-	if (!argc) {
+	complete(&c->o);
+	if (status == UC_GO_ON && !count && !c->o.through) {
 		uc_error("which server? Name its URL, such as http://127.0.0.1:3000/");
 		return UC_EXIT_USAGE;
 	}
-	for (int i = 0; i < argc && status == UC_EXIT_DONE; i++)
-		status = add_target(c, argv[i]);
+	for (int i = 0; i < count && status == UC_GO_ON; i++)
+		status = add_target(c, urls[i]);
 	return status;
 }
 
-static int run(struct command *c, int argc, char **argv)
+int uc_cmd_probe(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "output", required_argument, NULL, 'o' },
@@ -363,36 +370,11 @@ static int run(struct command *c, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	int opt, status = UC_EXIT_DONE;
-
-	while ((opt = getopt_long(argc, argv, "o:H:c:d:vh", longs, NULL)) != -1) {
-		if (opt == 'h') {
-			fputs(usage, stdout);
-			return UC_EXIT_DONE;
-		}
-		if (opt == 'P') {
-			c->o.through = true;
-			status = add_target(c, optarg);
-			if (status != UC_EXIT_DONE)
-				return status;
-			continue;
-		}
-		if (take_option(&c->o, opt, optarg) > 0)
-			continue;
-		uc_note("'upclose probe --help' has the options");
-		return UC_EXIT_USAGE;
-	}
-	status = check_through(c, argc - optind);
-	complete(&c->o);
-	if (status == UC_EXIT_DONE && c->o.through)
-		return through(c);
-	if (status == UC_EXIT_DONE)
-		status = take_operands(c, argc - optind, argv + optind);
-	return status == UC_EXIT_DONE ? probe(c) : status;
-}
-
-int uc_cmd_probe(int argc, char **argv)
-{
+	static const struct uc_command_line line = { .usage = usage,
+						     .shorts = "o:H:c:d:vh",
+						     .longs = longs,
+						     .option = take_option,
+						     .operands = take_operands };
 	struct command *c = calloc(1, sizeof(*c));
 	int status;
 
@@ -401,7 +383,9 @@ int uc_cmd_probe(int argc, char **argv)
 		free(c);
 		return UC_EXIT_FAILED;
 	}
-	status = run(c, argc, argv);
+	status = uc_command_line(&line, argc, argv, c);
+	if (status == UC_GO_ON)
+		status = c->o.through ? through(c) : probe(c);
 	for (size_t i = 0; i < c->target_count; i++)
 		uc_target_free(&c->targets[i]);
 	curl_global_cleanup();

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
+#include "command_line.h"
 #include "log.h"
 #include "options.h"
 #include "recording.h"
 
 static const char usage[] =
 	"Usage: upclose replay [OPTIONS] FILE\n\n"
-	"Judges and prints what 'upclose trace -w FILE' recorded; '-' reads standard input.\n\n";
+	"Judges and prints what 'upclose trace -w FILE' recorded; '-' reads standard input.\n\n" UC_OUTPUT_HELP;
 
 static bool enough(void *ctx)
 {
@@ -49,33 +49,23 @@ static int replay(FILE *in, const char *name, const struct uc_output_options *o)
 
 int uc_cmd_replay(int argc, char **argv)
 {
-	static const struct option longs[] = { UC_OUTPUT_LONG,
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
+	static const struct option longs[] = { UC_OUTPUT_LONG, { 0 } };
+	static const struct uc_command_line line = {
+		.usage = usage,
+		.shorts = UC_OUTPUT_SHORT,
+		.longs = longs,
+		.option = uc_output_option,
+		.none = "which recording? Name a file made with 'upclose trace -w FILE'",
+		.several = "one recording at a time",
+	};
 	struct uc_output_options o;
-	int opt, status;
+	int status;
 	FILE *in;
 
 	uc_output_init(&o);
-	while ((opt = getopt_long(argc, argv, UC_OUTPUT_SHORT "h", longs, NULL)) != -1) {
-		int known = uc_output_option(&o, opt, optarg);
-
-		if (opt == 'h') {
-			printf("%s%s", usage, uc_output_help);
-			return UC_EXIT_DONE;
-		}
-		if (known > 0)
-			continue;
-		uc_note("'upclose replay --help' has the options");
-		return UC_EXIT_USAGE;
-	}
-	if (argc - optind != 1) {
-		uc_error("%s; see 'upclose replay --help'",
-			 argc == optind ?
-				 "which recording? Name a file made with 'upclose trace -w FILE'" :
-				 "one recording at a time");
-		return UC_EXIT_USAGE;
-	}
+	status = uc_command_line(&line, argc, argv, &o);
+	if (status != UC_GO_ON)
+		return status;
 	in = strcmp(argv[optind], "-") ? fopen(argv[optind], "rb") : stdin;
 	if (!in) {
 		uc_error("%s: %s", argv[optind], strerror(errno));

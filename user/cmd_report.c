@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "command_line.h"
 #include "incident/tell.h"
 #include "json.h"
 #include "log.h"
@@ -155,34 +155,37 @@ static int report(FILE *in, const char *name, const struct uc_markup *markup)
 	return err ? UC_EXIT_FAILED : UC_EXIT_DONE;
 }
 
+static int take_option(void *ctx, int option, const char *value)
+{
+	const struct uc_markup **markup = ctx;
+
+	(void)option;
+	*markup = uc_markup(value);
+	if (*markup)
+		return UC_GO_ON;
+	uc_error("-o %s: md and html are known", value);
+	return UC_SEE_HELP;
+}
+
 int uc_cmd_report(int argc, char **argv)
 {
 	static const struct option longs[] = { { "output", required_argument, NULL, 'o' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
+	static const struct uc_command_line line = {
+		.usage = usage,
+		.shorts = "o:h",
+		.longs = longs,
+		.option = take_option,
+		.none = "of what? Name a recording, or a file of JSON lines",
+		.several = "one file at a time",
+	};
 	const struct uc_markup *markup = uc_markup("md");
-	int opt, status;
+	int status = uc_command_line(&line, argc, argv, &markup);
 	FILE *in;
 
-	while ((opt = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
-		if (opt == 'h') {
-			fputs(usage, stdout);
-			return UC_EXIT_DONE;
-		}
-		markup = opt == 'o' ? uc_markup(optarg) : NULL;
-		if (markup)
-			continue;
-		if (opt == 'o')
-			uc_error("-o %s: md and html are known", optarg);
-		uc_note("'upclose report --help' has the options");
-		return UC_EXIT_USAGE;
-	}
-	if (argc - optind != 1) {
-		uc_error("%s; see 'upclose report --help'",
-			 argc == optind ? "of what? Name a recording, or a file of JSON lines" :
-					  "one file at a time");
-		return UC_EXIT_USAGE;
-	}
+	if (status != UC_GO_ON)
+		return status;
 	in = strcmp(argv[optind], "-") ? fopen(argv[optind], "rb") : stdin;
 	if (!in) {
 		uc_error("%s: %s", argv[optind], strerror(errno));

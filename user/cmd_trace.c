@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 
 #include "capture.h"
 #include "command.h"
+#include "command_line.h"
 #include "directive.h"
 #include "log.h"
 #include "options.h"
@@ -28,7 +28,7 @@ static const char usage[] =
 	"      --hooks PLAN        tracepoint, fentry, kprobe or auto (default); 'upclose hooks'\n"
 	"                          shows which of them this host allows\n"
 	"      --btf FILE          types of this kernel, where it has no BTF of its own\n"
-	"      --ring-mib N        size of the ring to userspace, a power of two (default 2)\n";
+	"      --ring-mib N        size of the ring to userspace, a power of two (default 2)\n" UC_OUTPUT_HELP;
 
 struct trace {
 	struct uc_output_options out;
@@ -190,31 +190,32 @@ static int trace(struct trace *t)
 	return t->out.exit_code && flagged ? UC_EXIT_FOUND : UC_EXIT_DONE;
 }
 
-/* 1: it was one of them; 0: not; -1: bad value, said. */
-static int trace_option(struct trace *t, int option, const char *value)
+static int take_option(void *ctx, int option, const char *value)
 {
+	struct trace *t = ctx;
+
 	switch (option) {
 	case 'd':
 		if (uc_parse_seconds(value, &t->duration_ns))
-			return 1;
+			return UC_GO_ON;
 		uc_error("duration '%s' is not valid: seconds, more than 0", value);
-		return -1;
+		return UC_SEE_HELP;
 	case 'w':
 		t->write_path = value;
-		return 1;
+		return UC_GO_ON;
 	case 'R':
 		if (uc_parse_number(value, 1, 1024, &t->ring_mib) &&
 		    !(t->ring_mib & (t->ring_mib - 1)))
-			return 1;
+			return UC_GO_ON;
 		uc_error("ring size '%s' is not valid: MiB, a power of two from 1 to 1024", value);
-		return -1;
+		return UC_SEE_HELP;
 	case 'B':
 		t->btf_path = value;
-		return 1;
+		return UC_GO_ON;
 	case 'H':
-		return uc_parse_plan(value, &t->plan) ? 1 : -1;
+		return uc_plan_option(value, &t->plan);
 	default:
-		return 0;
+		return uc_output_option(&t->out, option, value);
 	}
 }
 
@@ -226,30 +227,18 @@ int uc_cmd_trace(int argc, char **argv)
 					       { "btf", required_argument, NULL, 'B' },
 					       { "hooks", required_argument, NULL, 'H' },
 					       { "ring-mib", required_argument, NULL, 'R' },
-					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
+	static const struct uc_command_line line = { .usage = usage,
+						     .shorts = UC_OUTPUT_SHORT "d:w:",
+						     .longs = longs,
+						     .option = take_option };
 	struct trace t = { 0 };
-	int opt;
+	int status;
 
 	uc_output_init(&t.out);
-	while ((opt = getopt_long(argc, argv, UC_OUTPUT_SHORT "d:w:h", longs, NULL)) != -1) {
-		int known = uc_output_option(&t.out, opt, optarg);
-
-		if (opt == 'h') {
-			printf("%s%s", usage, uc_output_help);
-			return UC_EXIT_DONE;
-		}
-		if (!known)
-			known = trace_option(&t, opt, optarg);
-		if (known > 0)
-			continue;
-		uc_note("'upclose trace --help' has the options");
-		return UC_EXIT_USAGE;
-	}
-	if (optind < argc) {
-		uc_error("'%s' is one argument too many; see 'upclose trace --help'", argv[optind]);
-		return UC_EXIT_USAGE;
-	}
+	status = uc_command_line(&line, argc, argv, &t);
+	if (status != UC_GO_ON)
+		return status;
 	if (!t.out.engine.comm_count)
 		t.out.engine.comms[t.out.engine.comm_count++] = "nginx";
 	return trace(&t);

@@ -7,20 +7,6 @@
 
 #include "log.h"
 
-const char uc_output_help[] =
-	"  -o, --output FORMAT   text (default), table or json (one object a line)\n"
-	"  -c, --count N         end after N connections were printed\n"
-	"  -p, --port PORT       only upstreams on this port; may be given up to 16 times\n"
-	"      --comm NAME       nginx's process name (default nginx); up to 8 times\n"
-	"      --all             print every connection that ends, healthy ones too\n"
-	"      --error-log PATH  follow nginx's error log, and put its line beside each\n"
-	"                        connection (replay: read it)\n"
-	"      --exit-code       exit with status 3 when something was flagged\n"
-	"      --unredacted      print queries, and let a recording hold header values and\n"
-	"                        the first bytes of bodies; they may be secret\n"
-	"  -v, --verbose         more talk on standard error; -vv libbpf's too\n"
-	"  -h, --help            this text\n";
-
 void uc_output_init(struct uc_output_options *o)
 {
 	memset(o, 0, sizeof(*o));
@@ -30,7 +16,7 @@ void uc_output_init(struct uc_output_options *o)
 static int bad(const char *what, const char *value, const char *allowed)
 {
 	uc_error("%s '%s' is not valid: %s", what, value, allowed);
-	return -1;
+	return UC_SEE_HELP;
 }
 
 static int add_port(struct uc_output_options *o, const char *value)
@@ -44,7 +30,7 @@ static int add_port(struct uc_output_options *o, const char *value)
 		return bad("port", value,
 			   "at most 16 ports can be followed; leave --port out to follow all");
 	o->engine.ports[o->engine.port_count++] = n;
-	return 1;
+	return UC_GO_ON;
 }
 
 static int add_comm(struct uc_output_options *o, const char *value)
@@ -56,19 +42,21 @@ static int add_comm(struct uc_output_options *o, const char *value)
 	if (o->engine.comm_count == max)
 		return bad("process name", value, "at most 8 names can be followed");
 	o->engine.comms[o->engine.comm_count++] = value;
-	return 1;
+	return UC_GO_ON;
 }
 
-int uc_output_option(struct uc_output_options *o, int option, const char *value)
+int uc_output_option(void *ctx, int option, const char *value)
 {
+	struct uc_output_options *o = ctx;
+
 	switch (option) {
 	case 'o':
 		return uc_sink_init(&o->sink, value, stdout) ?
 			       bad("output format", value, "text, table or json") :
-			       1;
+			       UC_GO_ON;
 	case 'c':
 		return uc_parse_number(value, 1, UINT64_MAX, &o->engine.max_count) ?
-			       1 :
+			       UC_GO_ON :
 			       bad("count", value, "a whole number of at least 1");
 	case 'p':
 		return add_port(o, value);
@@ -76,21 +64,18 @@ int uc_output_option(struct uc_output_options *o, int option, const char *value)
 		return add_comm(o, value);
 	case 'a':
 		o->all = true;
-		return 1;
+		return UC_GO_ON;
 	case 'x':
 		o->exit_code = true;
-		return 1;
+		return UC_GO_ON;
 	case 'U':
 		o->unredacted = o->engine.show_query = true;
-		return 1;
+		return UC_GO_ON;
 	case 'E':
 		o->error_log = value;
-		return 1;
-	case 'v':
-		uc_log_verbosity++;
-		return 1;
+		return UC_GO_ON;
 	default:
-		return 0;
+		return UC_SEE_HELP;
 	}
 }
 
@@ -116,10 +101,9 @@ void uc_output_close(struct uc_output_options *o)
 	o->engine.error_log = NULL;
 }
 
-bool uc_parse_plan(const char *name, enum uc_plan *ret)
+int uc_plan_option(const char *name, enum uc_plan *ret)
 {
-	if (uc_plan_parse(name, ret))
-		return true;
-	bad("hook plan", name, "tracepoint, fentry, kprobe or auto");
-	return false;
+	return uc_plan_parse(name, ret) ?
+		       UC_GO_ON :
+		       bad("hook plan", name, "tracepoint, fentry, kprobe or auto");
 }

@@ -3,10 +3,10 @@
 #ifndef UPCLOSE_OPTIONS_H
 #define UPCLOSE_OPTIONS_H
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "command_line.h"
 #include "engine.h"
 #include "number.h"
 #include "plan.h"
@@ -24,22 +24,35 @@ struct uc_output_options {
 	const char *error_log; /* path, or NULL */
 };
 
-/* For the short options string and the table of long ones. */
-#define UC_OUTPUT_SHORT "o:c:p:v"
+/* For the short options string, the table of long ones and the usage, with -v and -h. */
+#define UC_OUTPUT_SHORT "o:c:p:vh"
 #define UC_OUTPUT_LONG                                                                             \
 	{ "output", required_argument, NULL, 'o' }, { "count", required_argument, NULL, 'c' },     \
 		{ "port", required_argument, NULL, 'p' },                                          \
 		{ "comm", required_argument, NULL, 'C' }, { "all", no_argument, NULL, 'a' },       \
 		{ "exit-code", no_argument, NULL, 'x' }, { "unredacted", no_argument, NULL, 'U' }, \
 		{ "error-log", required_argument, NULL, 'E' },                                     \
+		{ "verbose", no_argument, NULL, 'v' },                                             \
 	{                                                                                          \
-		"verbose", no_argument, NULL, 'v'                                                  \
+		"help", no_argument, NULL, 'h'                                                     \
 	}
-extern const char uc_output_help[];
+#define UC_OUTPUT_HELP                                                                        \
+	"  -o, --output FORMAT   text (default), table or json (one object a line)\n"         \
+	"  -c, --count N         end after N connections were printed\n"                      \
+	"  -p, --port PORT       only upstreams on this port; may be given up to 16 times\n"  \
+	"      --comm NAME       nginx's process name (default nginx); up to 8 times\n"       \
+	"      --all             print every connection that ends, healthy ones too\n"        \
+	"      --error-log PATH  follow nginx's error log, and put its line beside each\n"    \
+	"                        connection (replay: read it)\n"                              \
+	"      --exit-code       exit with status 3 when something was flagged\n"             \
+	"      --unredacted      print queries, and let a recording hold header values and\n" \
+	"                        the first bytes of bodies; they may be secret\n"             \
+	"  -v, --verbose         more talk on standard error; -vv libbpf's too\n"             \
+	"  -h, --help            this text\n"
 
 void uc_output_init(struct uc_output_options *o);
-/* 1: it was one of them; 0: it was not; -1: its value is bad, which was said. */
-int uc_output_option(struct uc_output_options *o, int option, const char *value);
+/* Takes any of them for command_line.h; ctx is the struct uc_output_options. */
+int uc_output_option(void *ctx, int option, const char *value);
 
 /*
  * Completes o->engine, which then points into o, and opens the error log that was
@@ -48,7 +61,7 @@ int uc_output_option(struct uc_output_options *o, int option, const char *value)
 int uc_output_open(struct uc_output_options *o, bool from_start);
 void uc_output_close(struct uc_output_options *o);
 
-/* A hook plan's name; says what is allowed when it is none. */
-bool uc_parse_plan(const char *name, enum uc_plan *ret);
+/* The same of a hook plan. */
+int uc_plan_option(const char *name, enum uc_plan *ret);
 
 #endif

@@ -60,11 +60,18 @@ def refused(done, *patterns, status=1):
     (["trace", "surplus"], ["surplus"]),
     (["trace", "-w"], ["-w|argument"]),
     (["tracee"], ["tracee", "help"]),
+    (["hooks", "surplus"], ["'surplus' is one argument too many", "hooks --help"]),
+    (["daemon", "surplus"], ["'surplus' is one argument too many", "daemon --help"]),
     (["replay"], ["FILE"]),
     (["replay", "a", "b"], ["one recording"]),
 ])
 def test_wrong_usage(args, patterns):
     refused(run(*args), *patterns, status=2)
+
+
+@pytest.mark.parametrize("command", ["trace", "daemon", "replay", "report", "check", "probe", "hooks"])
+def test_unknown_option(command):
+    refused(run(command, "--nonsense"), "--nonsense", f"'upclose {command} --help' has the options", status=2)
 
 
 @pytest.mark.parametrize("args", [["--help"], ["-h"], ["trace", "--help"], ["trace", "-h"], ["replay", "-h"], ["hooks", "-h"], []])
