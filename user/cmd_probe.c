@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +16,7 @@
 #include "probe/progress.h"
 #include "probe/report.h"
 #include "probe/through.h"
+#include "signals.h"
 
 #define SECOND 1000000000ULL
 
@@ -264,21 +263,10 @@ static void on_progress(void *ctx, const struct uc_probe_progress *p)
 	uc_progress_show(&c->progress, p);
 }
 
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
 static int probe(struct command *c)
 {
 	struct uc_probe_events events = { on_done, on_progress, c };
-	int signals = open_signals(), err;
+	int signals = uc_signals_open(), err;
 
 	announce(c);
 	uc_progress_init(&c->progress, stderr);
@@ -302,7 +290,7 @@ static int through(struct command *c)
 					 .count = o->count,
 					 .duration_ns = o->duration_ns };
 	struct uc_through_end end;
-	int signals = open_signals(), err;
+	int signals = uc_signals_open(), err;
 
 	err = uc_through(&cfg, c->targets, c->target_count, signals, stdout, &end);
 	close(signals);

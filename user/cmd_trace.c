@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -15,6 +13,7 @@
 #include "options.h"
 #include "proc.h"
 #include "recording.h"
+#include "signals.h"
 
 #define SECOND 1000000000ULL
 
@@ -52,17 +51,6 @@ static void follow_recorder(struct trace *t)
 	t->record_failed = true;
 	uc_error("cannot write %s: %s; the recording ends here, the trace goes on", t->write_path,
 		 strerror(-uc_recorder_error(t->recorder)));
-}
-
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 static int wait_ms(const struct trace *t, uint64_t end_ns)
@@ -158,7 +146,7 @@ static void greet(const struct trace *t)
 
 static int trace(struct trace *t)
 {
-	int signals = open_signals(), err = start(t), record_err;
+	int signals = uc_signals_open(), err = start(t), record_err;
 	uint64_t began = uc_now_ns(CLOCK_MONOTONIC), duration;
 	bool flagged = false;
 
