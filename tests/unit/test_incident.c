@@ -178,6 +178,39 @@ static void test_nothing(void **state)
 	free(told);
 }
 
+static void expect_told(const char *sentence)
+{
+	char *told = tell();
+
+	if (!strstr(told, sentence))
+		fail_msg("'%s' is not in\n%s", sentence, told);
+	free(told);
+}
+
+static void test_one_and_many(void **state)
+{
+	static const char one[] =
+		"{\"kind\":\"summary\",\"schema\":1,\"connections\":1,\"exchanges\":1,"
+		"\"flagged\":1,\"lost\":1,\"duration_ms\":1}";
+	static const char many[] =
+		"{\"kind\":\"summary\",\"schema\":1,\"connections\":2,\"exchanges\":0,"
+		"\"flagged\":2,\"lost\":2,\"duration_ms\":1}";
+
+	expect_told("0 connections were flagged.");
+	add_connection("upstream_died", "signal", "proven", 1, "client_error");
+	expect_told("1 connection was flagged.");
+	assert_int_equal(add(one), 0);
+	expect_told("1 connection from nginx to its upstreams ended within 1.0 ms, after 1 "
+		    "exchange; 1 was flagged.");
+	expect_told("1 record was lost:");
+	tear_down(state);
+	set_up(state);
+	assert_int_equal(add(many), 0);
+	expect_told("2 connections from nginx to its upstreams ended within 1.0 ms, after 0 "
+		    "exchanges; 2 were flagged.");
+	expect_told("2 records were lost:");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -185,6 +218,7 @@ int main(void)
 		TEST(test_ranked),       TEST(test_bounded),
 		TEST(test_strangers),    TEST(test_members_of_other_types),
 		TEST(test_long_members), TEST(test_nothing),
+		TEST(test_one_and_many),
 	};
 
 	return cmocka_run_group_tests_name("incident", tests, NULL, NULL);

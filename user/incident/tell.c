@@ -23,6 +23,20 @@ static struct note number(uint64_t n)
 	return t;
 }
 
+/* "1 connection", "2 connections" */
+static struct note counted(uint64_t n, const char *thing)
+{
+	struct note t;
+
+	snprintf(t.text, sizeof(t.text), "%llu %.32s%s", (ull)n, thing, n == 1 ? "" : "s");
+	return t;
+}
+
+static const char *were(uint64_t n)
+{
+	return n == 1 ? "was" : "were";
+}
+
 static struct note share(uint64_t part, uint64_t whole)
 {
 	struct note t;
@@ -80,33 +94,34 @@ static struct note places(const struct uc_incident_cause *c)
 static void tell_totals(const struct uc_incident *i, struct uc_page *p)
 {
 	const json_t *s = i->summary, *outcomes = json_object_get(s, "by_outcome");
+	uint64_t flagged = uc_incident_number(s, "flagged"), lost = uc_incident_number(s, "lost");
 	struct note t;
 
 	if (!s) {
 		snprintf(t.text, sizeof(t.text),
-			 "%llu connections were flagged. What was read has no summary, so how many "
-			 "were healthy is not known.",
-			 (ull)i->flagged);
+			 "%.64s %s flagged. What was read has no summary, so how many were healthy "
+			 "is not known.",
+			 counted(i->flagged, "connection").text, were(i->flagged));
 		uc_page_paragraph(p, t.text);
 		return;
 	}
 	snprintf(
 		t.text, sizeof(t.text),
-		"%llu connections from nginx to its upstreams ended within %.40s, after %llu exchanges; "
-		"%llu were flagged. Of these nginx repeated %llu by itself, and %llu reached a client.",
-		(ull)uc_incident_number(s, "connections"),
+		"%.64s from nginx to its upstreams ended within %.40s, after %.64s; %llu %s flagged. "
+		"Of what was flagged nginx repeated %llu by itself, and %llu reached a client.",
+		counted(uc_incident_number(s, "connections"), "connection").text,
 		span(json_object_get(s, "duration_ms")).text,
-		(ull)uc_incident_number(s, "exchanges"), (ull)uc_incident_number(s, "flagged"),
-		(ull)uc_incident_number(outcomes, "retried"),
+		counted(uc_incident_number(s, "exchanges"), "exchange").text, (ull)flagged,
+		were(flagged), (ull)uc_incident_number(outcomes, "retried"),
 		(ull)uc_incident_number(outcomes, "client_error"));
 	uc_page_paragraph(p, t.text);
-	if (!uc_incident_number(s, "lost"))
+	if (!lost)
 		return;
 	snprintf(
 		t.text, sizeof(t.text),
-		"%llu records were lost: there was more than is told here, and what could depend on "
-		"them is not called proven.",
-		(ull)uc_incident_number(s, "lost"));
+		"%.64s %s lost: there was more than is told here, and what could depend on that is "
+		"not called proven.",
+		counted(lost, "record").text, were(lost));
 	uc_page_paragraph(p, t.text);
 }
 
@@ -170,9 +185,9 @@ static void tell_upstream(const json_t *u, struct uc_page *p)
 	size_t k, at = 0;
 
 	if (json_is_object(idle))
-		snprintf(learned.text, sizeof(learned.text), "%.40s (%llu closes)",
+		snprintf(learned.text, sizeof(learned.text), "%.40s (%.64s)",
 			 span(json_object_get(idle, "timeout_ms")).text,
-			 (ull)uc_incident_number(idle, "count"));
+			 counted(uc_incident_number(idle, "count"), "close").text);
 	json_array_foreach(json_object_get(idle, "candidates"), k, candidate)
 		if (json_is_string(candidate) && at < sizeof(known.text))
 			at += snprintf(known.text + at, sizeof(known.text) - at, "%s%s",
