@@ -11,6 +11,8 @@
 
 #include "hooks.bpf.h"
 
+#ifndef UC_WHOLE
+
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(uc_send_fexit, struct sock *sk, struct msghdr *msg, size_t size, int ret)
 {
@@ -51,6 +53,8 @@ int uc_recv_fexit(u64 *ctx)
 	}
 	return on_recv((struct sock *)ctx[0], ret, flags);
 }
+
+#endif
 
 SEC("iter/task_file")
 int uc_adopt(struct bpf_iter__task_file *ctx)

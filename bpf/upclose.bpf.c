@@ -9,25 +9,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-
-/*
- * Newer kernels may preempt a program on a tracepoint, and leave out its calls by
- * the task that comes instead. Kernels that do so have these functions; only the
- * programs of kernels since 6.3 may name them, older ones refuse what they do not have.
- */
-static __always_inline void begin_whole(void)
-{
-	if (cfg.preempt_disable)
-		bpf_preempt_disable();
-}
-
-static __always_inline void end_whole(void)
-{
-	if (cfg.preempt_disable)
-		bpf_preempt_enable();
-}
+#ifdef UC_WHOLE
+extern void bpf_preempt_disable(void) __ksym;
+extern void bpf_preempt_enable(void) __ksym;
+#else
+#define bpf_preempt_disable()
+#define bpf_preempt_enable()
+#endif
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(uc_set_state, const struct sock *sk, int oldstate, int newstate)
@@ -77,9 +65,9 @@ int BPF_PROG(uc_send, struct sock *sk, int ret, int flags)
 {
 	if (storage_empty(sk))
 		return on_send_untracked();
-	begin_whole();
+	bpf_preempt_disable();
 	on_send(sk, ret);
-	end_whole();
+	bpf_preempt_enable();
 	return 0;
 }
 
@@ -88,9 +76,9 @@ int BPF_PROG(uc_recv, struct sock *sk, int ret, int flags)
 {
 	if (storage_empty(sk))
 		return 0;
-	begin_whole();
+	bpf_preempt_disable();
 	on_recv(sk, ret, flags);
-	end_whole();
+	bpf_preempt_enable();
 	return 0;
 }
 

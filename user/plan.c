@@ -17,7 +17,8 @@ const char *uc_plan_name(enum uc_plan plan)
 static const char *const abouts[UC_PLAN_MAX] = {
 	[UC_PLAN_TRACEPOINT] = "the length tracepoints of 6.3",
 	[UC_PLAN_FENTRY] = "the exits of tcp_sendmsg() and tcp_recvmsg()",
-	[UC_PLAN_FENTRY_OLD] = "the same before 5.15, with hashes in place of storage in sockets",
+	[UC_PLAN_FENTRY_OLD] =
+		"the same exits, done as before 5.15: hashes in place of storage in sockets",
 	[UC_PLAN_KPROBE] = "kprobes and raw tracepoints, with the same hashes",
 };
 

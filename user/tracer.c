@@ -23,8 +23,9 @@
 #include "proc.h"
 #include "portable.skel.h"
 #include "upclose.skel.h"
+#include "whole.skel.h"
 
-/* The two BPF objects have the same maps, programs by plan, and variables. */
+/* The BPF objects have the same maps, programs by plan, and variables. */
 struct object {
 	struct bpf_object *obj;
 	struct bpf_object_skeleton *skeleton;
@@ -152,6 +153,7 @@ static int find_hooks(const struct uc_tracer_config *cfg, struct uc_hooks *ret)
 	}
 
 OPENER(upclose)
+OPENER(whole)
 OPENER(portable)
 
 struct uc_bpf_object uc_bpf_object(unsigned index)
@@ -220,8 +222,6 @@ static void configure(const struct object *o, const struct uc_tracer_config *cfg
 	for (size_t i = 0; i < h->count; i++) {
 		if (!strcmp(h->hooks[i].section, "helper/bpf_task_pt_regs"))
 			control->task_pt_regs = !h->hooks[i].err;
-		if (!strcmp(h->hooks[i].section, "kfunc/bpf_preempt_disable"))
-			control->preempt_disable = !h->hooks[i].err;
 		if (!strcmp(h->hooks[i].section, "fexit/tcp_recvmsg"))
 			control->recvmsg_args = h->hooks[i].args;
 	}
@@ -243,13 +243,27 @@ static void select_programs(const struct object *o, const struct uc_hooks *h)
 		bpf_program__set_autoattach(p, false);
 }
 
+static bool holds_processor(const struct uc_hooks *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (!strcmp(h->hooks[i].section, "kfunc/bpf_preempt_disable"))
+			return h->hooks[i].use == UC_HOOK_USED;
+	return false;
+}
+
+static int open_object(const struct bpf_object_open_opts *opts, const struct uc_hooks *h,
+		       struct object *ret)
+{
+	if (uc_bpf_object(1).plans & 1U << h->plan)
+		return portable_open(opts, ret);
+	return holds_processor(h) ? whole_open(opts, ret) : upclose_open(opts, ret);
+}
+
 static int load(struct uc_tracer *t, const struct uc_tracer_config *cfg, const struct uc_hooks *h)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = cfg->btf_path);
-	bool typed = uc_bpf_object(0).plans & 1U << h->plan;
-	int err;
+	int err = open_object(&opts, h, &t->bpf);
 
-	err = typed ? upclose_open(&opts, &t->bpf) : portable_open(&opts, &t->bpf);
 	if (err)
 		return err;
 	configure(&t->bpf, cfg, h);
@@ -268,18 +282,19 @@ static int load_any(struct uc_tracer *t, const struct uc_tracer_config *cfg, str
 	int err = load(t, cfg, h);
 
 	while (err) {
-		const char *failed = uc_plan_name(h->plan);
+		enum uc_plan failed = h->plan;
 
 		if (!uc_hooks_next(h, cfg->plan)) {
 			uc_error(
-				"the kernel did not take the BPF programs of the plan '%s': %s (run "
-				"with -vv to see why)",
-				failed, strerror(-err));
+				"the kernel did not take the BPF programs of the plan '%s', %s: %s "
+				"(run with -vv to see why)",
+				uc_plan_name(failed), uc_plan_about(failed), strerror(-err));
 			return err;
 		}
-		uc_note("note: the kernel did not take the BPF programs of the plan '%s' (%s); "
+		uc_note("note: the kernel did not take the BPF programs of the plan '%s', %s (%s); "
 			"trying '%s', %s",
-			failed, strerror(-err), uc_plan_name(h->plan), uc_plan_about(h->plan));
+			uc_plan_name(failed), uc_plan_about(failed), strerror(-err),
+			uc_plan_name(h->plan), uc_plan_about(h->plan));
 		err = load(t, cfg, h);
 	}
 	return 0;

@@ -83,7 +83,10 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 
 #define UC_BPF_OBJECTS 2
 
-/* A BPF object as it is built in: the file's bytes, and the plans that load it (1 << UC_PLAN_*). */
+/*
+ * A BPF object as it is built in: the file's bytes, and the plans that load it (1 << UC_PLAN_*).
+ * whole.bpf.c is not among them: it reads what the first reads.
+ */
 struct uc_bpf_object {
 	const void *elf;
 	size_t size;

@@ -31,6 +31,15 @@ def ids(kind):
     return found
 
 
+def program_tags(pid):
+    """The kernel's hashes of the instructions of the programs that the process has open."""
+    tags = set()
+    for entry in os.scandir(f"/proc/{pid}/fdinfo"):
+        with open(entry.path, encoding="ascii") as f:
+            tags |= {line.split()[1] for line in f if line.startswith("prog_tag:")}
+    return tags
+
+
 class BatchAttr(ctypes.Structure):
     _fields_ = [("in_batch", ctypes.c_uint64), ("out_batch", ctypes.c_uint64), ("keys", ctypes.c_uint64), ("values", ctypes.c_uint64),
                 ("count", ctypes.c_uint32), ("map_fd", ctypes.c_uint32), ("elem_flags", ctypes.c_uint64), ("flags", ctypes.c_uint64)]

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What upclose does where the kernel refuses the programs of a plan that its probes found possible."""
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from .bpf_objects import program_tags
 from .proc import PATIENCE
-from .upclose import UPCLOSE
+from .upclose import UPCLOSE, Upclose
 
 # A program that no other plan has.
 PROGRAMS = {"tracepoint": "uc_send", "fentry": "uc_send_fexit", "kprobe": "uc_send_return"}
@@ -36,6 +38,28 @@ def falls_back(possible, refused):
     wanted = [f"programs of the plan '{plan}'" for plan in refused]
     wanted += [f"trying '{left[0]}'", "tracing "] if left else ["Operation not permitted (run with -vv to see why)"]
     missing = [words for words in wanted if words not in said]
+    # two plans have the name 'fentry': what is tried is not what was refused, and what the next note names
+    failed, tried = re.findall(r"programs of the plan (.*)", said), re.findall(r"; trying (.*)", said)
+    missing += [plan for plan, this, then in zip(tried, failed, failed[1:]) if this.startswith(plan) or not then.startswith(plan)]
     if missing or status != (0 if left else 1):
         return f"exit status {status}, without {missing}: {said}"
+    return None
+
+
+def programs_used(*prefix, options=()):
+    """Tags of the programs that a trace loads, and what it says."""
+    tracer = Upclose(*options, ports=[1], prefix=prefix)
+    try:
+        tags = program_tags(tracer.pid)
+    finally:
+        tracer.stop()
+    return tags, tracer.stderr()
+
+
+def needs_admin():
+    """Whether a trace by root without CAP_SYS_ADMIN uses other programs than one with it; what differs, or None."""
+    tags, _ = programs_used()
+    without, said = programs_used("setpriv", "--bounding-set", "-sys_admin")
+    if not tags or tags != without or "did not take" in said:
+        return f"with CAP_SYS_ADMIN {sorted(tags)}, without {sorted(without)}: {said}"
     return None

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 
-from harness.fallback import falls_back, plans
+from harness.fallback import falls_back, needs_admin, plans
 from harness.stage import Stage
 from harness.upclose import UPCLOSE, assert_contract, values
 
@@ -107,11 +107,11 @@ def run(names, only):
 def main(file, *only):
     names, impossible = plans()
     wanted = re.split(r"[, ]+", os.environ["KERNELS_PLANS"]) if os.environ.get("KERNELS_PLANS") else names
-    fallback = falls_back(names, names[:1])
+    fallback, admin = falls_back(names, names[:1]), needs_admin()
     if "kprobe" in names:
         names.append(BY_FILE)
     report = run([n for n in names if n in wanted], only)
-    report |= {"fallback": fallback, "impossible": impossible, "types": possible_by_types(UPCLOSE, BTF)}
+    report |= {"fallback": fallback, "admin": admin, "impossible": impossible, "types": possible_by_types(UPCLOSE, BTF)}
     with open(file, "w", encoding="utf-8") as f:
         json.dump(report, f, indent=1)
 

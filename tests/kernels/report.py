@@ -34,6 +34,7 @@ def results(kernels, reports):
             continue
         yield types_result(kernel, report)
         yield fallback_result(kernel, report)
+        yield admin_result(kernel, report)
         for plan in report["load"]:
             yield from plan_results(kernel, report, plan, same)
 
@@ -51,6 +52,12 @@ def fallback_result(kernel, report):
     """Its first plan was refused: the next one was used."""
     name = f"kernels {kernel.name} fallback"
     return f"not ok {name}: {report['fallback']}" if report["fallback"] else f"ok {name}"
+
+
+def admin_result(kernel, report):
+    """The capabilities that the manual names suffice for the same programs."""
+    name = f"kernels {kernel.name} without CAP_SYS_ADMIN"
+    return f"not ok {name}: {report['admin']}" if report["admin"] else f"ok {name}"
 
 
 def plan_results(kernel, report, plan, same):

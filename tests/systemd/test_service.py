@@ -16,6 +16,7 @@ import pytest
 from harness import bpf_objects
 from harness.client import Client
 from harness.daemon import samples
+from harness.fallback import programs_used
 from harness.proc import eventually
 from harness.receiver import Receiver
 from harness.stage import Stage
@@ -176,6 +177,12 @@ def test_what_it_may():
     level = re.search(r"Overall exposure level for upclose.service: ([0-9.]+)", run("systemd-analyze", "security", "upclose").stdout)
     print(level[0])
     assert float(level[1]) <= 3.5
+
+
+def test_programs():
+    """The sandbox leaves it the programs that root has with all capabilities."""
+    tags, _ = programs_used()
+    assert tags and bpf_objects.program_tags(pid()) == tags
 
 
 def test_reload(site):
