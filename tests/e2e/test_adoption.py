@@ -3,7 +3,7 @@
 import pytest
 from harness import faults
 from harness.nginx import Route
-from harness.proc import comm, eventually
+from harness.proc import comm
 from harness.stage import path, target
 from harness.upclose import NOTHING_ASKED, values
 
@@ -55,16 +55,12 @@ def test_idle_then_closed(stage, trace):
     """Nothing happens to them until the upstream closes them: never flagged."""
     up = stage.node()
     nginx = stage.nginx(app=Route(up.addr))
-    clients = [stage.client(nginx) for _ in range(3)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=50"))
-    assert [c.response().status for c in clients] == [200] * 3
-    ports = set(eventually(lambda: nginx.sockets(up.port), "nginx keeps connections"))
+    ports = faults.pooled(nginx, up, [stage.client(nginx) for _ in range(3)])
     tr = trace("--all", ports=[up.port])
     up.command("close_idle")
     tr.wait(count=3, upstream_port=up.port)
     objects = tr.all(upstream_port=up.port)
-    assert {o["nginx"]["port"] for o in objects} == ports and len(ports) == 3
+    assert {o["nginx"]["port"] for o in objects} == ports
     for obj in objects:
         check(obj, up, obj["nginx"]["port"], verdict="idle_close", flagged=False, phase="idle", closed_by="upstream", close="fin",
               **NOTHING_ASKED)

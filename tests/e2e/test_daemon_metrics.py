@@ -126,12 +126,7 @@ def test_learned_idle_timeout(stage):
     nginx = stage.nginx(app=Route(up.addr))
     d = stage.daemon(ports=[up.port])
     assert d.sample("upclose_learned_idle_timeout_seconds") is None
-    clients = [nginx.client() for _ in range(5)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=100"))
-    assert [c.response().status for c in clients] == [200] * 5
-    for c in clients:
-        c.close()
+    faults.at_once([stage.client(nginx) for _ in range(5)])
     eventually(lambda: d.sample("upclose_learned_idle_timeout_seconds", upstream=up.addr), "it is learned", 10)
     assert 0.29 < d.sample("upclose_learned_idle_timeout_seconds", upstream=up.addr) < 1.5
     assert d.sample(FLAGGED) == 0

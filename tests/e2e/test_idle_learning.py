@@ -16,9 +16,7 @@ def idle_out(nginx, up, tr, width=6):
     """So many connections at once, each for one exchange; wait until the upstream has closed them all."""
     before = len(tr.all(upstream_port=up.port, verdict="idle_close"))
     clients = [nginx.client() for _ in range(width)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=100"))
-    assert [c.response().status for c in clients] == [200] * width
+    faults.at_once(clients)
     for c in clients:
         c.close()
     tr.wait(count=before + width, upstream_port=up.port, verdict="idle_close", timeout=15)
@@ -152,11 +150,7 @@ def test_deaths_teach_nothing(stage, trace):
     up = stage.node()
     nginx = stage.nginx(app=Route(up.addr))
     tr = trace("--all", ports=[up.port])
-    clients = [stage.client(nginx) for _ in range(5)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=50"))
-    assert [c.response().status for c in clients] == [200] * 5
-    eventually(lambda: list(nginx.sockets(up.port).values()).count("ESTABLISHED") == 5, "they are pooled")
+    faults.pooled(nginx, up, [stage.client(nginx) for _ in range(5)])
     up.stop()
     tr.wait(count=5, verdict="idle_close")
     _, summary, _, _ = tr.stop()

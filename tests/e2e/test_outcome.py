@@ -231,15 +231,8 @@ def test_cached_connections_one_after_the_other(stage, trace):
     nginx = stage.nginx(app=Route(up.addr))
     tr = trace("--all", ports=[up.port])
     clients = [stage.client(nginx) for _ in range(6)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=100"))
-    assert [c.response().status for c in clients] == [200] * 6
     t = target("ok")
-    with Stopped(nginx.workers()):
-        clients[0].send("GET", t)
-        nginx.wait_unread(clients[0])
-        up.command("close_idle")
-        eventually(lambda: list(nginx.sockets(up.port).values()).count("CLOSE_WAIT") == 6, "all FINs are there")
+    faults.race_of_many(nginx, up, clients, [t])
     assert clients[0].response().status == 200
     count = len(nginx.errors(f"{faults.CLOSED}.* {path(t)}"))
     nginx.quit()

@@ -7,7 +7,6 @@ from collections import Counter
 
 from harness import faults
 from harness.nginx import Route
-from harness.proc import Stopped, eventually
 from harness.stage import path, target
 
 RACES = 200
@@ -75,19 +74,8 @@ def test_race_with_busy_workers(stage, trace):
     clients = [stage.client(nginx) for _ in range(width)]
     ports = set()
     for _ in range(8):
-        for c in clients:
-            c.send("POST", target("slow", "ms=100"), body=b"x")
-        assert [c.response().status for c in clients] == [200] * width
-        eventually(lambda: list(nginx.sockets(up.port).values()).count("ESTABLISHED") == width, "nginx keeps all connections")
-        mine = {port for port, state in nginx.sockets(up.port).items() if state == "ESTABLISHED"}
-        with Stopped(nginx.workers()):
-            for c in clients:
-                c.send("POST", target("ok"), body=b"x")
-            nginx.wait_unread(*clients)
-            up.command("close_idle")
-            eventually(lambda mine=mine: all(nginx.sockets(up.port)[p] == "CLOSE_WAIT" for p in mine), "all FINs are there")
+        ports |= faults.race_of_many(nginx, up, clients, [target("ok") for _ in clients], method="POST")
         assert [c.response().status for c in clients] == [502] * width
-        ports |= mine
     logged = in_log(nginx, faults.CLOSED)
     assert sum(logged.values()) == 8 * width and set(logged.values()) == {1}
     assert in_trace(tr, logged) == logged
@@ -102,15 +90,8 @@ def test_each_line_has_its_connection_with_retries(stage, trace):
     nginx = stage.nginx(app=Route(up.addr))
     tr = trace(ports=[up.port])
     clients = [stage.client(nginx) for _ in range(5)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=100"))
-    assert [c.response().status for c in clients] == [200] * 5
     t = target("ok")
-    with Stopped(nginx.workers()):
-        clients[0].send("GET", t)
-        nginx.wait_unread(clients[0])
-        up.command("close_idle")
-        eventually(lambda: list(nginx.sockets(up.port).values()).count("CLOSE_WAIT") == 5, "all FINs are there")
+    faults.race_of_many(nginx, up, clients, [t])
     assert clients[0].response().status == 200
     logged = in_log(nginx, faults.CLOSED)
     assert set(logged) == {path(t)}

@@ -9,7 +9,6 @@ from harness import faults
 from harness.client import SECRET
 from harness.nginx import Route
 from harness.proc import eventually
-from harness.stage import target
 from harness.upclose import run
 
 HOSTILE = "/<script>alert(1)</script>|`**b**`/[a](http://x.test)"
@@ -43,10 +42,7 @@ def incident(stage, trace, scratch):
     faults.provoke(nginx, up, "body_cut", faults.CUT, route="app")
     faults.provoke(nginx, doomed, "kill", faults.CLOSED, route="doomed")
     assert nginx.get(f"{HOSTILE}?token={SECRET}", "raw").status == 502
-    clients = [nginx.client("app") for _ in range(4)]
-    for c in clients:
-        c.send("GET", target("slow", "ms=50"))
-    assert [c.response().status for c in clients] == [200] * 4
+    faults.at_once([stage.client(nginx, "app") for _ in range(4)])
     tr.wait(count=6, flagged=True)
     eventually(lambda: "ESTABLISHED" not in nginx.sockets(up.port).values(), "the idle connections are closed", 10)
     time.sleep(0.1)  # their ends are judged

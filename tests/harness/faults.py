@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .client import SECRET, Response
 from .nginx import Nginx
-from .proc import Stopped
+from .proc import Stopped, eventually
 from .stage import Upstream, path, target
 
 # what nginx writes to its error log
@@ -35,6 +35,24 @@ class Fault:
 def exchange(client, method, target_):
     """A request and its response; POST has a body."""
     return client.request(method, target_, body=BODY if method == "POST" else b"")
+
+
+def at_once(clients, method="GET"):
+    """A good exchange of each client with a Node upstream, all at the same time, so that each has a connection of its own."""
+    for c in clients:
+        c.send(method, target("slow", "ms=100"), body=BODY if method == "POST" else b"")
+    assert [c.response(method).status for c in clients] == [200] * len(clients)
+
+
+def pooled(nginx, up, clients, method="GET"):
+    """nginx keeps a connection for each client: their ports, of nginx."""
+
+    def kept():
+        ports = {port for port, state in nginx.sockets(up.port).items() if state == "ESTABLISHED"}
+        return ports if len(ports) == len(clients) else None
+
+    at_once(clients, method)
+    return eventually(kept, "nginx keeps all connections")
 
 
 def provoke(nginx: Nginx, up: Upstream, behaviour, log, route=None, method="GET", query="", warm=0, target=target):
@@ -110,6 +128,20 @@ def race_sent_after_fin(nginx, up, close=close_idle, **how):
             nginx.wait_state(port, up.port, "CLOSE_WAIT")
 
     return race(nginx, up, CLOSED, meet, **how)
+
+
+def race_of_many(nginx, up, clients, targets, method="GET"):
+    """race_sent_after_fin() on a pooled connection for each client: these targets, one of a client, meet them all closed.
+    The connections' ports, of nginx; the responses are left to the caller."""
+    ports = pooled(nginx, up, clients, method)
+    asking = clients[:len(targets)]
+    with Stopped(nginx.workers()):
+        for c, t in zip(asking, targets):
+            c.send(method, t, body=BODY if method == "POST" else b"")
+        nginx.wait_unread(*asking)
+        up.command("close_idle")
+        eventually(lambda: all(nginx.sockets(up.port).get(p) == "CLOSE_WAIT" for p in ports), "all FINs are there")
+    return ports
 
 
 def meet_idle_close(nginx, up, route=None):
