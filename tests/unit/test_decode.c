@@ -13,10 +13,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	memset(&tale, 0, sizeof(tale));
-	begin_reused(&tale);
-	tale_write(&tale, GET);
-	tale_far_close(&tale, 0, 0);
-	end_by_fin(&tale);
+	race_crossed(&tale);
 	proc = (struct uc_rec_proc){ .hdr = { UC_WIRE_VERSION, UC_REC_PROC, sizeof(proc), 1 },
 				     .task = { .tgid = 1, .comm = "node" } };
 	ended = proc;

@@ -11,10 +11,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	memset(&tale, 0, sizeof(tale));
-	begin_reused(&tale);
-	tale_write(&tale, GET);
-	tale_far_close(&tale, 0, 0);
-	end_by_fin(&tale);
+	race_crossed(&tale);
 	memset(folded, 0xaa, sizeof(folded));
 	return 0;
 }

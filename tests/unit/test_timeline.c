@@ -50,9 +50,8 @@ static void expect_sorted(void)
 		assert_true(line.at[i].ts_ns <= line.at[i].event->ts_ns);
 }
 
-static void test_by_clock(void **state)
+static void exchange_and_fin(void)
 {
-	(void)state;
 	tale_begin(&tale);
 	newest(up_conn(&tale))->ts_ns += 1;
 	tale_wait(&tale, MS);
@@ -64,6 +63,12 @@ static void test_by_clock(void **state)
 	tale_far_close(&tale, 0, 0);
 	tale_fin(&tale);
 	tale_wait(&tale, MS);
+}
+
+static void test_by_clock(void **state)
+{
+	(void)state;
+	exchange_and_fin();
 	tale_close(&tale);
 	tell();
 	assert_string_equal(order(), "n:connect n:established u:established n:send u:receive "
@@ -123,16 +128,7 @@ static void test_wrap_around(void **state)
 static void test_not_before_what_did_not_know(void **state)
 {
 	(void)state;
-	tale_begin(&tale);
-	tale_wait(&tale, MS);
-	tale_write(&tale, GET);
-	tale_arrive(&tale);
-	tale_read_all(&tale);
-	tale_answer(&tale, OK);
-	tale_wait(&tale, MS);
-	tale_far_close(&tale, 0, 0);
-	tale_fin(&tale);
-	tale_wait(&tale, MS);
+	exchange_and_fin();
 	tale_write(&tale, GET);
 	tell();
 	assert_string_equal(order() + strlen("n:connect n:established u:established "),
