@@ -39,6 +39,10 @@ enum group {
 #define PORTABLE   (1U << UC_PLAN_FENTRY_OLD | 1U << UC_PLAN_KPROBE)
 #define ANY        (BTF_TYPED | PORTABLE)
 
+/* Debian's and Ubuntu's kernels know levels above 2, which CAP_PERFMON does not lift. */
+#define KPROBE_NOTE \
+	"where kprobes are allowed; kernel.perf_event_paranoid above 2 asks for CAP_SYS_ADMIN"
+
 static struct uc_hook hooks[] = {
 	{ .facts = "open, FIN, close, far end",
 	  .section = "tp_btf/inet_sock_set_state",
@@ -128,7 +132,7 @@ static struct uc_hook hooks[] = {
 	  .plans = KPROBE,
 	  .group = SEND,
 	  .required = true,
-	  .note = "where kprobes are allowed" },
+	  .note = KPROBE_NOTE },
 	{ .facts = "send (sendfile)",
 	  .section = "fexit/tcp_sendpage",
 	  .program = "uc_sendpage",
@@ -162,7 +166,7 @@ static struct uc_hook hooks[] = {
 	  .plans = KPROBE,
 	  .group = RECEIVE,
 	  .required = true,
-	  .note = "where kprobes are allowed" },
+	  .note = KPROBE_NOTE },
 	{ .facts = "payload",
 	  .section = "helper/bpf_task_pt_regs",
 	  .plans = BTF_TYPED,

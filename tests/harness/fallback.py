@@ -12,6 +12,7 @@ from .upclose import UPCLOSE, Upclose
 
 # A program that no other plan has.
 PROGRAMS = {"tracepoint": "uc_send", "fentry": "uc_send_fexit", "kprobe": "uc_send_return"}
+WITHOUT_ADMIN = ("setpriv", "--bounding-set", "-sys_admin")
 
 
 def plans():
@@ -56,10 +57,18 @@ def programs_used(*prefix, options=()):
     return tags, tracer.stderr()
 
 
-def needs_admin():
+def kprobes_need_admin():
+    """Debian's and Ubuntu's kernels have such a level, and it lets nobody else have a kprobe: is that said? What is not, or None."""
+    said = subprocess.run([*WITHOUT_ADMIN, UPCLOSE, "hooks"], capture_output=True, text=True, timeout=20 * PATIENCE, check=False).stdout
+    return None if "perf_event_paranoid above 2" in said else said
+
+
+def needs_admin(plan):
     """Whether a trace by root without CAP_SYS_ADMIN uses other programs than one with it; what differs, or None."""
+    if plan == "kprobe" and int(Path("/proc/sys/kernel/perf_event_paranoid").read_text(encoding="ascii")) > 2:
+        return kprobes_need_admin()
     tags, _ = programs_used()
-    without, said = programs_used("setpriv", "--bounding-set", "-sys_admin")
+    without, said = programs_used(*WITHOUT_ADMIN)
     if not tags or tags != without or "did not take" in said:
         return f"with CAP_SYS_ADMIN {sorted(tags)}, without {sorted(without)}: {said}"
     return None

@@ -107,7 +107,7 @@ def run(names, only):
 def main(file, *only):
     names, impossible = plans()
     wanted = re.split(r"[, ]+", os.environ["KERNELS_PLANS"]) if os.environ.get("KERNELS_PLANS") else names
-    fallback, admin = falls_back(names, names[:1]), needs_admin()
+    fallback, admin = falls_back(names, names[:1]), needs_admin(names[0])
     if "kprobe" in names:
         names.append(BY_FILE)
     report = run([n for n in names if n in wanted], only)
