@@ -23,7 +23,7 @@ def readme(result):
         raise SystemExit(f"README.md lacks {BEGIN.strip()} or {END.strip()}")
     part = f"{headline(result)}; {result['pairs']} interleaved rounds of {result['seconds']} s.\n\n"
     part += "The whole of it, with latencies, scale and growth, is in [tests/bench/results](tests/bench/results), and what was\ntried in [tests/bench/LOG.md](tests/bench/LOG.md).\n\n"
-    part += "![throughput with each tool over without](tests/bench/results/compare.svg)\n\n" + table.throughput(result)
+    part += "![throughput with each tool over without](tests/bench/results/compare.svg)\n\n" + table.throughput(result) + "\n" + table.work(result)
     (TOP / "README.md").write_text(f"{before}{BEGIN}\n{part}\n{END}{after}", encoding="utf-8")
 
 
