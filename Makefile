@@ -50,18 +50,13 @@ $(call lazy,CLANG_TIDY,command -v clang-tidy || echo clang-tidy)
 # --- sources ----------------------------------------------------------------------
 
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
-CORE_SRCS := $(wildcard user/core/*.c)
-USER_SRCS := $(wildcard user/*.c user/daemon/*.c user/check/*.c user/probe/*.c user/incident/*.c)
-HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*.h user/*/*.h tests/*.h tests/unit/*.h tests/fuzz/*.h)
+# From the lowest to the highest; tests/lint/layers.sh holds the includes to it.
+LAYERS := base core source engine nginx output probe config alert check daemon cmd
+USER_SRCS := $(wildcard user/*/*.c user/core/*/*.c)
+HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*/*.h user/core/*/*.h tests/*.h tests/unit/*.h tests/fuzz/*.h)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRCS := $(wildcard tests/bench/*.c)
-
-# A test sees the pure core alone, unless it says what else it needs:
-#   test_NAME_EXTRA := user/NAME.c      sources besides the core
-#   test_NAME_LIBS := -ljansson         libraries besides cmocka
-# and the same for fuzz_NAME_EXTRA and fuzz_NAME_LIBS.
--include tests/unit/extra.mk
 
 # --- flags ------------------------------------------------------------------------
 
@@ -74,7 +69,6 @@ HARDENING := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=
 PACKAGES := libbpf libelf zlib jansson libcyaml yaml-0.1 libmicrohttpd libcurl libsystemd libseccomp
 $(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags $(PACKAGES))
 $(call lazy,LIBS,$(PKG_CONFIG) --libs $(PACKAGES))
-CORE_LIBS := -lz
 
 # Empty, as in a source that defines it for itself.
 BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
@@ -85,8 +79,9 @@ else
 HOST_CFLAGS = $(CFLAGS) $(BASE_CFLAGS) $(HARDENING)
 HOST_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 endif
-SAN_CFLAGS = -O1 -g $(BASE_CFLAGS) $(SANITIZERS)
-FUZZ_CFLAGS = $(SAN_CFLAGS) -fsanitize=fuzzer-no-link
+# gcc guesses lengths of text worse with them; libseccomp's macros leave fields to be zero.
+SAN_CFLAGS = -O1 -g $(BASE_CFLAGS) $(SANITIZERS) -Wno-format-truncation
+FUZZ_CFLAGS = $(SAN_CFLAGS) -Wno-missing-field-initializers -Wno-unknown-warning-option -fsanitize=fuzzer-no-link
 
 $(call lazy,ARCH,uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/arm.*/arm/;s/ppc64.*/powerpc/;s/riscv64/riscv/;s/s390x/s390/;s/loongarch64/loongarch/')
 # With -target bpf clang no longer finds the architecture's <asm/types.h>.
@@ -102,13 +97,15 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 -std=gnu11 -fno-stack-protector \
 $(call lazy,UC_VERSION,tests/version.sh $(VERSION))
 
 SKELETONS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.skel.h)
-CORE_OBJS := $(CORE_SRCS:%.c=$(O)/host/%.o)
-USER_OBJS := $(USER_SRCS:%.c=$(O)/host/%.o)
+MAIN := user/cmd/main
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(O)/unit/%)
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/fuzz/%)
 BENCH_BINS := $(BENCH_SRCS:tests/bench/%.c=$(O)/bench/%)
-SKEL_SRCS := $(if $(USER_SRCS),$(shell grep -l '\.skel\.h"' $(USER_SRCS)))
-VERSION_SRCS := $(if $(USER_SRCS),$(shell grep -lw UC_VERSION $(USER_SRCS)))
+VARIANTS := host san fuzz
+# $(call objects,SOURCES): in every variant
+objects = $(foreach v,$(VARIANTS),$(1:%.c=$(O)/$(v)/%.o))
+SKEL_SRCS := $(shell grep -l '\.skel\.h"' $(USER_SRCS))
+VERSION_SRCS := $(shell grep -lw UC_VERSION $(USER_SRCS))
 
 # --- what to build -----------------------------------------------------------------
 
@@ -137,7 +134,7 @@ $(eval $(call stamp,bpf-flags,$$(CLANG) $$(BPF_CFLAGS)))
 $(eval $(call stamp,host-flags,$$(CC) $$(HOST_CFLAGS)))
 $(eval $(call stamp,san-flags,$$(CC) $$(SAN_CFLAGS)))
 $(eval $(call stamp,fuzz-flags,$$(CLANG) $$(FUZZ_CFLAGS)))
-$(eval $(call stamp,link,$$(CC) $$(HOST_LDFLAGS) $$(LIBS) $$(BPF_SRCS) $$(CORE_SRCS) $$(USER_SRCS)))
+$(eval $(call stamp,link,$$(CC) $$(HOST_LDFLAGS) $$(LIBS) $$(BPF_SRCS) $$(USER_SRCS)))
 $(eval $(call stamp,version,$$(UC_VERSION)))
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags
@@ -158,14 +155,14 @@ $(O)/%.skel.h: $(O)/%.bpf.o
 		echo 'upclose: $(BPFTOOL) did not write a skeleton, but:' >&2; head -n 5 $@.tmp >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
-$(SKEL_SRCS:%.c=$(O)/host/%.o): $(SKELETONS)
+$(call objects,$(SKEL_SRCS)): $(SKELETONS)
 
 # The table of known idle timeouts as one C string.
-$(O)/idle-timeouts.inc: include/idle-timeouts.json | $(O)/.deps
+$(O)/idle-timeouts.inc: user/share/idle-timeouts.json | $(O)/.deps
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
-$(foreach v,host san fuzz,$(O)/$(v)/user/known_idle.o) $(O)/san/tests/unit/test_known_idle.o: $(O)/idle-timeouts.inc
-$(VERSION_SRCS:%.c=$(O)/host/%.o): $(O)/.version
-$(VERSION_SRCS:%.c=$(O)/host/%.o) $(VERSION_SRCS:%.c=$(O)/san/%.o): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
+$(call objects,user/output/known_idle.c) $(O)/san/tests/unit/test_known_idle.o: $(O)/idle-timeouts.inc
+$(call objects,$(VERSION_SRCS)): $(O)/.version
+$(call objects,$(VERSION_SRCS)): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
 
 $(O)/host/%.o: %.c $(O)/.host-flags
 	$(call msg,CC,$@)
@@ -182,31 +179,33 @@ $(O)/fuzz/%.o: %.c $(O)/.fuzz-flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-# $(call archive,DIR,VARIANT)
+# $(call archive,VARIANT,LAYER): one archive a folder of user/, without the program's main()
 define archive
-$(1)/libuc_core.a: $(CORE_SRCS:%.c=$(O)/$(2)/%.o) $(O)/.link
+$(O)/$(1)/$(2).a: $(patsubst %.c,$(O)/$(1)/%.o,$(filter-out $(MAIN).c,$(wildcard user/$(2)/*.c user/$(2)/*/*.c))) $(O)/.link
 	$$(call msg,AR,$$@)
-	$$(Q)mkdir -p $$(@D)
 	$$(Q)rm -f $$@
 	$$(Q)$$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
-$(eval $(call archive,$(O),host))
-$(eval $(call archive,$(O)/san,san))
-$(eval $(call archive,$(O)/fuzz,fuzz))
+$(foreach v,$(VARIANTS),$(foreach l,$(LAYERS),$(eval $(call archive,$(v),$(l)))))
 
-$(O)/upclose: $(USER_OBJS) $(O)/libuc_core.a $(O)/.link
+# $(call archives,VARIANT): as the linker wants them, who calls before who is called
+highest_first = $(if $(1),$(call highest_first,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+archives = $(patsubst %,$(O)/$(1)/%.a,$(call highest_first,$(LAYERS)))
+
+$(O)/upclose: $(O)/host/$(MAIN).o $(call archives,host) $(O)/.link
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(HOST_LDFLAGS) $(USER_OBJS) $(O)/libuc_core.a $(LIBS) -o $@
+	$(Q)$(CC) $(HOST_LDFLAGS) $(filter %.o %.a,$^) $(LIBS) -o $@
 
-# $(call test_program,KIND,NAME): KIND is unit or fuzz
-define test_program
-$(O)/$(1)/$(2): $(O)/$(3)/tests/$(1)/$(2).o $($(2)_EXTRA:%.c=$(O)/$(3)/%.o) $(O)/$(3)/libuc_core.a
-	$$(call msg,LINK,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(4) $$(filter %.o,$$^) $(O)/$(3)/libuc_core.a $(5) $($(2)_LIBS) $$(CORE_LIBS) -o $$@
-endef
-$(foreach t,$(UNIT_SRCS:tests/unit/%.c=%),$(eval $(call test_program,unit,$(t),san,$$(CC) $$(SANITIZERS) $$(LDFLAGS),-lcmocka)))
-$(foreach t,$(FUZZ_SRCS:tests/fuzz/%.c=%),$(eval $(call test_program,fuzz,$(t),fuzz,$$(CLANG) $$(SANITIZERS) -fsanitize=fuzzer $$(LDFLAGS),)))
+# The linker takes from the archives, and of the libraries, what a test really uses.
+$(O)/unit/%: $(O)/san/tests/unit/%.o $(call archives,san)
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZERS) $(LDFLAGS) -Wl,--as-needed $(filter %.o %.a,$^) -lcmocka $(LIBS) -lm -o $@
+
+$(O)/fuzz/%: $(O)/fuzz/tests/fuzz/%.o $(call archives,fuzz)
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(SANITIZERS) -fsanitize=fuzzer $(LDFLAGS) -Wl,--as-needed $(filter %.o %.a,$^) $(LIBS) -lm -o $@
 
 $(O)/bench/%: tests/bench/%.c $(O)/.host-flags
 	$(call msg,CC,$@)
@@ -297,12 +296,12 @@ bench-render: ## The README's table and picture out of what the others measured 
 
 .PHONY: format
 format: ## Format the C sources in place
-	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(CORE_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(BENCH_SRCS) $(HEADERS)
+	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(BENCH_SRCS) $(HEADERS)
 
 .PHONY: analyze
 analyze: $(SKELETONS) ## Static analysis: clang, clang-tidy and cppcheck
 	$(Q)O='$(O)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
-		$(CORE_SRCS) $(USER_SRCS)
+		$(USER_SRCS)
 
 # --- installation -----------------------------------------------------------------------
 
@@ -312,7 +311,7 @@ put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
 put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)'
 # For Prometheus and Grafana.
 SHARED := prometheus-rules.yaml prometheus-scrape.yaml grafana-dashboard.json
-MAN_PAGES := $(wildcard user/man/*.[1-8])
+MAN_PAGES := $(wildcard user/share/man/*.[1-8])
 INSTALLED := $(SBINDIR)/upclose $(foreach p,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
 	$(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service $(SYSTEMDUNITDIR)/upclose.socket $(SHARED:%=$(DATADIR)/%)
 
@@ -321,14 +320,14 @@ install: all ## Install the program, its manual, completion, configuration and u
 	$(Q)$(INSTALL) -D -m 755 $(O)/upclose '$(DESTDIR)$(SBINDIR)/upclose'
 	$(Q)for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; done
-	$(call put_new,644,user/daemon/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
-	$(call put,644,user/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
+	$(call put_new,644,user/share/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
+	$(call put,644,user/share/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(SYSTEMDUNITDIR)'
-	$(Q)sed 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' user/systemd/upclose.service \
+	$(Q)sed 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' user/share/systemd/upclose.service \
 		>'$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
-	$(call put,644,user/systemd/upclose.socket,$(SYSTEMDUNITDIR)/upclose.socket)
+	$(call put,644,user/share/systemd/upclose.socket,$(SYSTEMDUNITDIR)/upclose.socket)
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(DATADIR)'
-	$(Q)$(INSTALL) -m 644 $(SHARED:%=user/daemon/%) '$(DESTDIR)$(DATADIR)/'
+	$(Q)$(INSTALL) -m 644 $(SHARED:%=user/share/%) '$(DESTDIR)$(DATADIR)/'
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there, but the configuration

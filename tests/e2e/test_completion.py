@@ -16,7 +16,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 def complete(*words):
-    done = subprocess.run(["bash", "-c", SCRIPT, "bash", TOP / "user/completion/upclose.bash", UPCLOSE, *words],
+    done = subprocess.run(["bash", "-c", SCRIPT, "bash", TOP / "user/share/completion/upclose.bash", UPCLOSE, *words],
                           capture_output=True, text=True, check=True, cwd=TOP, timeout=20)
     assert done.stderr == ""
     return set(done.stdout.split())
@@ -41,4 +41,4 @@ def test_options(command, some):
 
 def test_values():
     assert complete("trace", "-o", "") == {"text", "table", "json"}
-    assert complete("daemon", "--config", "user/daemon/upclose.y") == {"user/daemon/upclose.yaml"}
+    assert complete("daemon", "--config", "user/share/upclose.y") == {"user/share/upclose.yaml"}

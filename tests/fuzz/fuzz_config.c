@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config.h"
-#include "daemon/listen.h"
-#include "log.h"
+#include "config/config.h"
+#include "config/listen.h"
+#include "base/log.h"
 
 int uc_log_verbosity;
 static unsigned said;

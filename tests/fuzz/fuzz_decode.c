@@ -5,14 +5,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/decode.h"
-#include "core/facts.h"
-#include "core/forms.h"
-#include "core/join.h"
-#include "core/outcome.h"
-#include "core/timeline.h"
-#include "core/verdict.h"
-#include "explain.h"
+#include "core/conn/decode.h"
+#include "core/conn/facts.h"
+#include "core/conn/forms.h"
+#include "core/conn/join.h"
+#include "core/conn/outcome.h"
+#include "core/conn/timeline.h"
+#include "core/conn/verdict.h"
+#include "output/explain.h"
 
 #define CAPACITY 4
 #define HOLDS    2

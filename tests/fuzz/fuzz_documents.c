@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/alert_text.h"
-#include "daemon/otlp.h"
+#include "alert/alert_text.h"
+#include "alert/otlp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdlib.h>
 
-#include "core/errorline.h"
+#include "core/conn/errorline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/contract.h"
-#include "core/nginxconf.h"
-#include "core/nginxhttp.h"
-#include "core/nginxroute.h"
+#include "core/nginx/contract.h"
+#include "core/nginx/conf.h"
+#include "core/nginx/httpconf.h"
+#include "core/nginx/route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "engine.h"
-#include "recording.h"
+#include "engine/engine.h"
+#include "source/recording.h"
 #include "recording_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

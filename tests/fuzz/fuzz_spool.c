@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/spool.h"
+#include "alert/spool.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

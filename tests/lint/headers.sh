@@ -17,7 +17,7 @@ if [ ! -e "$O/.host-flags" ] || [ ! -e "$O/.bpf-flags" ]; then
 	exit
 fi
 verdict headers "$(
-	for header in include/*.h user/*.h user/*/*.h; do
+	for header in include/*.h user/*/*.h user/core/*/*.h; do
 		[ ! -s "$header" ] || compiles "$O/.host-flags" "$header"
 	done
 	# A BPF program begins with its kernel's types.

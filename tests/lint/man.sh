@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 . tests/lint/lib.sh
 
-pages=$(ls user/man/*.[1-8] 2>/dev/null)
+pages=$(ls user/share/man/*.[1-8] 2>/dev/null)
 if [ -z "$pages" ]; then
 	echo "skip lint man: no manual"
 elif ! command -v mandoc >/dev/null; then

@@ -5,7 +5,7 @@
 # must not reach a clock, a stream, a file or the kernel.
 . tests/lint/lib.sh
 
-archive=$O/libuc_core.a
+archive=$O/host/core.a
 allowed='^(_?mem[a-z]+|__mem[a-z]+_chk|__?str[a-z]+(_chk)?|str[a-z]+(_r)?|__isoc(99|23)_strto[a-z]+'
 allowed="$allowed|(m|c|re)alloc|reallocarray|free|qsort|bsearch|crc32(_z)?|(is|to)[a-z]+|__ctype_(b|tolower|toupper)_loc"
 allowed="$allowed|inet_(ntop|pton)|(h|n)to(h|n)[sl]|__errno_location|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)\$"
@@ -25,7 +25,7 @@ else
 		comm -23 "$undefined" "$defined" | grep -E "$refused" | sed 's/^/the core calls /')"
 fi
 
-sources=$(ls user/core/*.[ch] 2>/dev/null)
+sources=$(find user/core -name "*.[ch]" 2>/dev/null)
 [ -n "$sources" ] || {
 	echo "skip lint pure-includes: no core"
 	exit
@@ -38,7 +38,7 @@ verdict pure-includes "$(
 	# shellcheck disable=SC2086
 	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' $sources | while IFS= read -r line; do
 		name=$(echo "$line" | sed 's/[^"]*"\([^"]*\)".*/\1/')
-		[ -e "include/$name" ] || [ -e "user/core/$name" ] || case $name in
+		[ -e "include/$name" ] || case $name in
 		core/*) [ -e "user/$name" ] ;;
 		*) false ;;
 		esac || echo "$line: neither of the core nor of include/"

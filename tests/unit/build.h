@@ -18,11 +18,11 @@
 
 #include <cmocka.h>
 
-#include "core/decode.h"
-#include "core/facts.h"
-#include "core/join.h"
-#include "core/timeline.h"
-#include "core/verdict.h"
+#include "core/conn/decode.h"
+#include "core/conn/facts.h"
+#include "core/conn/join.h"
+#include "core/conn/timeline.h"
+#include "core/conn/verdict.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "core/http.h"
+#include "core/http/http.h"
 
 static inline bool same_place(const char *a, const char *in_a, const char *b, const char *in_b)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "build.h"
 
-#include "daemon/alert_text.h"
-#include "daemon/otlp.h"
+#include "alert/alert_text.h"
+#include "alert/otlp.h"
 
 #define UP     "10.0.0.5:3000"
 #define OFFSET (1700000000 * (int64_t)S)

@@ -3,9 +3,9 @@
 
 #include <unistd.h>
 
-#include "daemon/backlog.h"
-#include "daemon/spool.h"
-#include "log.h"
+#include "alert/backlog.h"
+#include "alert/spool.h"
+#include "base/log.h"
 
 static char folder[64], path[128];
 static struct uc_backlog *backlog;

@@ -3,10 +3,10 @@
 #include <sys/un.h>
 
 #include "build.h"
-#include "daemon/config.h"
-#include "daemon/listen.h"
-#include "log.h"
-#include "number.h"
+#include "config/config.h"
+#include "config/listen.h"
+#include "base/log.h"
+#include "base/number.h"
 
 int uc_log_verbosity;
 static unsigned said;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/contract.h"
+#include "core/nginx/contract.h"
 
 static enum uc_race race(enum uc_nginx_pool pool, int64_t nginx_ms, int64_t ms, int64_t min_ms)
 {

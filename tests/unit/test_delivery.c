@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "clock.h"
-#include "daemon/alert_text.h"
-#include "daemon/delivery.h"
-#include "log.h"
+#include "base/clock.h"
+#include "alert/alert_text.h"
+#include "alert/delivery.h"
+#include "base/log.h"
 #include "receiver.h"
 
 #define SECRET "hunter2-hunter2"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the engine forgets so that its memory stays bounded is counted, from the first one beyond each bound. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include "tales.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/errorline.h"
+#include "core/conn/errorline.h"
 
 #define HEAD "2026/11/22 10:26:07 [error] 19401#19401: *4 "
 #define TOLD "upstream prematurely closed connection while reading response header from upstream"

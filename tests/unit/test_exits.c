@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/exits.h"
+#include "core/conn/exits.h"
 #include "tales.h"
 
 static struct uc_exits exits;

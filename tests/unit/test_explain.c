@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "explain.h"
+#include "output/explain.h"
 #include "tales.h"
 
 static struct tale tale;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/fastcgi.h"
+#include "core/conn/fastcgi.h"
 
 static uint8_t buf[4096];
 static size_t len;

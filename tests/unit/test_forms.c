@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/decode.h"
-#include "core/forms.h"
+#include "core/conn/decode.h"
+#include "core/conn/forms.h"
 #include "tales.h"
 
 static struct tale tale;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "incident/tell.h"
+#include "output/tell.h"
 #include "build.h"
 
 static struct uc_incident incident;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "intake.h"
+#include "source/intake.h"
 
 #define RECORD 5848
 #define MANY   1000 /* of them, in more than one chunk */

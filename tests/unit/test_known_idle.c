@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "known_idle.h"
+#include "output/known_idle.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "incident/markup.h"
+#include "output/markup.h"
 #include "build.h"
 
 static char *text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/measure.h"
-#include "core/upstreams.h"
+#include "core/conn/upstreams.h"
 #include "build.h"
 
 static struct uc_observation seen[UC_SAMPLES_MAX + 8];

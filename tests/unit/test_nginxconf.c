@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/nginxconf.h"
+#include "core/nginx/conf.h"
 
 struct text {
 	const char *path, *bytes;

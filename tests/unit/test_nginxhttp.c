@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/nginxhttp.h"
+#include "core/nginx/httpconf.h"
 
 #define V1_28 UC_NGINX_VERSION(1, 28, 0)
 #define V1_30 UC_NGINX_VERSION(1, 30, 0)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/nginxroute.h"
+#include "core/nginx/route.h"
 
 static int include(void *ctx, struct uc_nginx_conf *c, const struct uc_nginx_directive *d)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "build.h"
-#include "log.h"
-#include "options.h"
+#include "base/log.h"
+#include "cmd/options.h"
 
 static struct uc_output_options opt;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/outcome.h"
+#include "core/conn/outcome.h"
 #include "tales.h"
 
 #define NOW      (100 * S)

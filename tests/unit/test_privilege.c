@@ -16,7 +16,7 @@
 
 #include "build.h"
 #include "daemon/privilege.h"
-#include "log.h"
+#include "base/log.h"
 
 int uc_log_verbosity;
 static unsigned said;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/reader.h"
+#include "core/http/reader.h"
 #include "build.h"
 
 #define HEAD_200 "HTTP/1.1 200 OK\r\n"

@@ -3,8 +3,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "engine.h"
-#include "recording.h"
+#include "engine/engine.h"
+#include "source/recording.h"
 #include "recording_format.h"
 #include "tales.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/spool.h"
+#include "alert/spool.h"
 #include "build.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "build.h"
-#include "text.h"
+#include "base/text.h"
 
 static void expect_escape(const char *bytes, size_t len, size_t size, const char *text)
 {

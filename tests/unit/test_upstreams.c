@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/upstreams.h"
+#include "core/conn/upstreams.h"
 #include "build.h"
 
 #define CAPACITY 3

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "known_idle.h"
-#include "number.h"
-#include "text.h"
+#include "output/known_idle.h"
+#include "base/number.h"
+#include "base/text.h"
 
 #define LINE_LIMIT (1 << 20)
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/contract.h"
+#include "core/nginx/contract.h"
 #include "core/vocabulary.h"
 
 #define UC_EVIDENCE_ADDR   256

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "check/evidence.h"
-#include "core/nginxhttp.h"
+#include "core/nginx/httpconf.h"
 #include "core/vocabulary.h"
 
 enum uc_severity { UC_SEVERITY_NOTE, UC_SEVERITY_WARNING, UC_SEVERITY_ERROR, UC_SEVERITY_MAX };

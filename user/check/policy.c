@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/yaml.h"
-#include "log.h"
+#include "config/yaml.h"
+#include "base/log.h"
 
 #define FILE_MAX (1 << 20)
 #define OPTIONAL CYAML_FLAG_OPTIONAL

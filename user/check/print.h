@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "check/rules.h"
-#include "check/sources.h"
+#include "nginx/sources.h"
 
 struct uc_check_report {
 	const struct uc_sources *sources;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check/print.h"
-#include "text.h"
+#include "base/text.h"
 
 #define DUMP (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII)
 

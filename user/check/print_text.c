@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "check/print.h"
-#include "text.h"
+#include "base/text.h"
 
 struct colours {
 	const char *severity[UC_SEVERITY_MAX], *bold, *off;

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "check/edit.h"
-#include "core/nginxroute.h"
-#include "text.h"
+#include "core/nginx/route.h"
+#include "base/text.h"
 
 #define COUNT(a)      (sizeof(a) / sizeof((a)[0]))
 #define CONTRACTS_MAX (1U << 18)

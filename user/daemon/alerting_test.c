@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "daemon/alert_text.h"
-#include "daemon/alerting.h"
+#include "base/clock.h"
+#include "alert/alert_text.h"
+#include "alert/alerting.h"
 #include "daemon/privilege.h"
-#include "json.h"
-#include "log.h"
+#include "output/json.h"
+#include "base/log.h"
 
 #define POLL_US   20000
 #define DOCUMENTS 2

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "probe/canary.h"
 
 /* They do not all begin at the same time. */

@@ -8,7 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/canary.h"
-#include "daemon/canaries_config.h"
+#include "config/canaries_config.h"
 
 struct uc_canary_state {
 	char name[UC_CANARY_NAME_LEN + 1];

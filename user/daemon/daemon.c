@@ -10,21 +10,21 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "capture.h"
-#include "daemon/alerting.h"
+#include "source/capture.h"
+#include "alert/alerting.h"
 #include "daemon/canaries.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/history.h"
 #include "daemon/http.h"
-#include "daemon/journal.h"
+#include "alert/journal.h"
 #include "daemon/lock.h"
 #include "daemon/metrics.h"
 #include "daemon/privilege.h"
 #include "daemon/tally.h"
-#include "directive.h"
-#include "engine.h"
-#include "log.h"
-#include "proc.h"
+#include "nginx/directive.h"
+#include "engine/engine.h"
+#include "base/log.h"
+#include "source/proc.h"
 
 /* The clock and the engine are looked after at least so often. */
 #define TICK_US 1000000

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "json.h"
+#include "output/json.h"
 
 #define SECOND_NS  1000000000ULL
 #define PER_SECOND 10

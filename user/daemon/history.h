@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "report.h"
+#include "engine/report.h"
 
 #define UC_HISTORY_KEPT 50
 

@@ -11,11 +11,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "capture.h"
+#include "source/capture.h"
 #include "daemon/health.h"
-#include "daemon/listen.h"
+#include "config/listen.h"
 #include "daemon/page.h"
-#include "log.h"
+#include "base/log.h"
 
 /* Sockets at most: one of our own, or several of systemd's. */
 #define SERVERS 4

@@ -9,7 +9,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/metrics.h"
 
 struct uc_http;

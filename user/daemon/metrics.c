@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "capture.h"
+#include "source/capture.h"
 #include "core/vocabulary.h"
 #include "daemon/process.h"
 

@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/alerting.h"
+#include "alert/alerting.h"
 #include "daemon/canaries.h"
 #include "daemon/tally.h"
-#include "engine.h"
-#include "tracer.h"
+#include "engine/engine.h"
+#include "source/tracer.h"
 
 /* All that metrics, health and the page are made of. */
 struct uc_view {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture.h"
+#include "source/capture.h"
 #include "daemon/health.h"
 #include "daemon/history.h"
-#include "text.h"
+#include "base/text.h"
 
 #ifndef UC_VERSION
 #define UC_VERSION "unknown"

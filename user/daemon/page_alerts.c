@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "daemon/alert_text.h"
-#include "daemon/alerting.h"
+#include "alert/alert_text.h"
+#include "alert/alerting.h"
 #include "daemon/page.h"
-#include "text.h"
+#include "base/text.h"
 
 static const char *colour_of(const struct uc_alert *a)
 {

@@ -18,7 +18,7 @@
 
 #include <linux/bpf.h>
 
-#include "log.h"
+#include "base/log.h"
 
 /* linux/capability.h of older systems ends before it. */
 #ifndef CAP_BPF

@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/upstreams.h"
+#include "core/conn/upstreams.h"
 #include "core/vocabulary.h"
 #include "live.h"
-#include "report.h"
-#include "text.h"
+#include "engine/report.h"
+#include "base/text.h"
 
 #define UC_TALLY_MINUTES 60
 

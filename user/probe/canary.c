@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "text.h"
+#include "base/text.h"
 
 #ifndef UC_VERSION
 #define UC_VERSION "unknown"

@@ -3,7 +3,7 @@
 #ifndef UPCLOSE_PROBE_LANE_H
 #define UPCLOSE_PROBE_LANE_H
 
-#include "core/reader.h"
+#include "core/http/reader.h"
 #include "probe/probe.h"
 #include "probe/wire.h"
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "probe/lane.h"
-#include "text.h"
+#include "base/text.h"
 
 #define MS     1000000ULL
 #define SECOND (1000 * MS)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "known_idle.h"
+#include "output/known_idle.h"
 #include "probe/probe.h"
 
 /* A server that closes sooner than that keeps no connection, whatever it says. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/report.h"
 
-#include "text.h"
+#include "base/text.h"
 
 static void set(json_t *o, const char *name, json_t *value)
 {

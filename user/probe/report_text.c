@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/upstreams.h"
+#include "core/conn/upstreams.h"
 
 #define COLUMN "  %-20s "
 

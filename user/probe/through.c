@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "core/measure.h"
-#include "json.h"
-#include "text.h"
+#include "output/json.h"
+#include "base/text.h"
 
 #define MS      1000000ULL
 #define SAMPLES 4096 /* the newest of each, for the summary's median */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/command.h"
+#include "base/log.h"
+#include "cmd/options.h"
+
+#ifndef UC_VERSION
+#define UC_VERSION "unknown"
+#endif
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *does;
+} commands[] = {
+	{ "trace", uc_cmd_trace, "watch nginx's upstream connections and name why they ended" },
+	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
+	{ "replay", uc_cmd_replay,
+	  "judge and print a recording made with 'trace -w', without privilege" },
+	{ "report", uc_cmd_report,
+	  "tell of a recording to people who were not there, as Markdown or HTML" },
+	{ "check", uc_cmd_check,
+	  "hold an nginx configuration against its upstreams' idle timeouts" },
+	{ "probe", uc_cmd_probe, "measure the timeouts of an upstream server" },
+	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
+};
+
+#define COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void help(FILE *out)
+{
+	fputs("upclose tells why nginx's upstream hung up, from the kernel.\n\n"
+	      "Usage: upclose COMMAND [OPTIONS]\n\n",
+	      out);
+	for (size_t i = 0; i < COUNT; i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
+	fputs("\n'upclose COMMAND --help' has a command's options; upclose(8) is the manual.\n"
+	      "  -V, --version   the version\n",
+	      out);
+}
+
+/* What was printed is there, or the status says that it is not. */
+static int printed(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (status == UC_EXIT_DONE)
+		uc_error("cannot write to standard output: %s", strerror(errno));
+	return status == UC_EXIT_DONE ? UC_EXIT_FAILED : status;
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") ||
+	    !strcmp(argv[1], "help")) {
+		help(stdout);
+		return UC_EXIT_DONE;
+	}
+	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
+		puts("upclose " UC_VERSION);
+		return UC_EXIT_DONE;
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	uc_error("'%s' is not a command; 'upclose --help' lists them", argv[1]);
+	return UC_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	/* a closed pipe is an error of a write, which is reported */
+	signal(SIGPIPE, SIG_IGN);
+	return printed(run(argc, argv));
+}

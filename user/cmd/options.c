@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cmd/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+void uc_output_init(struct uc_output_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	uc_sink_init(&o->sink, "text", stdout);
+}
+
+static int bad(const char *what, const char *value, const char *allowed)
+{
+	uc_error("%s '%s' is not valid: %s", what, value, allowed);
+	return UC_SEE_HELP;
+}
+
+static int add_port(struct uc_output_options *o, const char *value)
+{
+	const size_t max = sizeof(o->engine.ports) / sizeof(o->engine.ports[0]);
+	uint64_t n;
+
+	if (!uc_parse_number(value, 1, 65535, &n))
+		return bad("port", value, "a number from 1 to 65535");
+	if (o->engine.port_count == max)
+		return bad("port", value,
+			   "at most 16 ports can be followed; leave --port out to follow all");
+	o->engine.ports[o->engine.port_count++] = n;
+	return UC_GO_ON;
+}
+
+static int add_comm(struct uc_output_options *o, const char *value)
+{
+	const size_t max = sizeof(o->engine.comms) / sizeof(o->engine.comms[0]);
+
+	if (!*value || strlen(value) >= UC_COMM_LEN)
+		return bad("process name", value, "1 to 15 bytes, as in /proc/PID/comm");
+	if (o->engine.comm_count == max)
+		return bad("process name", value, "at most 8 names can be followed");
+	o->engine.comms[o->engine.comm_count++] = value;
+	return UC_GO_ON;
+}
+
+int uc_output_option(void *ctx, int option, const char *value)
+{
+	struct uc_output_options *o = ctx;
+
+	switch (option) {
+	case 'o':
+		return uc_sink_init(&o->sink, value, stdout) ?
+			       bad("output format", value, "text, table or json") :
+			       UC_GO_ON;
+	case 'c':
+		return uc_parse_number(value, 1, UINT64_MAX, &o->engine.max_count) ?
+			       UC_GO_ON :
+			       bad("count", value, "a whole number of at least 1");
+	case 'p':
+		return add_port(o, value);
+	case 'C':
+		return add_comm(o, value);
+	case 'a':
+		o->all = true;
+		return UC_GO_ON;
+	case 'x':
+		o->exit_code = true;
+		return UC_GO_ON;
+	case 'U':
+		o->unredacted = o->engine.show_query = true;
+		return UC_GO_ON;
+	case 'E':
+		o->error_log = value;
+		return UC_GO_ON;
+	default:
+		return UC_SEE_HELP;
+	}
+}
+
+int uc_output_open(struct uc_output_options *o, bool from_start)
+{
+	int err;
+
+	o->sink.all = o->all;
+	o->engine.sinks[0] = &o->sink;
+	o->engine.sink_count = 1;
+	if (!o->error_log)
+		return 0;
+	err = uc_errorlog_new(o->error_log, from_start, &o->engine.error_log);
+	if (err)
+		uc_error("cannot read nginx's error log %s: %s", o->error_log,
+			 err == -EINVAL ? "not a file" : strerror(-err));
+	return err;
+}
+
+void uc_output_close(struct uc_output_options *o)
+{
+	uc_errorlog_free(o->engine.error_log);
+	o->engine.error_log = NULL;
+}
+
+int uc_plan_option(const char *name, enum uc_plan *ret)
+{
+	return uc_plan_parse(name, ret) ?
+		       UC_GO_ON :
+		       bad("hook plan", name, "tracepoint, fentry, kprobe or auto");
+}

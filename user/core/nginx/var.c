@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/nginx/var.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct value {
+	struct uc_nginx_word name;
+	const struct uc_nginx_directive *server; /* of a `set`; NULL: in all */
+	const struct uc_nginx_word *value;
+};
+
+struct uc_nginx_vars {
+	struct value *at; /* by name, server and place in the configuration */
+	size_t count, room;
+};
+
+static bool is_name(char ch)
+{
+	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+	       ch == '_';
+}
+
+bool uc_nginx_variable(const struct uc_nginx_word *w, struct uc_nginx_word *name,
+		       struct uc_nginx_word *rest)
+{
+	uint32_t brace = w->len > 1 && w->p[1] == '{', from = 1 + brace, to = from;
+
+	if (!w->len || w->p[0] != '$')
+		return false;
+	while (to < w->len && is_name(w->p[to]))
+		to++;
+	if (to == from || (brace && (to == w->len || w->p[to] != '}')))
+		return false;
+	*name = (struct uc_nginx_word){ w->p + from, to - from, w->at };
+	to += brace;
+	*rest = (struct uc_nginx_word){ w->p + to, w->len - to, w->at };
+	return true;
+}
+
+static int by_name(const struct value *a, const struct value *b)
+{
+	uint32_t n = a->name.len < b->name.len ? a->name.len : b->name.len;
+	int order = strncasecmp(a->name.p, b->name.p, n);
+
+	if (!order)
+		order = (a->name.len > b->name.len) - (a->name.len < b->name.len);
+	return order ? order : (a->server > b->server) - (a->server < b->server);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct value *x = a, *y = b;
+	int order = by_name(x, y);
+
+	return order ? order : (x->value > y->value) - (x->value < y->value);
+}
+
+static int add(struct uc_nginx_vars *v, const struct uc_nginx_word *variable,
+	       const struct uc_nginx_directive *server, const struct uc_nginx_word *value)
+{
+	struct value new = { .server = server, .value = value };
+	struct uc_nginx_word rest;
+
+	if (!uc_nginx_variable(variable, &new.name, &rest) || rest.len)
+		return 0;
+	if (v->count == v->room) {
+		size_t room = v->room ? 2 * v->room : 64;
+		struct value *more = reallocarray(v->at, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		v->at = more;
+		v->room = room;
+	}
+	v->at[v->count++] = new;
+	return 0;
+}
+
+/* "map $host $pool {", "geo $pool {", "geo $from $pool {", "split_clients KEY $pool {" */
+static bool is_table(const struct uc_nginx_directive *d)
+{
+	return (d->count == 3 && (uc_nginx_named(d, "map") || uc_nginx_named(d, "geo") ||
+				  uc_nginx_named(d, "split_clients"))) ||
+	       (d->count == 2 && uc_nginx_named(d, "geo"));
+}
+
+static int collect(struct uc_nginx_vars *v, const struct uc_nginx_directive *first,
+		   const struct uc_nginx_directive *server)
+{
+	int err = 0;
+
+	for (const struct uc_nginx_directive *d = first; d && !err; d = d->next) {
+		if (!d->body && d->count == 3 && uc_nginx_named(d, "set")) {
+			err = add(v, &d->words[1], server, &d->words[2]);
+		} else if (is_table(d)) {
+			for (const struct uc_nginx_directive *e = d->child; e && !err; e = e->next)
+				if (e->count == 2)
+					err = add(v, &d->words[d->count - 1], NULL, &e->words[1]);
+		} else if (d->child) {
+			err = collect(v, d->child, uc_nginx_named(d, "server") ? d : server);
+		}
+	}
+	return err;
+}
+
+int uc_nginx_vars_new(const struct uc_nginx_directive *first, struct uc_nginx_vars **ret)
+{
+	struct uc_nginx_vars *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	if (collect(v, first, NULL)) {
+		uc_nginx_vars_free(v);
+		return -ENOMEM;
+	}
+	if (v->count)
+		qsort(v->at, v->count, sizeof(*v->at), by_place);
+	*ret = v;
+	return 0;
+}
+
+void uc_nginx_vars_free(struct uc_nginx_vars *v)
+{
+	if (!v)
+		return;
+	free(v->at);
+	free(v);
+}
+
+/* The first that is not before it. */
+static size_t lower(const struct uc_nginx_vars *v, const struct value *key)
+{
+	size_t from = 0, to = v->count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (by_name(&v->at[middle], key) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+size_t uc_nginx_vars_values(const struct uc_nginx_vars *v, const struct uc_nginx_directive *server,
+			    const struct uc_nginx_word *name,
+			    const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX])
+{
+	struct value keys[2] = { { .name = *name }, { .name = *name, .server = server } };
+	size_t count = 0;
+
+	for (size_t k = 0; k < (server ? 2 : 1); k++)
+		for (size_t i = lower(v, &keys[k]); i < v->count && !by_name(&v->at[i], &keys[k]);
+		     i++) {
+			if (count == UC_NGINX_VALUES_MAX)
+				return 0;
+			values[count++] = v->at[i].value;
+		}
+	return count;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/conn/decode.h"
+#include "core/conn/join.h"
+
+/* Ends held at once: a process that dies with so many connections loses none of them here. */
+#define JOIN_CAPACITY 16384
+/* Failed connections that wait for what nginx did next. */
+#define HOLDS 1024
+/* Processes whose end closed connections. */
+#define DEATHS 64
+/* Upstream addresses remembered. */
+#define UPSTREAMS 256
+/* Newest processes known; a power of two. */
+#define PROCS 1024
+
+struct uc_engine {
+	struct uc_engine_config cfg;
+	struct uc_join *join;
+	struct uc_holds *holds;
+	struct uc_exits exits;
+	struct uc_death deaths[DEATHS];
+	size_t death_count; /* ever */
+	struct uc_upstreams *upstreams;
+	struct uc_totals totals;
+	uint64_t printed;
+	int error;
+	int64_t wall_offset_ns;
+	struct uc_proc procs[PROCS];
+	size_t proc_count; /* ever learned */
+	/* too large for a stack */
+	struct uc_record record;
+	struct uc_pair pair;
+	struct uc_pair held;
+	struct uc_facts facts;
+	struct uc_timeline timeline;
+};
+
+int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret)
+{
+	struct uc_engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	if (uc_join_new(JOIN_CAPACITY, &e->join) || uc_holds_new(HOLDS, &e->holds) ||
+	    uc_upstreams_new(UPSTREAMS, &e->upstreams)) {
+		uc_engine_free(e);
+		return -ENOMEM;
+	}
+	e->totals.upstreams = e->upstreams;
+	e->totals.deaths = e->deaths;
+	e->cfg = *cfg;
+	*ret = e;
+	return 0;
+}
+
+void uc_engine_free(struct uc_engine *e)
+{
+	if (!e)
+		return;
+	uc_join_free(e->join);
+	uc_holds_free(e->holds);
+	uc_upstreams_free(e->upstreams);
+	free(e);
+}
+
+static const struct uc_proc *proc_of(const struct uc_engine *e, const struct uc_task *t)
+{
+	size_t kept = e->proc_count < PROCS ? e->proc_count : PROCS;
+
+	for (size_t i = 1; t->tgid && i <= kept; i++) {
+		const struct uc_proc *p = &e->procs[(e->proc_count - i) % PROCS];
+
+		if (p->tgid == t->tgid && p->start_ns == t->start_ns)
+			return p;
+	}
+	return NULL;
+}
+
+/* Who is at the upstream's end: who closed it, else who used it last. */
+static struct uc_task upstream_of(const struct uc_pair *p)
+{
+	const struct uc_conn *u = &p->upstream.conn;
+
+	if (!p->has_upstream)
+		return p->nginx.far;
+	if (u->closer.tgid && !(u->closer.flags & UC_TASK_KTHREAD))
+		return u->closer;
+	return u->owner.tgid ? u->owner : p->nginx.far;
+}
+
+static bool wanted(const struct uc_engine *e, const struct uc_conn *c)
+{
+	bool port = !e->cfg.port_count, comm = !e->cfg.comm_count;
+
+	for (size_t i = 0; i < e->cfg.port_count; i++)
+		port |= e->cfg.ports[i] == c->tuple.remote_port;
+	for (size_t i = 0; i < e->cfg.comm_count; i++)
+		comm |= !strncmp(e->cfg.comms[i], c->owner.comm, UC_COMM_LEN);
+	return port && comm;
+}
+
+static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
+		     const struct uc_report *r)
+{
+	const struct uc_facts *f = r->facts;
+	const struct uc_verdict *v = &r->verdict;
+	uint64_t idle_ns = 0;
+
+	if (v->id == UC_VERDICT_IDLE_CLOSE || v->id == UC_VERDICT_KEEPALIVE_RACE)
+		idle_ns = uc_facts_upstream_idle(f);
+	uc_upstreams_note(e->upstreams, addr, f->nginx->x.number, v->flagged, idle_ns);
+	e->totals.connections++;
+	e->totals.exchanges += f->nginx->x.number;
+	e->totals.by_verdict[v->id]++;
+	if (!v->flagged)
+		return;
+	e->totals.flagged++;
+	e->totals.by_outcome[r->outcome.id]++;
+}
+
+/* The death that closed this connection, be it in use or idle; NULL: none did. */
+static const struct uc_death *death_of(struct uc_engine *e, const struct uc_report *r)
+{
+	const struct uc_conn *u = r->facts->upstream;
+	struct uc_death *d = NULL;
+
+	if (!u || !(u->closer.flags & UC_TASK_EXITING) || u->closer.flags & UC_TASK_KTHREAD ||
+	    !r->facts->upstream_closed)
+		return NULL;
+	for (size_t i = 0; i < DEATHS && i < e->death_count; i++)
+		if (e->deaths[i].task.tgid == u->closer.tgid &&
+		    e->deaths[i].task.start_ns == u->closer.start_ns)
+			d = &e->deaths[i];
+	if (!d) {
+		e->totals.forgotten[UC_LIMIT_DEATHS] += e->death_count >= DEATHS;
+		d = &e->deaths[e->death_count++ % DEATHS];
+		*d = (struct uc_death){ .task = u->closer, .first_ns = u->end.ts_ns };
+		e->totals.death_count = e->death_count < DEATHS ? e->death_count : DEATHS;
+	}
+	d->connections++;
+	d->in_use += r->verdict.flagged;
+	if (u->end.ts_ns < d->first_ns)
+		d->first_ns = u->end.ts_ns;
+	if (u->end.ts_ns > d->last_ns)
+		d->last_ns = u->end.ts_ns;
+	return d;
+}
+
+/* How the process ended that had closed this connection before. */
+static const struct uc_exit *exit_of(const struct uc_engine *e, const struct uc_facts *f)
+{
+	const struct uc_exit *x = f->closed_alive ? uc_exits_of(&e->exits, &f->upstream->closer) :
+						    NULL;
+
+	return x && x->ts_ns >= f->upstream->end.ts_ns ? x : NULL;
+}
+
+/* nginx logs failures and clients that left, and nothing of its own worker's end. */
+static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct uc_report *r)
+{
+	const struct uc_verdict *v = &r->verdict;
+
+	if (!e->cfg.error_log || (!v->flagged && v->id != UC_VERDICT_CLIENT_GONE))
+		return NULL;
+	return uc_errorlog_match(e->cfg.error_log, r->facts, uc_report_wall(r, r->facts->end_ns),
+				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
+}
+
+static bool sink_wants(const struct uc_sink *s, const struct uc_report *r)
+{
+	return r->verdict.flagged || s->all;
+}
+
+static bool wants(const struct uc_engine *e, const struct uc_report *r)
+{
+	for (size_t i = 0; i < e->cfg.sink_count; i++)
+		if (sink_wants(e->cfg.sinks[i], r))
+			return true;
+	return false;
+}
+
+static void hand_on(struct uc_engine *e, const struct uc_report *r)
+{
+	for (size_t i = 0; i < e->cfg.sink_count; i++) {
+		struct uc_sink *s = e->cfg.sinks[i];
+		int err = sink_wants(s, r) ? s->connection(s, r) : 0;
+
+		e->error = e->error ? e->error : err;
+	}
+	e->printed++;
+}
+
+static void report(struct uc_engine *e, const struct uc_pair *pair)
+{
+	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
+	const struct uc_proc *proc;
+	struct uc_idle_learned idle;
+	struct uc_directive_at directive;
+	struct uc_report r = { .pair = pair,
+			       .facts = &e->facts,
+			       .timeline = &e->timeline,
+			       .wall_offset_ns = e->wall_offset_ns,
+			       .show_query = e->cfg.show_query };
+
+	if (uc_engine_done(e))
+		return;
+	uc_facts(pair, &e->facts);
+	uc_timeline(e->facts.nginx, e->facts.upstream, &e->timeline);
+	r.verdict = uc_verdict(&e->facts);
+	r.outcome = pair->outcome;
+	uc_outcome_settle(&e->facts, &r.verdict, &r.outcome);
+	r.upstream = upstream_of(pair);
+	proc = proc_of(e, &r.upstream);
+	r.upstream_exe = proc && proc->exe[0] ? proc->exe : NULL;
+	r.upstream_cgroup = proc && proc->cgroup[0] ? proc->cgroup : NULL;
+	memcpy(addr.addr, pair->nginx.conn.tuple.remote_addr, sizeof(addr.addr));
+	remember(e, &addr, &r);
+	r.line = nginx_line(e, &r);
+	r.death = death_of(e, &r);
+	r.exit = exit_of(e, &e->facts);
+	r.exit_after_ns = r.exit ? r.exit->ts_ns - e->facts.upstream->end.ts_ns : 0;
+	if (!wants(e, &r))
+		return;
+	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
+	if (e->cfg.directive_of && r.verdict.flagged &&
+	    e->cfg.directive_of(e->cfg.directive_ctx, &r, &directive))
+		r.directive = &directive;
+	hand_on(e, &r);
+}
+
+/* A response that nginx refused looks complete until nginx says 502 to its client. */
+static bool awaits_sequel(const struct uc_facts *f, const struct uc_verdict *v)
+{
+	if (!(f->nginx->flags & UC_CONN_SEQUEL))
+		return false;
+	return (v->id != UC_VERDICT_COMPLETE && v->id != UC_VERDICT_IDLE_CLOSE) ||
+	       ((f->closed_by == UC_CLOSED_BY_NGINX || f->end_unseen) &&
+		f->nginx->flags & UC_CONN_AT_ONCE) ||
+	       (f->opaque && !f->pooled) || (f->close == UC_CLOSE_RST && !f->pooled);
+}
+
+/* A process that unwinds closes its connections one by one, and exits then. */
+static bool awaits_exit(const struct uc_engine *e, const struct uc_facts *f,
+			const struct uc_verdict *v)
+{
+	return v->flagged && f->closed_by == UC_CLOSED_BY_UPSTREAM && f->closed_alive &&
+	       !exit_of(e, f);
+}
+
+/* What is not plainly healthy waits for what its two processes do next; everything else is said at once. */
+static void judge(struct uc_engine *e, uint64_t now_ns)
+{
+	struct uc_verdict v;
+	bool exit;
+
+	if (!wanted(e, &e->pair.nginx.conn))
+		return;
+	uc_facts(&e->pair, &e->facts);
+	v = uc_verdict(&e->facts);
+	exit = awaits_exit(e, &e->facts, &v);
+	if (exit || awaits_sequel(&e->facts, &v)) {
+		if (uc_holds_put(e->holds, &e->pair, exit, now_ns))
+			return;
+		e->totals.forgotten[UC_LIMIT_OUTCOMES]++;
+	}
+	report(e, &e->pair);
+}
+
+/* Each is an attempt that the healthy traffic would not have needed. */
+static void count_repeated(struct uc_engine *e, const struct uc_rec_sequel *s)
+{
+	struct uc_upstream_addr addr = { .port = s->remote_port };
+
+	if (s->what != UC_SEQUEL_RETRIED)
+		return;
+	memcpy(addr.addr, s->remote_addr, sizeof(addr.addr));
+	uc_upstreams_repeated(e->upstreams, &addr);
+	e->totals.repeated++;
+	for (size_t i = 0; i < e->cfg.sink_count; i++)
+		if (e->cfg.sinks[i]->repeated)
+			e->cfg.sinks[i]->repeated(e->cfg.sinks[i], &addr);
+}
+
+static void on_sequel(struct uc_engine *e, const struct uc_rec_sequel *s)
+{
+	count_repeated(e, s);
+	if (uc_holds_sequel(e->holds, s, &e->held))
+		report(e, &e->held);
+}
+
+static void on_record(void *ctx, const void *bytes, size_t len)
+{
+	struct uc_engine *e = ctx;
+	struct uc_record *rec = &e->record;
+	uint64_t now_ns;
+	bool ready = false;
+
+	if (uc_decode(bytes, len, rec)) {
+		e->totals.bad_records++;
+		return;
+	}
+	now_ns = rec->hdr.ts_ns;
+	uc_engine_tick(e, now_ns);
+	if (rec->hdr.kind == UC_REC_NGINX_END)
+		ready = uc_join_nginx(e->join, &rec->nginx, now_ns, &e->pair);
+	else if (rec->hdr.kind == UC_REC_UPSTREAM_END)
+		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
+	else if (rec->hdr.kind == UC_REC_SEQUEL)
+		on_sequel(e, &rec->sequel);
+	else if (rec->hdr.kind == UC_REC_EXIT)
+		uc_exits_note(&e->exits, &rec->proc);
+	if (ready)
+		judge(e, now_ns);
+}
+
+static void on_proc(void *ctx, const struct uc_proc *proc)
+{
+	struct uc_engine *e = ctx;
+
+	e->totals.forgotten[UC_LIMIT_PROCESSES] += e->proc_count >= PROCS;
+	e->procs[e->proc_count++ % PROCS] = *proc;
+}
+
+static void on_clock(void *ctx, int64_t offset_ns, uint64_t mono_ns)
+{
+	struct uc_engine *e = ctx;
+
+	(void)mono_ns;
+	e->wall_offset_ns = offset_ns;
+}
+
+static void on_losses(void *ctx, const struct uc_losses *losses)
+{
+	struct uc_engine *e = ctx;
+
+	e->totals.losses = *losses;
+}
+
+struct uc_frames uc_engine_frames(struct uc_engine *e)
+{
+	return (struct uc_frames){ .record = on_record,
+				   .proc = on_proc,
+				   .clock = on_clock,
+				   .losses = on_losses,
+				   .ctx = e };
+}
+
+void uc_engine_reconfigure(struct uc_engine *e, struct uc_errorlog *error_log, bool show_query)
+{
+	e->cfg.error_log = error_log;
+	e->cfg.show_query = show_query;
+}
+
+void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)
+{
+	while (uc_join_expire(e->join, mono_ns, &e->pair))
+		judge(e, mono_ns);
+	while (uc_holds_expire(e->holds, mono_ns, &e->held))
+		report(e, &e->held);
+	e->totals.evicted = uc_join_stats(e->join).evicted;
+	e->totals.forgotten[UC_LIMIT_UPSTREAMS] = uc_upstreams_evicted(e->upstreams);
+}
+
+uint64_t uc_engine_deadline(const struct uc_engine *e)
+{
+	uint64_t join = uc_join_deadline(e->join), hold = uc_holds_deadline(e->holds);
+
+	return join < hold ? join : hold;
+}
+
+bool uc_engine_done(const struct uc_engine *e)
+{
+	return e->error || (e->cfg.max_count && e->printed >= e->cfg.max_count);
+}
+
+int uc_engine_error(const struct uc_engine *e)
+{
+	return e->error;
+}
+
+int uc_engine_finish(struct uc_engine *e, uint64_t duration_ns, uint64_t end_wall_ns)
+{
+	uc_engine_tick(e, UINT64_MAX);
+	e->totals.duration_ns = duration_ns;
+	e->totals.end_wall_ns = end_wall_ns;
+	e->totals.error_log = e->cfg.error_log;
+	if (e->cfg.error_log) {
+		uc_errorlog_poll(e->cfg.error_log);
+		e->totals.log = uc_errorlog_stats(e->cfg.error_log, UINT64_MAX);
+	}
+	for (size_t i = 0; i < e->cfg.sink_count && !e->error; i++)
+		e->error = e->cfg.sinks[i]->summary(e->cfg.sinks[i], &e->totals);
+	return e->error;
+}
+
+struct uc_totals uc_engine_totals(const struct uc_engine *e)
+{
+	return e->totals;
+}

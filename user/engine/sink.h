@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where judged connections go. */
+#ifndef UPCLOSE_SINK_H
+#define UPCLOSE_SINK_H
+
+#include <stdio.h>
+
+#include "engine/report.h"
+
+struct uc_sink {
+	/* both return 0, or a negative errno when the output took no more */
+	int (*connection)(struct uc_sink *s, const struct uc_report *r);
+	int (*summary)(struct uc_sink *s, const struct uc_totals *t);
+	/* nginx made another attempt, at this address; may be NULL */
+	void (*repeated)(struct uc_sink *s, const struct uc_upstream_addr *addr);
+	bool all; /* it gets every end, not only the flagged ones */
+	FILE *out;
+	bool colour;
+	bool header_due; /* table: print the column names first */
+};
+
+/* name: "text", "table" or "json"; -EINVAL for another one. */
+int uc_sink_init(struct uc_sink *s, const char *name, FILE *out);
+
+/* The totals in words; serves the table as well. */
+int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t);
+
+extern const struct uc_sink uc_sink_text, uc_sink_table, uc_sink_json;
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is known, as JSON; the fields are a contract, see upclose(8). Absent facts are null. */
+#ifndef UPCLOSE_JSON_H
+#define UPCLOSE_JSON_H
+
+#include <jansson.h>
+
+#include "engine/report.h"
+
+/* 15 digits print every microsecond as it was written. */
+#define UC_JSON_DUMP (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
+
+/* The caller's; NULL: no memory. */
+json_t *uc_json_connection(const struct uc_report *r);
+json_t *uc_json_summary(const struct uc_totals *t);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Servers that are known to close idle connections at a certain age (user/share/idle-timeouts.json). */
+#ifndef UPCLOSE_KNOWN_IDLE_H
+#define UPCLOSE_KNOWN_IDLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UC_KNOWN_IDLE_MAX 4
+
+struct uc_known_idle {
+	const char *name;    /* "Node.js http 16.x, 18.x" */
+	const char *setting; /* "server.keepAliveTimeout (ms)" */
+};
+
+/*
+ * Candidates, never a culprit: those whose timeout is within -0.1 to +0.3 s of
+ * idle_ns. Where exe (may be NULL) is a program that the table knows, only its
+ * rows; nearest first. Returns how many of ret are filled; the strings live on.
+ */
+size_t uc_known_idle(uint64_t idle_ns, const char *exe,
+		     struct uc_known_idle ret[UC_KNOWN_IDLE_MAX]);
+
+/*
+ * The same by the value of a Server header (may be NULL) in place of exe. idle_ns 0:
+ * those that keep no connection.
+ */
+size_t uc_known_idle_of_server(uint64_t idle_ns, const char *server,
+			       struct uc_known_idle ret[UC_KNOWN_IDLE_MAX]);
+
+/* A row by one of its short names, such as "node20", for people to say what an upstream is. */
+struct uc_known_kind {
+	const char *name;
+	const char *setting;
+	bool closes;     /* false: it never closes an idle connection by default */
+	int64_t idle_ms; /* 0: it closes after each response */
+	int64_t min_ms;  /* the shorter of what its source says and what was measured */
+};
+bool uc_known_idle_kind(const char *kind, struct uc_known_kind *ret);
+/* The i-th short name, NULL behind the last. */
+const char *uc_known_idle_kind_at(size_t i);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One object a line. */
+#include <errno.h>
+
+#include "output/json.h"
+#include "engine/sink.h"
+
+static int print_line(const struct uc_sink *s, json_t *o)
+{
+	int err = 0;
+
+	if (!o || json_dumpf(o, s->out, UC_JSON_DUMP) || fputc('\n', s->out) == EOF ||
+	    fflush(s->out))
+		err = o ? -errno : -ENOMEM;
+	json_decref(o);
+	return err;
+}
+
+static int connection(struct uc_sink *s, const struct uc_report *r)
+{
+	return print_line(s, uc_json_connection(r));
+}
+
+static int summary(struct uc_sink *s, const struct uc_totals *t)
+{
+	return print_line(s, uc_json_summary(t));
+}
+
+const struct uc_sink uc_sink_json = { .connection = connection, .summary = summary };

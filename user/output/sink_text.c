@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For a person: a headline, the exchange, its timeline, the sentence, the advice. */
+#include <errno.h>
+#include <string.h>
+
+#include "output/explain.h"
+#include "engine/sink.h"
+#include "base/text.h"
+
+#define RED    "\033[31m"
+#define YELLOW "\033[33m"
+#define GREEN  "\033[32m"
+#define BOLD   "\033[1m"
+#define DIM    "\033[2m"
+#define RESET  "\033[0m"
+
+/* Of the connections in use that one death closed, this many are told in full. */
+#define DEATH_SHOWN 3
+
+static const char *paint(const struct uc_sink *s, const char *code)
+{
+	return s->colour ? code : "";
+}
+
+static const char *verdict_colour(const struct uc_verdict *v)
+{
+	if (!v->flagged)
+		return GREEN;
+	return v->confidence == UC_CONFIDENCE_PROVEN ? RED : YELLOW;
+}
+
+static void headline(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_conn *c = r->facts->nginx;
+	const struct uc_verdict *v = &r->verdict;
+	char when[32], to[UC_ADDR_LEN], who[96] = "";
+
+	uc_text_clock(uc_report_wall(r, r->facts->end_ns), when, sizeof(when));
+	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, to);
+	if (r->upstream.tgid)
+		uc_explain_upstream(r, who, sizeof(who));
+	fprintf(s->out, "%s  %s%s%s%s", when, paint(s, BOLD), paint(s, verdict_colour(v)),
+		uc_verdict_name(v->id), paint(s, RESET));
+	if (v->id != UC_VERDICT_UNKNOWN)
+		fprintf(s->out, ", %s", uc_confidence_name(v->confidence));
+	if (v->proof)
+		fprintf(s->out, " (%s)", uc_proof_name(v->proof));
+	fprintf(s->out, "   nginx[%u] -> %s%s%s%s\n", c->owner.tgid, to, *who ? " " : "", who,
+		v->lossy ? "   (lossy)" : "");
+}
+
+static void exchange_line(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_facts *f = r->facts;
+	char method[64], target[256];
+
+	if (!f->exchange)
+		return;
+	if (f->request.method) {
+		uc_text_escape(f->request.method, f->request.method_len, method, sizeof(method));
+		uc_text_escape(f->request.target,
+			       f->request.target_len + (r->show_query ? f->request.query_len : 0),
+			       target, sizeof(target));
+		fprintf(s->out, "  %s %s%s", method, target,
+			f->request.query_len && !r->show_query ? "?..." : "");
+	} else {
+		fprintf(s->out, "  %s",
+			f->exchange_unseen ? "a request sent before this trace" :
+			f->tls             ? "an encrypted request" :
+			f->fastcgi         ? "a FastCGI request" :
+					     "a request that is not HTTP/1");
+	}
+	if (f->number)
+		fprintf(s->out, ", request %u on this connection", f->number);
+	if (f->idle_known && f->idle_ns < 1000000000)
+		fprintf(s->out, ", after %.1f ms idle", f->idle_ns / 1e6);
+	else if (f->idle_known)
+		fprintf(s->out, ", after %.3f s idle", f->idle_ns / 1e9);
+	if (f->response.status)
+		fprintf(s->out, ", answered %u", f->response.status);
+	fputc('\n', s->out);
+}
+
+static const char *event_word(const struct uc_event *e)
+{
+	static const char *const words[UC_EV_MAX] = {
+		[UC_EV_CONNECT] = "connect",
+		[UC_EV_ESTABLISHED] = "open",
+		[UC_EV_ADOPTED] = "adopted",
+		[UC_EV_SEND] = "send",
+		[UC_EV_RECV] = "receive",
+		[UC_EV_EOF] = "read end",
+		[UC_EV_FIN] = "FIN",
+		[UC_EV_RST] = "RST",
+		[UC_EV_CLOSE] = "close",
+		[UC_EV_ABORT] = "abort",
+		[UC_EV_RETRANSMIT] = "resend",
+		[UC_EV_SEND_ERROR] = "send!",
+		[UC_EV_RECV_ERROR] = "receive!",
+		[UC_EV_PEEK] = "idle",
+	};
+
+	return words[e->kind];
+}
+
+/* What the line says behind the event's name; "" for nothing. */
+static void fin_detail(const struct uc_facts *f, char *buf, size_t size)
+{
+	if (f->sent_after_fin)
+		snprintf(buf, size, "before nginx wrote the request");
+	else if (f->unacked_bytes == f->request_bytes)
+		snprintf(buf, size, "none of the request had reached the upstream (%u B unacked)",
+			 f->unacked_bytes);
+	else if (f->unacked_bytes)
+		snprintf(buf, size, "%u B of the request unacked", f->unacked_bytes);
+	else if (f->response_state == UC_RESPONSE_NONE)
+		snprintf(buf, size, "the upstream's kernel had the whole request");
+}
+
+static void bytes_detail(const struct uc_event *e, char *buf, size_t size)
+{
+	if (e->count > 1)
+		snprintf(buf, size, "%u B in %u calls over %.3f ms", e->bytes, e->count,
+			 (e->last_ns - e->ts_ns) / 1e6);
+	else
+		snprintf(buf, size, "%u B", e->bytes);
+}
+
+static void upstream_close_detail(const struct uc_facts *f, char *buf, size_t size)
+{
+	const char *by = f->upstream->closer.flags & UC_TASK_EXITING ? "by the process's exit" :
+								       "by its code";
+
+	if (f->unread_bytes)
+		snprintf(buf, size, "%s, %u B unread", by, f->unread_bytes);
+	else
+		snprintf(buf, size, "%s", by);
+}
+
+static void event_detail(const struct uc_facts *f, const struct uc_moment *m, char *buf,
+			 size_t size)
+{
+	const struct uc_event *e = m->event;
+
+	buf[0] = '\0';
+	if (e->kind == UC_EV_SEND || e->kind == UC_EV_RECV)
+		bytes_detail(e, buf, size);
+	else if (e->err)
+		snprintf(buf, size, "%s", strerror(e->err));
+	else if (e->kind == UC_EV_RETRANSMIT)
+		snprintf(buf, size, "%u segments", e->count);
+	else if (e->kind == UC_EV_PEEK)
+		snprintf(buf, size, "nginx kept it in its pool");
+	else if (e->kind == UC_EV_FIN && !m->upstream && f->unacked_known &&
+		 f->nginx->peer.ts_ns == e->ts_ns)
+		fin_detail(f, buf, size);
+	else if (e->kind == UC_EV_CLOSE && m->upstream)
+		upstream_close_detail(f, buf, size);
+	else if (e->kind == UC_EV_CLOSE && f->exchange)
+		snprintf(buf, size, "%llu response bytes", (unsigned long long)f->response_bytes);
+}
+
+/*
+ * The story is the newest exchange, and what closed the connection if that came
+ * before it; its zero is nginx's first event in that exchange.
+ */
+static void story(const struct uc_report *r, size_t *ret_first, size_t *ret_zero)
+{
+	const struct uc_timeline *t = r->timeline;
+	uint32_t number = r->facts->nginx->x.number;
+	size_t zero = 0, first;
+
+	while (number && zero < t->count &&
+	       (t->at[zero].upstream || t->at[zero].event->exchange != number))
+		zero++;
+	if (zero == t->count || number < 2)
+		zero = 0;
+	for (first = 0; first < zero; first++) {
+		enum uc_event_kind kind = t->at[first].event->kind;
+
+		if (kind == UC_EV_CLOSE || kind == UC_EV_FIN || kind == UC_EV_RST)
+			break;
+	}
+	*ret_first = first;
+	*ret_zero = zero;
+}
+
+static void timeline(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_timeline *t = r->timeline;
+	size_t first, zero;
+
+	story(r, &first, &zero);
+	for (size_t i = first; i < t->count; i++) {
+		const struct uc_moment *m = &t->at[i];
+		char detail[128];
+
+		event_detail(r->facts, m, detail, sizeof(detail));
+		fprintf(s->out, "  %s%+12.3f ms%s  %-8s  %-*s%s\n", paint(s, DIM),
+			((int64_t)m->ts_ns - (int64_t)t->at[zero].ts_ns) / 1e6, paint(s, RESET),
+			m->upstream ? "upstream" : "nginx", *detail ? 10 : 0, event_word(m->event),
+			detail);
+	}
+}
+
+/* What nginx knew of it: its client, and its words. */
+static void nginx_line(const struct uc_sink *s, const struct uc_report *r)
+{
+	const struct uc_error_line *l = r->line;
+	struct uc_slice request;
+	char text[512];
+
+	if (!l)
+		return;
+	request = r->show_query ? l->request : uc_error_line_without_query(l->request);
+	uc_text_escape(l->message.p, l->message.len, text, sizeof(text));
+	fprintf(s->out, "  nginx's log: *%llu %s", (unsigned long long)l->connection, text);
+	uc_text_escape(l->client.p, l->client.len, text, sizeof(text));
+	fprintf(s->out, ", client %s", text);
+	uc_text_escape(request.p, request.len, text, sizeof(text));
+	fprintf(s->out, ", request %s", text);
+	if (l->host.p) {
+		uc_text_escape(l->host.p, l->host.len, text, sizeof(text));
+		fprintf(s->out, ", host %s", text);
+	}
+	fputc('\n', s->out);
+}
+
+static int done(const struct uc_sink *s)
+{
+	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
+}
+
+static int connection(struct uc_sink *s, const struct uc_report *r)
+{
+	struct uc_explanation e;
+
+	headline(s, r);
+	/* a death is one event: the rest of its connections is a line each, and counted at the end */
+	if (r->death && r->verdict.flagged && r->death->in_use > DEATH_SHOWN) {
+		fprintf(s->out, "  the %lluth connection in use that this death closed\n\n",
+			(unsigned long long)r->death->in_use);
+		return done(s);
+	}
+	uc_explain(r, &e);
+	exchange_line(s, r);
+	if (r->verdict.flagged)
+		timeline(s, r);
+	fprintf(s->out, "  %s%s%s\n", paint(s, BOLD), e.summary, paint(s, RESET));
+	nginx_line(s, r);
+	if (*e.outcome)
+		fprintf(s->out, "  %s\n", e.outcome);
+	if (r->verdict.flagged && r->verdict.confidence != UC_CONFIDENCE_PROVEN)
+		for (size_t i = 0; i < e.evidence.count; i++)
+			fprintf(s->out, "  Known: %s.\n", e.evidence.line[i]);
+	for (size_t i = 0; i < e.advice.count; i++)
+		fprintf(s->out, "  %s %s\n", i ? "   " : "Do:", e.advice.line[i]);
+	fputc('\n', s->out);
+	return done(s);
+}
+
+/* One line for each upstream whose idle timeout is known. */
+static void idle_lines(const struct uc_sink *s, const struct uc_upstreams *t)
+{
+	char where[UC_ADDR_LEN];
+
+	for (size_t i = 0; t && i < uc_upstreams_count(t); i++) {
+		struct uc_upstream u = uc_upstreams_at(t, i);
+
+		if (!u.idle_known)
+			continue;
+		uc_text_endpoint(u.addr.addr, 0, u.addr.port, where);
+		fprintf(s->out,
+			"%s closes idle connections after %.2f s (%.2f to %.2f, %u closes).\n",
+			where, u.idle.ns / 1e9, u.idle.min_ns / 1e9, u.idle.max_ns / 1e9,
+			u.idle.count);
+	}
+}
+
+static void death_lines(const struct uc_sink *s, const struct uc_totals *t)
+{
+	char comm[4 * UC_COMM_LEN], how[32];
+	int status, sig;
+
+	for (size_t i = 0; i < t->death_count; i++) {
+		const struct uc_death *d = &t->deaths[i];
+
+		uc_exit_of(&d->task, &status, &sig);
+		if (sig >= 0)
+			uc_signal_name(sig, how, sizeof(how));
+		else
+			snprintf(how, sizeof(how), "exit status %d", status);
+		uc_text_escape(d->task.comm, strnlen(d->task.comm, UC_COMM_LEN), comm,
+			       sizeof(comm));
+		fprintf(s->out,
+			"%llu connection%s closed in %.1f ms by the death of %s[%u], %s%s; %llu in use.\n",
+			(unsigned long long)d->connections, d->connections == 1 ? "" : "s",
+			(d->last_ns - d->first_ns) / 1e6, comm, d->task.tgid, how,
+			d->task.flags & UC_TASK_OOM ? ", OOM" : "", (unsigned long long)d->in_use);
+	}
+}
+
+static void forgotten_line(struct uc_sink *s, const struct uc_totals *t)
+{
+	const char *before = "Forgotten to bound memory:";
+
+	for (unsigned i = 0; i < UC_LIMIT_MAX; i++) {
+		if (!t->forgotten[i])
+			continue;
+		fprintf(s->out, "%s %s %llu", before, uc_limit_name(i),
+			(unsigned long long)t->forgotten[i]);
+		before = ",";
+	}
+	if (*before == ',')
+		fputs(".\n", s->out);
+}
+
+int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
+{
+	uint64_t lost = uc_totals_lost(t);
+	const char *separator = "";
+
+	fprintf(s->out, "%llu connections ended, %llu exchanges in %.1f s; %s%llu flagged%s",
+		(unsigned long long)t->connections, (unsigned long long)t->exchanges,
+		t->duration_ns / 1e9, paint(s, t->flagged ? RED : GREEN),
+		(unsigned long long)t->flagged, paint(s, RESET));
+	for (unsigned v = 0; v < UC_VERDICT_MAX; v++) {
+		if (!t->by_verdict[v])
+			continue;
+		fprintf(s->out, "%s%s %llu", *separator ? separator : ": ", uc_verdict_name(v),
+			(unsigned long long)t->by_verdict[v]);
+		separator = ", ";
+	}
+	fputs(".\n", s->out);
+	if (t->flagged)
+		fprintf(s->out, "Of the flagged, nginx repeated %llu, and %llu reached a client.\n",
+			(unsigned long long)t->by_outcome[UC_OUTCOME_RETRIED],
+			(unsigned long long)t->by_outcome[UC_OUTCOME_CLIENT_ERROR]);
+	if (t->error_log)
+		fprintf(s->out,
+			"nginx logged %llu lines about upstreams, %llu found their connection; "
+			"%llu flagged connections have none.\n",
+			(unsigned long long)t->log.lines, (unsigned long long)t->log.matched,
+			(unsigned long long)t->log.without_line);
+	death_lines(s, t);
+	idle_lines(s, t->upstreams);
+	forgotten_line(s, t);
+	if (lost) {
+		fprintf(s->out, "%s%llu lost:%s", paint(s, RED), (unsigned long long)lost,
+			paint(s, RESET));
+		for (unsigned i = 0; i < UC_LOST_MAX; i++)
+			if (t->losses.by_reason[i])
+				fprintf(s->out, " %s %llu", uc_lost_name(i),
+					(unsigned long long)t->losses.by_reason[i]);
+		if (t->bad_records)
+			fprintf(s->out, " bad_record %llu", (unsigned long long)t->bad_records);
+		if (t->evicted)
+			fprintf(s->out, " join_evicted %llu", (unsigned long long)t->evicted);
+		fputc('\n', s->out);
+	}
+	return done(s);
+}
+
+const struct uc_sink uc_sink_text = { .connection = connection, .summary = uc_sink_text_summary };
