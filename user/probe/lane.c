@@ -206,7 +206,7 @@ static void on_answer(struct uc_lane *l, uint64_t now)
 	}
 	if (!l->seen.answers++)
 		note_first(l);
-	l->seen.answered_ns = uc_wire_data_ns(l->wire, now);
+	l->seen.answered_ns = uc_transport_data_ns(l->wire, now);
 	l->seen.status = head->status;
 	l->seen.said_close = head->close;
 	after_answer(l, now);
@@ -234,7 +234,7 @@ static void on_bytes(struct uc_lane *l, const char *p, size_t len, uint64_t now)
 
 static void poke(struct uc_lane *l, uint64_t now)
 {
-	if (uc_wire_send(l->wire, "G", 1) == 1) {
+	if (uc_transport_send(l->wire, "G", 1) == 1) {
 		enter(l, UC_LANE_POKED, now + POKE_NS);
 		return;
 	}
@@ -247,7 +247,7 @@ static void on_end(struct uc_lane *l, enum uc_close close, uint64_t now)
 	if (l->broken)
 		close = UC_CLOSE_RST;
 	l->seen.close = close;
-	l->seen.ended_ns = close == UC_CLOSE_FIN ? uc_wire_ack_ns(l->wire, now) : now;
+	l->seen.ended_ns = close == UC_CLOSE_FIN ? uc_transport_ack_ns(l->wire, now) : now;
 	if (close == UC_CLOSE_FIN && l->reader->state == UC_READER_BODY) {
 		uc_reader_end(l->reader);
 		if (l->reader->state == UC_READER_DONE)
@@ -279,7 +279,7 @@ static void receive(struct uc_lane *l, uint64_t now)
 	ssize_t n;
 
 	while (l->state != UC_LANE_OVER && l->state != UC_LANE_POKED && taken < ROUND_BYTES) {
-		n = uc_wire_recv(l->wire, buf, sizeof(buf));
+		n = uc_transport_recv(l->wire, buf, sizeof(buf));
 		if (n == -EAGAIN)
 			return;
 		if (n == -EPROTO) {
@@ -318,7 +318,7 @@ static void all_sent(struct uc_lane *l, uint64_t now)
 	l->seen.sent_ns = now;
 	if (l->plan->trial == UC_TRIAL_EARLY && l->body_left == UC_EARLY_BODY)
 		l->body_ns = now;
-	if (l->plan->trial == UC_TRIAL_HALF_CLOSE && uc_wire_shut(l->wire))
+	if (l->plan->trial == UC_TRIAL_HALF_CLOSE && uc_transport_shut(l->wire))
 		over(l, now);
 	if (!l->plan->answers)
 		enter(l, UC_LANE_WATCHING, now + l->cfg->max_ns);
@@ -329,7 +329,7 @@ static void send_request(struct uc_lane *l, uint64_t now)
 	ssize_t n;
 
 	while (l->out_done < l->out_len) {
-		n = uc_wire_send(l->wire, l->out + l->out_done, l->out_len - l->out_done);
+		n = uc_transport_send(l->wire, l->out + l->out_done, l->out_len - l->out_done);
 		if (n == -EAGAIN)
 			return;
 		if (n < 0) {
@@ -352,7 +352,7 @@ static void send_body(struct uc_lane *l, uint64_t now)
 	if (!l->body_left || l->out_done < l->out_len || now < l->body_ns)
 		return;
 	l->body_ns = now + PIECE_NS;
-	n = uc_wire_send(l->wire, piece, len);
+	n = uc_transport_send(l->wire, piece, len);
 	if (n > 0) {
 		l->body_left -= n;
 		l->seen.sent_ns = now;
@@ -372,7 +372,7 @@ int uc_lane_open(struct uc_lane *l, const char *addr, uint64_t now)
 	l->began_ns = now;
 	l->reader = malloc(sizeof(*l->reader));
 	l->out = uc_plan_bytes(l->plan->trial, l->target, &l->cfg->requests);
-	err = l->reader && l->out ? uc_wire_new(l->target, addr, &l->wire) : -ENOMEM;
+	err = l->reader && l->out ? uc_transport_new(l->target, addr, &l->wire) : -ENOMEM;
 	if (err)
 		return err;
 	l->out_len = strlen(l->out);
@@ -395,11 +395,11 @@ static void on_open(struct uc_lane *l, uint64_t now)
 
 static void open_further(struct uc_lane *l, const struct pollfd *fds, size_t count, uint64_t now)
 {
-	uc_wire_drive(l->wire, fds, count, now);
-	if (uc_wire_state(l->wire) == UC_WIRE_OPEN)
+	uc_transport_drive(l->wire, fds, count, now);
+	if (uc_transport_state(l->wire) == UC_TRANSPORT_OPEN)
 		on_open(l, now);
-	else if (uc_wire_state(l->wire) == UC_WIRE_FAILED)
-		fail(l, now, "cannot be connected to: %s", uc_wire_why(l->wire));
+	else if (uc_transport_state(l->wire) == UC_TRANSPORT_FAILED)
+		fail(l, now, "cannot be connected to: %s", uc_transport_why(l->wire));
 }
 
 static void on_deadline(struct uc_lane *l, uint64_t now)
@@ -411,14 +411,14 @@ static void on_deadline(struct uc_lane *l, uint64_t now)
 	over(l, now);
 }
 
-size_t uc_lane_fds(const struct uc_lane *l, struct pollfd fds[UC_WIRE_FDS])
+size_t uc_lane_fds(const struct uc_lane *l, struct pollfd fds[UC_TRANSPORT_FDS])
 {
 	if (l->state == UC_LANE_QUEUED || l->state == UC_LANE_OVER)
 		return 0;
 	if (l->state == UC_LANE_OPENING)
-		return uc_wire_fds(l->wire, fds);
+		return uc_transport_fds(l->wire, fds);
 	/* a FIN would be readable for ever; an error is told in any case */
-	fds[0] = (struct pollfd){ .fd = uc_wire_fd(l->wire),
+	fds[0] = (struct pollfd){ .fd = uc_transport_fd(l->wire),
 				  .events = l->state == UC_LANE_POKED ? 0 : POLLIN };
 	if (l->out_done < l->out_len)
 		fds[0].events |= POLLOUT;
@@ -432,7 +432,7 @@ uint64_t uc_lane_due(const struct uc_lane *l)
 	if (l->state == UC_LANE_QUEUED || l->state == UC_LANE_OVER)
 		return UINT64_MAX;
 	if (l->state == UC_LANE_OPENING)
-		return uc_wire_due(l->wire);
+		return uc_transport_due(l->wire);
 	if (l->body_left && l->body_ns && l->body_ns < due)
 		due = l->body_ns;
 	return due;
@@ -470,7 +470,7 @@ void uc_lane_stop(struct uc_lane *l, uint64_t now)
 
 void uc_lane_release(struct uc_lane *l)
 {
-	uc_wire_free(l->wire);
+	uc_transport_free(l->wire);
 	free(l->reader);
 	free(l->out);
 	l->wire = NULL;

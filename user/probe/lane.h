@@ -5,7 +5,7 @@
 
 #include "core/http/reader.h"
 #include "probe/probe.h"
-#include "probe/wire.h"
+#include "probe/transport.h"
 
 enum uc_lane_state {
 	UC_LANE_QUEUED,
@@ -35,18 +35,18 @@ struct uc_lane {
 	} first;                  /* its first answer */
 	char why[200];            /* TALKING ended badly: a sentence without its subject; or "" */
 
-	struct uc_wire *wire;     /* with the rest NULL before it opens and once it is released */
-	struct uc_reader *reader; /* of the newest answer */
-	char *out;                /* what it sends */
+	struct uc_transport *wire; /* with the rest NULL before it opens and once it is released */
+	struct uc_reader *reader;  /* of the newest answer */
+	char *out;                 /* what it sends */
 	size_t out_len, out_done;
 	uint64_t body_left; /* EARLY */
 	uint64_t body_ns;   /* when to send more of it */
 	bool broken;        /* sending failed: the end that is read next is a reset */
 };
 
-/* addr: as for uc_wire_new(). */
+/* addr: as for uc_transport_new(). */
 int uc_lane_open(struct uc_lane *l, const char *addr, uint64_t now_ns);
-size_t uc_lane_fds(const struct uc_lane *l, struct pollfd fds[UC_WIRE_FDS]);
+size_t uc_lane_fds(const struct uc_lane *l, struct pollfd fds[UC_TRANSPORT_FDS]);
 /* When to step at the latest; UINT64_MAX: never. */
 uint64_t uc_lane_due(const struct uc_lane *l);
 void uc_lane_step(struct uc_lane *l, const struct pollfd *fds, size_t count, uint64_t now_ns);

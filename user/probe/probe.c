@@ -148,8 +148,8 @@ static void note_first(struct run *r, const struct uc_lane *l, uint64_t now)
 	if (!res->reached && l->seen.opened_ns) {
 		res->reached = true;
 		res->connect_ns = l->seen.opened_ns - l->began_ns;
-		snprintf(r->addr, sizeof(r->addr), "%s", uc_wire_addr(l->wire));
-		res->port = uc_wire_port(l->wire);
+		snprintf(r->addr, sizeof(r->addr), "%s", uc_transport_addr(l->wire));
+		res->port = uc_transport_port(l->wire);
 	}
 	if (r->answered || !l->seen.answers)
 		return;
@@ -274,7 +274,7 @@ static int prepare(struct probe *p, uint64_t now)
 static void step_all(struct probe *p)
 {
 	const struct pollfd *at = p->fds + 1;
-	struct pollfd same[UC_WIRE_FDS];
+	struct pollfd same[UC_TRANSPORT_FDS];
 
 	for (struct run *r = p->run; r < p->run + p->count; r++) {
 		for (size_t i = 0; i < r->count; i++) {
@@ -365,7 +365,7 @@ int uc_probe_run(const struct uc_probe_config *cfg, const struct uc_target *targ
 	int err = -ENOMEM;
 
 	p.run = calloc(count, sizeof(*p.run));
-	p.fds = calloc(1 + count * UC_PROBE_LANES * UC_WIRE_FDS, sizeof(*p.fds));
+	p.fds = calloc(1 + count * UC_PROBE_LANES * UC_TRANSPORT_FDS, sizeof(*p.fds));
 	if (p.run && p.fds) {
 		p.fds[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
 		for (size_t i = 0; i < count; i++)

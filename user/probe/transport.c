@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "probe/wire.h"
+#include "probe/transport.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -19,12 +19,12 @@
  * A multi handle of its own: those that share one have their connections looked
  * over, and closed, by libcurl whenever another is opened.
  */
-struct uc_wire {
+struct uc_transport {
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *connect_to;
-	enum uc_wire_state state;
-	struct pollfd watched[UC_WIRE_FDS];
+	enum uc_transport_state state;
+	struct pollfd watched[UC_TRANSPORT_FDS];
 	size_t watched_count;
 	uint64_t due_ns;
 	bool tls, local;
@@ -42,7 +42,7 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000 * MS + ts.tv_nsec;
 }
 
-static void forget(struct uc_wire *w, curl_socket_t s)
+static void forget(struct uc_transport *w, curl_socket_t s)
 {
 	for (size_t i = 0; i < w->watched_count; i++)
 		if (w->watched[i].fd == s)
@@ -51,14 +51,14 @@ static void forget(struct uc_wire *w, curl_socket_t s)
 
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *unused)
 {
-	struct uc_wire *w = ctx;
+	struct uc_transport *w = ctx;
 	struct pollfd *p;
 
 	(void)easy;
 	(void)unused;
 	forget(w, s);
 	p = &w->watched[w->watched_count];
-	if (what == CURL_POLL_REMOVE || w->watched_count == UC_WIRE_FDS)
+	if (what == CURL_POLL_REMOVE || w->watched_count == UC_TRANSPORT_FDS)
 		return 0;
 	p->fd = s;
 	p->events = (what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0);
@@ -69,14 +69,14 @@ static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *unu
 
 static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
 {
-	struct uc_wire *w = ctx;
+	struct uc_transport *w = ctx;
 
 	(void)multi;
 	w->due_ns = timeout_ms < 0 ? UINT64_MAX : now_ns() + timeout_ms * MS;
 	return 0;
 }
 
-static int set_options(struct uc_wire *w, const struct uc_target *to, const char *addr)
+static int set_options(struct uc_transport *w, const struct uc_target *to, const char *addr)
 {
 	char instead[128];
 
@@ -106,9 +106,9 @@ static int set_options(struct uc_wire *w, const struct uc_target *to, const char
 	return curl_multi_add_handle(w->multi, w->easy) ? -ENOMEM : 0;
 }
 
-int uc_wire_new(const struct uc_target *to, const char *addr, struct uc_wire **ret)
+int uc_transport_new(const struct uc_target *to, const char *addr, struct uc_transport **ret)
 {
-	struct uc_wire *w = calloc(1, sizeof(*w));
+	struct uc_transport *w = calloc(1, sizeof(*w));
 	int err = -ENOMEM;
 
 	if (!w)
@@ -121,14 +121,14 @@ int uc_wire_new(const struct uc_target *to, const char *addr, struct uc_wire **r
 	if (w->multi && w->easy)
 		err = set_options(w, to, addr);
 	if (err) {
-		uc_wire_free(w);
+		uc_transport_free(w);
 		return err;
 	}
 	*ret = w;
 	return 0;
 }
 
-void uc_wire_free(struct uc_wire *w)
+void uc_transport_free(struct uc_transport *w)
 {
 	if (!w)
 		return;
@@ -140,34 +140,34 @@ void uc_wire_free(struct uc_wire *w)
 	free(w);
 }
 
-enum uc_wire_state uc_wire_state(const struct uc_wire *w)
+enum uc_transport_state uc_transport_state(const struct uc_transport *w)
 {
 	return w->state;
 }
 
-const char *uc_wire_why(const struct uc_wire *w)
+const char *uc_transport_why(const struct uc_transport *w)
 {
 	return w->error;
 }
 
-size_t uc_wire_fds(const struct uc_wire *w, struct pollfd fds[UC_WIRE_FDS])
+size_t uc_transport_fds(const struct uc_transport *w, struct pollfd fds[UC_TRANSPORT_FDS])
 {
 	memcpy(fds, w->watched, w->watched_count * sizeof(fds[0]));
 	return w->watched_count;
 }
 
-uint64_t uc_wire_due(const struct uc_wire *w)
+uint64_t uc_transport_due(const struct uc_transport *w)
 {
 	return w->due_ns;
 }
 
-static void opened(struct uc_wire *w)
+static void opened(struct uc_transport *w)
 {
 	curl_socket_t s = CURL_SOCKET_BAD;
 	char *addr = NULL;
 
 	if (curl_easy_getinfo(w->easy, CURLINFO_ACTIVESOCKET, &s) || s == CURL_SOCKET_BAD) {
-		w->state = UC_WIRE_FAILED;
+		w->state = UC_TRANSPORT_FAILED;
 		snprintf(w->error, sizeof(w->error), "the connection closed as it was opened");
 		return;
 	}
@@ -176,15 +176,15 @@ static void opened(struct uc_wire *w)
 	w->addr = addr && !w->local ? addr : "";
 	w->port = w->local ? 0 : w->port;
 	w->fd = s;
-	w->state = UC_WIRE_OPEN;
+	w->state = UC_TRANSPORT_OPEN;
 }
 
 /* libcurl's own words for this are "Couldn't connect to server". */
-static void note_failure(struct uc_wire *w, CURLcode code)
+static void note_failure(struct uc_transport *w, CURLcode code)
 {
 	long number = 0;
 
-	w->state = UC_WIRE_FAILED;
+	w->state = UC_TRANSPORT_FAILED;
 	curl_easy_getinfo(w->easy, CURLINFO_OS_ERRNO, &number);
 	if (code == CURLE_COULDNT_CONNECT && number)
 		snprintf(w->error, sizeof(w->error), "%s", strerror((int)number));
@@ -194,7 +194,7 @@ static void note_failure(struct uc_wire *w, CURLcode code)
 		snprintf(w->error, sizeof(w->error), "%s", curl_easy_strerror(code));
 }
 
-static void follow(struct uc_wire *w)
+static void follow(struct uc_transport *w)
 {
 	CURLMsg *msg;
 	int left;
@@ -209,7 +209,8 @@ static void follow(struct uc_wire *w)
 	}
 }
 
-void uc_wire_drive(struct uc_wire *w, const struct pollfd *fds, size_t count, uint64_t now)
+void uc_transport_drive(struct uc_transport *w, const struct pollfd *fds, size_t count,
+			uint64_t now)
 {
 	int running, mask;
 
@@ -227,23 +228,23 @@ void uc_wire_drive(struct uc_wire *w, const struct pollfd *fds, size_t count, ui
 	follow(w);
 }
 
-int uc_wire_fd(const struct uc_wire *w)
+int uc_transport_fd(const struct uc_transport *w)
 {
 	return w->fd;
 }
 
-const char *uc_wire_addr(const struct uc_wire *w)
+const char *uc_transport_addr(const struct uc_transport *w)
 {
 	return w->addr;
 }
 
-unsigned uc_wire_port(const struct uc_wire *w)
+unsigned uc_transport_port(const struct uc_transport *w)
 {
 	return w->port;
 }
 
 /* What comes next on the socket: 1 bytes, 0 FIN, or -errno. Takes a pending error with it. */
-static int peek(const struct uc_wire *w)
+static int peek(const struct uc_transport *w)
 {
 	char byte;
 	ssize_t n = recv(w->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -252,7 +253,7 @@ static int peek(const struct uc_wire *w)
 }
 
 /* libcurl knows no errno here: a reset is found by a look at the socket before. */
-ssize_t uc_wire_send(struct uc_wire *w, const void *bytes, size_t len)
+ssize_t uc_transport_send(struct uc_transport *w, const void *bytes, size_t len)
 {
 	int before = peek(w);
 	CURLcode code;
@@ -267,7 +268,7 @@ ssize_t uc_wire_send(struct uc_wire *w, const void *bytes, size_t len)
 }
 
 /* TLS may hold bytes that are no longer in the socket, so a FIN there comes second. */
-ssize_t uc_wire_recv(struct uc_wire *w, void *buf, size_t len)
+ssize_t uc_transport_recv(struct uc_transport *w, void *buf, size_t len)
 {
 	int before = peek(w);
 	CURLcode code;
@@ -285,7 +286,7 @@ ssize_t uc_wire_recv(struct uc_wire *w, void *buf, size_t len)
 	return w->tls && before == 1 ? -EPROTO : -ECONNRESET;
 }
 
-int uc_wire_shut(struct uc_wire *w)
+int uc_transport_shut(struct uc_transport *w)
 {
 	if (w->tls)
 		return -ENOTSUP;
@@ -293,7 +294,7 @@ int uc_wire_shut(struct uc_wire *w)
 }
 
 /* The kernel's clock ticks every 10 ms or less; below that our own is the better one. */
-static uint64_t arrival(const struct uc_wire *w, uint64_t now, bool data)
+static uint64_t arrival(const struct uc_transport *w, uint64_t now, bool data)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -305,12 +306,12 @@ static uint64_t arrival(const struct uc_wire *w, uint64_t now, bool data)
 	return age_ns > 20 * MS && age_ns < now ? now - age_ns : now;
 }
 
-uint64_t uc_wire_data_ns(const struct uc_wire *w, uint64_t now)
+uint64_t uc_transport_data_ns(const struct uc_transport *w, uint64_t now)
 {
 	return arrival(w, now, true);
 }
 
-uint64_t uc_wire_ack_ns(const struct uc_wire *w, uint64_t now)
+uint64_t uc_transport_ack_ns(const struct uc_transport *w, uint64_t now)
 {
 	return arrival(w, now, false);
 }
