@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/canary.h"
-#include "probe/plan.h"
+#include "probe/trials.h"
 #include "probe/target.h"
 
 #define UC_CANARIES_MAX 64

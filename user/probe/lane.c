@@ -130,7 +130,7 @@ static void begin_request(struct uc_lane *l)
 {
 	l->out_done = 0;
 	l->requests++;
-	uc_reader_init(l->reader, l->cfg->requests.head && !l->plan->posts);
+	uc_reader_init(l->reader, l->cfg->requests.head && !l->spec->posts);
 }
 
 /* --- answers ------------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static void ask_again(struct uc_lane *l, unsigned most, uint64_t now)
 
 static void after_answer(struct uc_lane *l, uint64_t now)
 {
-	switch (l->plan->trial) {
+	switch (l->spec->trial) {
 	case UC_TRIAL_IDLE:
 		if (l->cfg->groups & 1U << UC_GROUP_IDLE)
 			enter(l, UC_LANE_WATCHING,
@@ -253,14 +253,14 @@ static void on_end(struct uc_lane *l, enum uc_close close, uint64_t now)
 		if (l->reader->state == UC_READER_DONE)
 			on_answer(l, now);
 	}
-	if (l->state == UC_LANE_TALKING && l->plan->answers)
+	if (l->state == UC_LANE_TALKING && l->spec->answers)
 		fail_ended(l, now);
-	else if (l->plan->trial == UC_TRIAL_CLOSING && close == UC_CLOSE_FIN)
+	else if (l->spec->trial == UC_TRIAL_CLOSING && close == UC_CLOSE_FIN)
 		poke(l, now);
-	else if (l->plan->trial == UC_TRIAL_EARLY && close == UC_CLOSE_FIN)
+	else if (l->spec->trial == UC_TRIAL_EARLY && close == UC_CLOSE_FIN)
 		enter(l, UC_LANE_POKED, now + END_NS);
 	else {
-		l->seen.reset_behind = l->plan->trial == UC_TRIAL_EARLY && close == UC_CLOSE_RST;
+		l->seen.reset_behind = l->spec->trial == UC_TRIAL_EARLY && close == UC_CLOSE_RST;
 		over(l, now);
 	}
 }
@@ -316,11 +316,11 @@ static void on_send_error(struct uc_lane *l, uint64_t now)
 static void all_sent(struct uc_lane *l, uint64_t now)
 {
 	l->seen.sent_ns = now;
-	if (l->plan->trial == UC_TRIAL_EARLY && l->body_left == UC_EARLY_BODY)
+	if (l->spec->trial == UC_TRIAL_EARLY && l->body_left == UC_EARLY_BODY)
 		l->body_ns = now;
-	if (l->plan->trial == UC_TRIAL_HALF_CLOSE && uc_transport_shut(l->wire))
+	if (l->spec->trial == UC_TRIAL_HALF_CLOSE && uc_transport_shut(l->wire))
 		over(l, now);
-	if (!l->plan->answers)
+	if (!l->spec->answers)
 		enter(l, UC_LANE_WATCHING, now + l->cfg->max_ns);
 }
 
@@ -367,11 +367,11 @@ int uc_lane_open(struct uc_lane *l, const char *addr, uint64_t now)
 {
 	int err;
 
-	l->seen.trial = l->plan->trial;
-	l->body_left = l->plan->trial == UC_TRIAL_EARLY ? UC_EARLY_BODY : 0;
+	l->seen.trial = l->spec->trial;
+	l->body_left = l->spec->trial == UC_TRIAL_EARLY ? UC_EARLY_BODY : 0;
 	l->began_ns = now;
 	l->reader = malloc(sizeof(*l->reader));
-	l->out = uc_plan_bytes(l->plan->trial, l->target, &l->cfg->requests);
+	l->out = uc_trial_bytes(l->spec->trial, l->target, &l->cfg->requests);
 	err = l->reader && l->out ? uc_transport_new(l->target, addr, &l->wire) : -ENOMEM;
 	if (err)
 		return err;

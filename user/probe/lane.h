@@ -19,7 +19,7 @@ enum uc_lane_state {
 struct uc_lane {
 	const struct uc_probe_config *cfg;
 	const struct uc_target *target;
-	const struct uc_trial_plan *plan;
+	const struct uc_trial_spec *spec;
 	enum uc_lane_state state;
 	struct uc_observation seen;
 	uint64_t start_ns;    /* QUEUED: not before */

@@ -52,7 +52,7 @@ static uint64_t now_ns(void)
 /* --- what to do -------------------------------------------------------------------- */
 
 static bool is_wanted(const struct uc_probe_config *cfg, const struct uc_target *target,
-		      const struct uc_trial_plan *plan)
+		      const struct uc_trial_spec *plan)
 {
 	if (!(cfg->groups & 1U << plan->group) || (plan->posts && !cfg->body_tests))
 		return false;
@@ -66,7 +66,7 @@ static void add_lane(struct run *r, const struct uc_probe_config *cfg, enum uc_t
 
 	l->cfg = cfg;
 	l->target = r->target;
-	l->plan = &uc_plan[trial];
+	l->spec = &uc_trials[trial];
 	l->seen.trial = trial;
 }
 
@@ -82,8 +82,8 @@ static void plan_run(struct run *r, const struct uc_probe_config *cfg,
 	for (unsigned i = 0; i < idle; i++)
 		add_lane(r, cfg, UC_TRIAL_IDLE);
 	for (size_t i = 0; i < UC_TRIAL_COUNT; i++)
-		if (uc_plan[i].turn != UC_TURN_FIRST && is_wanted(cfg, target, &uc_plan[i]))
-			add_lane(r, cfg, uc_plan[i].trial);
+		if (uc_trials[i].turn != UC_TURN_FIRST && is_wanted(cfg, target, &uc_trials[i]))
+			add_lane(r, cfg, uc_trials[i].trial);
 }
 
 static bool is_open(const struct uc_lane *l)
@@ -103,10 +103,10 @@ static bool must_wait(const struct run *r, const struct uc_lane *l)
 	for (const struct uc_lane *other = r->lane; other < l; other++) {
 		if (other->state == UC_LANE_OVER)
 			continue;
-		if (other->plan->turn == UC_TURN_FIRST) {
-			if (l->plan->turn == UC_TURN_LAST && other->state != UC_LANE_WATCHING)
+		if (other->spec->turn == UC_TURN_FIRST) {
+			if (l->spec->turn == UC_TURN_LAST && other->state != UC_LANE_WATCHING)
 				return true;
-		} else if (other->plan->turn == UC_TURN_NEXT) {
+		} else if (other->spec->turn == UC_TURN_NEXT) {
 			return true;
 		}
 	}
@@ -128,7 +128,7 @@ static bool may_open(const struct run *r, const struct uc_lane *l, uint64_t now)
 		return false;
 	if (l == r->lane)
 		return true;
-	return r->answered && (l->plan->turn == UC_TURN_FIRST || !must_wait(r, l));
+	return r->answered && (l->spec->turn == UC_TURN_FIRST || !must_wait(r, l));
 }
 
 /* --- what was found ------------------------------------------------------------------ */
@@ -137,7 +137,7 @@ static bool may_open(const struct run *r, const struct uc_lane *l, uint64_t now)
 static void skip_samples(struct run *r, uint64_t now)
 {
 	for (size_t i = 1; i < r->count; i++)
-		if (r->lane[i].plan->trial == UC_TRIAL_IDLE)
+		if (r->lane[i].spec->trial == UC_TRIAL_IDLE)
 			uc_lane_stop(&r->lane[i], now);
 }
 
@@ -164,7 +164,7 @@ static void note_first(struct run *r, const struct uc_lane *l, uint64_t now)
 	res->answer_bytes = l->first.bytes;
 	res->server = l->first.server;
 	for (size_t i = 1; i < r->count; i++)
-		if (r->lane[i].plan->trial == UC_TRIAL_IDLE)
+		if (r->lane[i].spec->trial == UC_TRIAL_IDLE)
 			r->lane[i].start_ns = now + stagger(i);
 	if (res->said_close)
 		skip_samples(r, now);
@@ -301,8 +301,8 @@ static void tell_progress(struct probe *p, uint64_t now)
 			g.open += is_open(l);
 			if (l->state != UC_LANE_WATCHING)
 				continue;
-			g.waiting_idle += l->plan->trial == UC_TRIAL_IDLE;
-			g.waiting_header += l->plan->turn == UC_TURN_LAST;
+			g.waiting_idle += l->spec->trial == UC_TRIAL_IDLE;
+			g.waiting_header += l->spec->turn == UC_TURN_LAST;
 			if (l->deadline_ns > now && l->deadline_ns - now > g.left_ns)
 				g.left_ns = l->deadline_ns - now;
 		}

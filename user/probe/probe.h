@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/measure.h"
-#include "probe/plan.h"
+#include "probe/trials.h"
 
 #define UC_PROBE_TARGETS_MAX  64
 #define UC_PROBE_LANES        8          /* connections to one target at the same time */

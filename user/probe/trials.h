@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The trials of a probe, one row each, and the bytes that they send. */
-#ifndef UPCLOSE_PROBE_PLAN_H
-#define UPCLOSE_PROBE_PLAN_H
+#ifndef UPCLOSE_PROBE_TRIALS_H
+#define UPCLOSE_PROBE_TRIALS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ enum uc_turn {
 	UC_TURN_LAST,
 };
 
-struct uc_trial_plan {
+struct uc_trial_spec {
 	enum uc_trial trial;
 	enum uc_probe_group group;
 	enum uc_turn turn;
@@ -37,7 +37,7 @@ struct uc_trial_plan {
 	bool answers; /* an answer is due within the time for answers */
 };
 
-extern const struct uc_trial_plan uc_plan[UC_TRIAL_COUNT];
+extern const struct uc_trial_spec uc_trials[UC_TRIAL_COUNT];
 const char *uc_group_name(enum uc_probe_group group);
 
 /* "idle,header" to a bit for each group; false: a word is none of them. */
@@ -60,6 +60,6 @@ const char *uc_requests_host(const struct uc_requests *r, const struct uc_target
 #define UC_EARLY_BODY (1 << 20)
 
 /* What the trial sends at first, for free(); NULL: no memory. Empty for SILENT. */
-char *uc_plan_bytes(enum uc_trial trial, const struct uc_target *to, const struct uc_requests *r);
+char *uc_trial_bytes(enum uc_trial trial, const struct uc_target *to, const struct uc_requests *r);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "probe/plan.h"
+#include "probe/trials.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #define UC_VERSION "unknown"
 #endif
 
-const struct uc_trial_plan uc_plan[UC_TRIAL_COUNT] = {
+const struct uc_trial_spec uc_trials[UC_TRIAL_COUNT] = {
 	/* trial, group, turn, posts, answers */
 	{ UC_TRIAL_IDLE, UC_GROUP_IDLE, UC_TURN_FIRST, false, true },
 	{ UC_TRIAL_REQUESTS, UC_GROUP_REQUESTS, UC_TURN_NEXT, false, true },
@@ -168,7 +168,7 @@ static void put_trial(FILE *out, enum uc_trial trial, const struct uc_target *to
 	}
 }
 
-char *uc_plan_bytes(enum uc_trial trial, const struct uc_target *to, const struct uc_requests *r)
+char *uc_trial_bytes(enum uc_trial trial, const struct uc_target *to, const struct uc_requests *r)
 {
 	char *text = NULL;
 	size_t size;
