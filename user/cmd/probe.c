@@ -221,7 +221,7 @@ static void announce(const struct command *c)
 
 	uc_note("probing %zu %s with %s, at most %d connections at a time to each, each wait at most %g s",
 		c->target_count, c->target_count == 1 ? "server" : "servers", method,
-		UC_PROBE_LANES, p->max_ns / 1e9);
+		UC_PROBE_CONNS, p->max_ns / 1e9);
 	if (does(p, UC_GROUP_IDLE))
 		uc_note("  idle: %u connections with one request each", p->samples);
 	if (does(p, UC_GROUP_REQUESTS))

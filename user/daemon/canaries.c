@@ -23,7 +23,7 @@ struct canary {
 
 struct uc_canary_watch {
 	struct uc_canaries *canaries;
-	struct uc_canary_plan *plans;
+	struct uc_canary_spec *specs;
 	sd_event_source *io, *timer;
 	size_t count;
 	struct canary canary[];
@@ -121,7 +121,7 @@ static int fill(struct uc_canary_watch *w, size_t i, const struct uc_canary_conf
 	}
 	if (c->host_header)
 		c->requests.headers[c->requests.header_count++] = c->host_header;
-	w->plans[i] = (struct uc_canary_plan){ .target = &c->target,
+	w->specs[i] = (struct uc_canary_spec){ .target = &c->target,
 					       .requests = &c->requests,
 					       .first_ns = i * APART_NS,
 					       .every_ns = cfg->every_ns,
@@ -137,15 +137,15 @@ int uc_canary_watch_new(const struct uc_canary_config *cfg, size_t count, sd_eve
 
 	if (!err) {
 		w->count = count;
-		w->plans = calloc(count + 1, sizeof(*w->plans));
-		err = w->plans ? 0 : -ENOMEM;
+		w->specs = calloc(count + 1, sizeof(*w->specs));
+		err = w->specs ? 0 : -ENOMEM;
 	}
 	for (size_t i = 0; !err && i < count; i++) {
 		err = fill(w, i, &cfg[i]);
 		take_over(&w->canary[i], old);
 	}
 	if (!err && count)
-		err = uc_canaries_new(w->plans, count, on_result, w, &w->canaries);
+		err = uc_canaries_new(w->specs, count, on_result, w, &w->canaries);
 	if (!err && count)
 		err = open_loop(w, event);
 	if (err) {
@@ -168,7 +168,7 @@ void uc_canary_watch_free(struct uc_canary_watch *w)
 		uc_target_free(&w->canary[i].target);
 		free(w->canary[i].host_header);
 	}
-	free(w->plans);
+	free(w->specs);
 	free(w);
 	curl_global_cleanup();
 }

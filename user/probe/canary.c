@@ -47,7 +47,7 @@ struct uc_canaries {
 	int epoll;
 	uint64_t due_ns; /* libcurl's */
 	size_t count;
-	const struct uc_canary_plan *plans;
+	const struct uc_canary_spec *specs;
 	struct canary canary[];
 };
 
@@ -115,9 +115,9 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-static const struct uc_canary_plan *plan_of(const struct canary *c)
+static const struct uc_canary_spec *spec_of(const struct canary *c)
 {
-	return &c->set->plans[c->which];
+	return &c->set->specs[c->which];
 }
 
 /* libcurl takes a unix socket's path by an option, so the URL has a host of its own. */
@@ -142,7 +142,7 @@ static int set_headers(struct canary *c, const struct uc_requests *r)
 
 static void set_options(struct canary *c)
 {
-	const struct uc_canary_plan *p = plan_of(c);
+	const struct uc_canary_spec *p = spec_of(c);
 
 	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
 	curl_easy_setopt(c->easy, CURLOPT_URL, c->url);
@@ -233,7 +233,7 @@ static void finish(struct canary *c, CURLcode code)
 /* A run that cannot begin is one that failed, not one that never was. */
 static void begin(struct canary *c, uint64_t now)
 {
-	const struct uc_canary_plan *p = plan_of(c);
+	const struct uc_canary_spec *p = spec_of(c);
 	struct uc_canary_result failed = { .outcome = UC_CANARY_CONNECT_FAILED,
 					   .server = "",
 					   .error = "out of memory" };
@@ -278,7 +278,7 @@ static void begin_due(struct uc_canaries *c)
 		if (now < one->next_ns)
 			continue;
 		if (one->easy)
-			one->next_ns = now + c->plans[i].every_ns;
+			one->next_ns = now + c->specs[i].every_ns;
 		else
 			begin(one, now);
 	}
@@ -323,7 +323,7 @@ uint64_t uc_canaries_due(const struct uc_canaries *c)
 	return due == UINT64_MAX && running ? clock_ns(CLOCK_MONOTONIC) + 1000 * MS : due;
 }
 
-int uc_canaries_new(const struct uc_canary_plan *plans, size_t count,
+int uc_canaries_new(const struct uc_canary_spec *specs, size_t count,
 		    void (*on_result)(void *ctx, size_t which, const struct uc_canary_result *r),
 		    void *ctx, struct uc_canaries **ret)
 {
@@ -334,13 +334,13 @@ int uc_canaries_new(const struct uc_canary_plan *plans, size_t count,
 		return -ENOMEM;
 	c->on_result = on_result;
 	c->ctx = ctx;
-	c->plans = plans;
+	c->specs = specs;
 	c->count = count;
 	c->due_ns = UINT64_MAX;
 	for (size_t i = 0; i < count; i++) {
 		c->canary[i].set = c;
 		c->canary[i].which = i;
-		c->canary[i].next_ns = now + plans[i].first_ns;
+		c->canary[i].next_ns = now + specs[i].first_ns;
 	}
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->multi = curl_multi_init();

@@ -17,7 +17,7 @@
 #define UC_CANARIES_MAX 64
 
 /* What it points to must outlive the canaries. */
-struct uc_canary_plan {
+struct uc_canary_spec {
 	const struct uc_target *target;
 	const struct uc_requests *requests; /* or NULL */
 	uint64_t first_ns;                  /* after the start */
@@ -40,10 +40,10 @@ struct uc_canary_result {
 struct uc_canaries;
 
 /*
- * which is the index in plans. -ENOMEM, -errno. curl_global_init() is the caller's.
+ * which is the index in specs. -ENOMEM, -errno. curl_global_init() is the caller's.
  * Within on_result nothing of this file may be called.
  */
-int uc_canaries_new(const struct uc_canary_plan *plans, size_t count,
+int uc_canaries_new(const struct uc_canary_spec *specs, size_t count,
 		    void (*on_result)(void *ctx, size_t which, const struct uc_canary_result *r),
 		    void *ctx, struct uc_canaries **ret);
 /* Ends what runs, without a result. May be NULL. */

@@ -8,26 +8,26 @@
 #include <string.h>
 #include <time.h>
 
-#include "probe/lane.h"
+#include "probe/conn.h"
 #include "base/text.h"
 
 #define MS     1000000ULL
 #define SECOND (1000 * MS)
 #define TICK   (SECOND / 2)
 
-/* More than one lane of a trial has only IDLE. */
-#define LANES_MAX (UC_SAMPLES_MAX + UC_TRIAL_COUNT)
+/* More than one conn of a trial has only IDLE. */
+#define CONNS_MAX (UC_SAMPLES_MAX + UC_TRIAL_COUNT)
 
 /* A target and what is done to it. */
 struct run {
 	const struct uc_target *target;
-	struct uc_lane lane[LANES_MAX];
+	struct uc_probe_conn conn[CONNS_MAX];
 	size_t count;
 	uint64_t began_ns;
 	bool answered; /* the first request */
 	bool done;
 	char addr[64];
-	char error[sizeof(((struct uc_lane *)0)->why) + 32];
+	char error[sizeof(((struct uc_probe_conn *)0)->why) + 32];
 	struct uc_probe_result result;
 };
 
@@ -37,7 +37,7 @@ struct probe {
 	struct run *run;
 	size_t count;
 	uint64_t began_ns, tick_ns;
-	struct pollfd *fds; /* stop_fd, then those of all lanes */
+	struct pollfd *fds; /* stop_fd, then those of all conns */
 	size_t fd_count;
 };
 
@@ -60,9 +60,9 @@ static bool is_wanted(const struct uc_probe_config *cfg, const struct uc_target 
 	return plan->trial != UC_TRIAL_HALF_CLOSE || !target->tls;
 }
 
-static void add_lane(struct run *r, const struct uc_probe_config *cfg, enum uc_trial trial)
+static void add_conn(struct run *r, const struct uc_probe_config *cfg, enum uc_trial trial)
 {
-	struct uc_lane *l = &r->lane[r->count++];
+	struct uc_probe_conn *l = &r->conn[r->count++];
 
 	l->cfg = cfg;
 	l->target = r->target;
@@ -70,7 +70,7 @@ static void add_lane(struct run *r, const struct uc_probe_config *cfg, enum uc_t
 	l->seen.trial = trial;
 }
 
-/* The first lane finds out whether there is anybody at all; its connection is a sample, too. */
+/* The first conn finds out whether there is anybody at all; its connection is a sample, too. */
 static void plan_run(struct run *r, const struct uc_probe_config *cfg,
 		     const struct uc_target *target, uint64_t now)
 {
@@ -80,15 +80,15 @@ static void plan_run(struct run *r, const struct uc_probe_config *cfg,
 	r->result.keep_alive_s = -1;
 	r->began_ns = now;
 	for (unsigned i = 0; i < idle; i++)
-		add_lane(r, cfg, UC_TRIAL_IDLE);
+		add_conn(r, cfg, UC_TRIAL_IDLE);
 	for (size_t i = 0; i < UC_TRIAL_COUNT; i++)
 		if (uc_trials[i].turn != UC_TURN_FIRST && is_wanted(cfg, target, &uc_trials[i]))
-			add_lane(r, cfg, uc_trials[i].trial);
+			add_conn(r, cfg, uc_trials[i].trial);
 }
 
-static bool is_open(const struct uc_lane *l)
+static bool is_open(const struct uc_probe_conn *l)
 {
-	return l->state != UC_LANE_QUEUED && l->state != UC_LANE_OVER;
+	return l->state != UC_PROBE_CONN_QUEUED && l->state != UC_PROBE_CONN_OVER;
 }
 
 /* Unequal steps, so that a server that looks at its timers now and then shows its spread. */
@@ -97,14 +97,14 @@ static uint64_t stagger(size_t i)
 	return (i * 370 + i % 3 * 83) * MS;
 }
 
-/* Whether a lane before this one, of its turn or an earlier one, still has something to do. */
-static bool must_wait(const struct run *r, const struct uc_lane *l)
+/* Whether a conn before this one, of its turn or an earlier one, still has something to do. */
+static bool must_wait(const struct run *r, const struct uc_probe_conn *l)
 {
-	for (const struct uc_lane *other = r->lane; other < l; other++) {
-		if (other->state == UC_LANE_OVER)
+	for (const struct uc_probe_conn *other = r->conn; other < l; other++) {
+		if (other->state == UC_PROBE_CONN_OVER)
 			continue;
 		if (other->spec->turn == UC_TURN_FIRST) {
-			if (l->spec->turn == UC_TURN_LAST && other->state != UC_LANE_WATCHING)
+			if (l->spec->turn == UC_TURN_LAST && other->state != UC_PROBE_CONN_WATCHING)
 				return true;
 		} else if (other->spec->turn == UC_TURN_NEXT) {
 			return true;
@@ -113,20 +113,21 @@ static bool must_wait(const struct run *r, const struct uc_lane *l)
 	return false;
 }
 
-static unsigned open_lanes(const struct run *r)
+static unsigned open_conns(const struct run *r)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < r->count; i++)
-		n += is_open(&r->lane[i]);
+		n += is_open(&r->conn[i]);
 	return n;
 }
 
-static bool may_open(const struct run *r, const struct uc_lane *l, uint64_t now)
+static bool may_open(const struct run *r, const struct uc_probe_conn *l, uint64_t now)
 {
-	if (l->state != UC_LANE_QUEUED || now < l->start_ns || open_lanes(r) >= UC_PROBE_LANES)
+	if (l->state != UC_PROBE_CONN_QUEUED || now < l->start_ns ||
+	    open_conns(r) >= UC_PROBE_CONNS)
 		return false;
-	if (l == r->lane)
+	if (l == r->conn)
 		return true;
 	return r->answered && (l->spec->turn == UC_TURN_FIRST || !must_wait(r, l));
 }
@@ -137,11 +138,11 @@ static bool may_open(const struct run *r, const struct uc_lane *l, uint64_t now)
 static void skip_samples(struct run *r, uint64_t now)
 {
 	for (size_t i = 1; i < r->count; i++)
-		if (r->lane[i].spec->trial == UC_TRIAL_IDLE)
-			uc_lane_stop(&r->lane[i], now);
+		if (r->conn[i].spec->trial == UC_TRIAL_IDLE)
+			uc_probe_conn_stop(&r->conn[i], now);
 }
 
-static void note_first(struct run *r, const struct uc_lane *l, uint64_t now)
+static void note_first(struct run *r, const struct uc_probe_conn *l, uint64_t now)
 {
 	struct uc_probe_result *res = &r->result;
 
@@ -164,21 +165,21 @@ static void note_first(struct run *r, const struct uc_lane *l, uint64_t now)
 	res->answer_bytes = l->first.bytes;
 	res->server = l->first.server;
 	for (size_t i = 1; i < r->count; i++)
-		if (r->lane[i].spec->trial == UC_TRIAL_IDLE)
-			r->lane[i].start_ns = now + stagger(i);
+		if (r->conn[i].spec->trial == UC_TRIAL_IDLE)
+			r->conn[i].start_ns = now + stagger(i);
 	if (res->said_close)
 		skip_samples(r, now);
 }
 
 static void finish(struct probe *p, struct run *r, uint64_t now)
 {
-	struct uc_observation seen[LANES_MAX];
+	struct uc_observation seen[CONNS_MAX];
 	struct uc_probe_result *res = &r->result;
 
 	for (size_t i = 0; i < r->count; i++) {
-		seen[i] = r->lane[i].seen;
+		seen[i] = r->conn[i].seen;
 		res->connections += seen[i].opened_ns != 0;
-		res->requests += r->lane[i].requests;
+		res->requests += r->conn[i].requests;
 	}
 	uc_measure(seen, r->count, &res->measured);
 	if (!(p->cfg->groups & 1U << UC_GROUP_IDLE))
@@ -186,7 +187,7 @@ static void finish(struct probe *p, struct run *r, uint64_t now)
 	res->addr = r->addr;
 	res->elapsed_ns = now - r->began_ns;
 	if (!r->answered && !res->interrupted) {
-		snprintf(r->error, sizeof(r->error), "%s", r->lane[0].why);
+		snprintf(r->error, sizeof(r->error), "%s", r->conn[0].why);
 		res->error = r->error;
 	}
 	r->done = true;
@@ -200,29 +201,30 @@ static int open_due(struct run *r, uint64_t now)
 	int err = 0;
 
 	for (size_t i = 0; i < r->count && !err; i++)
-		if (may_open(r, &r->lane[i], now))
-			err = uc_lane_open(&r->lane[i], r->addr, now);
+		if (may_open(r, &r->conn[i], now))
+			err = uc_probe_conn_open(&r->conn[i], r->addr, now);
 	return err;
 }
 
-static void step_lane(struct run *r, struct uc_lane *l, const struct pollfd *fds, size_t count)
+static void step_conn(struct run *r, struct uc_probe_conn *l, const struct pollfd *fds,
+		      size_t count)
 {
 	uint64_t now = now_ns();
 
-	uc_lane_step(l, fds, count, now);
-	if (l == r->lane)
+	uc_probe_conn_step(l, fds, count, now);
+	if (l == r->conn)
 		note_first(r, l, now);
-	if (l->state == UC_LANE_OVER)
-		uc_lane_release(l);
+	if (l->state == UC_PROBE_CONN_OVER)
+		uc_probe_conn_release(l);
 }
 
 /* Its first request got no answer, or nothing is left to do. */
 static bool is_through(const struct run *r)
 {
 	if (!r->answered)
-		return r->lane[0].state == UC_LANE_OVER;
+		return r->conn[0].state == UC_PROBE_CONN_OVER;
 	for (size_t i = 0; i < r->count; i++)
-		if (r->lane[i].state != UC_LANE_OVER)
+		if (r->conn[i].state != UC_PROBE_CONN_OVER)
 			return false;
 	return true;
 }
@@ -230,22 +232,22 @@ static bool is_through(const struct run *r)
 static void stop_run(struct run *r, uint64_t now)
 {
 	for (size_t i = 0; i < r->count; i++) {
-		uc_lane_stop(&r->lane[i], now);
-		uc_lane_release(&r->lane[i]);
+		uc_probe_conn_stop(&r->conn[i], now);
+		uc_probe_conn_release(&r->conn[i]);
 	}
 }
 
-static uint64_t lane_due(const struct run *r, const struct uc_lane *l)
+static uint64_t conn_due(const struct run *r, const struct uc_probe_conn *l)
 {
-	/* what waits for another lane is opened as that one ends; what waits for the clock says when */
-	if (l->state == UC_LANE_QUEUED && r->answered && l->start_ns)
+	/* what waits for another conn is opened as that one ends; what waits for the clock says when */
+	if (l->state == UC_PROBE_CONN_QUEUED && r->answered && l->start_ns)
 		return l->start_ns;
-	return uc_lane_due(l);
+	return uc_probe_conn_due(l);
 }
 
-static size_t fds_of(const struct uc_lane *l, struct pollfd *fds)
+static size_t fds_of(const struct uc_probe_conn *l, struct pollfd *fds)
 {
-	size_t n = uc_lane_fds(l, fds);
+	size_t n = uc_probe_conn_fds(l, fds);
 
 	for (size_t i = 0; i < n; i++)
 		fds[i].revents = 0;
@@ -255,22 +257,22 @@ static size_t fds_of(const struct uc_lane *l, struct pollfd *fds)
 /* Fills p->fds behind the first; returns how long to wait for them. */
 static int prepare(struct probe *p, uint64_t now)
 {
-	uint64_t due = p->tick_ns, lane;
+	uint64_t due = p->tick_ns, conn;
 
 	p->fd_count = 1;
 	for (struct run *r = p->run; r < p->run + p->count; r++) {
 		for (size_t i = 0; i < r->count; i++) {
-			lane = lane_due(r, &r->lane[i]);
-			/* a lane that all places are taken for waits for a place */
-			if (lane < due && (is_open(&r->lane[i]) || lane > now))
-				due = lane;
-			p->fd_count += fds_of(&r->lane[i], p->fds + p->fd_count);
+			conn = conn_due(r, &r->conn[i]);
+			/* a conn that all places are taken for waits for a place */
+			if (conn < due && (is_open(&r->conn[i]) || conn > now))
+				due = conn;
+			p->fd_count += fds_of(&r->conn[i], p->fds + p->fd_count);
 		}
 	}
 	return due <= now ? 0 : (int)((due - now + MS - 1) / MS);
 }
 
-/* The descriptors are in the order of the lanes, as prepare() left them. */
+/* The descriptors are in the order of the conns, as prepare() left them. */
 static void step_all(struct probe *p)
 {
 	const struct pollfd *at = p->fds + 1;
@@ -278,11 +280,11 @@ static void step_all(struct probe *p)
 
 	for (struct run *r = p->run; r < p->run + p->count; r++) {
 		for (size_t i = 0; i < r->count; i++) {
-			size_t n = uc_lane_fds(&r->lane[i], same);
+			size_t n = uc_probe_conn_fds(&r->conn[i], same);
 
-			if (!is_open(&r->lane[i]))
+			if (!is_open(&r->conn[i]))
 				continue;
-			step_lane(r, &r->lane[i], at, n);
+			step_conn(r, &r->conn[i], at, n);
 			at += n;
 		}
 	}
@@ -295,11 +297,11 @@ static void tell_progress(struct probe *p, uint64_t now)
 	for (struct run *r = p->run; r < p->run + p->count; r++) {
 		g.done += r->done;
 		for (size_t i = 0; i < r->count; i++) {
-			const struct uc_lane *l = &r->lane[i];
+			const struct uc_probe_conn *l = &r->conn[i];
 
 			g.requests += l->requests;
 			g.open += is_open(l);
-			if (l->state != UC_LANE_WATCHING)
+			if (l->state != UC_PROBE_CONN_WATCHING)
 				continue;
 			g.waiting_idle += l->spec->trial == UC_TRIAL_IDLE;
 			g.waiting_header += l->spec->turn == UC_TURN_LAST;
@@ -365,7 +367,7 @@ int uc_probe_run(const struct uc_probe_config *cfg, const struct uc_target *targ
 	int err = -ENOMEM;
 
 	p.run = calloc(count, sizeof(*p.run));
-	p.fds = calloc(1 + count * UC_PROBE_LANES * UC_TRANSPORT_FDS, sizeof(*p.fds));
+	p.fds = calloc(1 + count * UC_PROBE_CONNS * UC_TRANSPORT_FDS, sizeof(*p.fds));
 	if (p.run && p.fds) {
 		p.fds[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
 		for (size_t i = 0; i < count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Measures servers over real connections: opens what the plan says, at most
- * UC_PROBE_LANES at a time to each, and gives the observations to the core.
+ * UC_PROBE_CONNS at a time to each, and gives the observations to the core.
  */
 #ifndef UPCLOSE_PROBE_PROBE_H
 #define UPCLOSE_PROBE_PROBE_H
@@ -14,7 +14,7 @@
 #include "probe/trials.h"
 
 #define UC_PROBE_TARGETS_MAX  64
-#define UC_PROBE_LANES        8          /* connections to one target at the same time */
+#define UC_PROBE_CONNS        8          /* connections to one target at the same time */
 #define UC_PROBE_ANSWER_S     30         /* an answer that takes longer is none */
 #define UC_PROBE_ANSWER_MAX   (16 << 20) /* bytes; nor is a larger one */
 #define UC_PROBE_REQUESTS_S   10         /* for the requests on one connection */

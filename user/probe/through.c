@@ -198,29 +198,29 @@ static void summarize(struct through *t, struct uc_through_end *end)
 int uc_through(const struct uc_through_config *cfg, const struct uc_target *targets, size_t count,
 	       int stop_fd, FILE *out, struct uc_through_end *end)
 {
-	struct uc_canary_plan *plans = calloc(count, sizeof(*plans));
+	struct uc_canary_spec *specs = calloc(count, sizeof(*specs));
 	struct through t = { .cfg = cfg, .out = out, .count = count };
 	struct uc_canaries *c = NULL;
 	int err = -ENOMEM;
 
 	*end = (struct uc_through_end){ 0 };
 	t.path = calloc(count, sizeof(*t.path));
-	for (size_t i = 0; plans && t.path && i < count; i++) {
+	for (size_t i = 0; specs && t.path && i < count; i++) {
 		t.path[i].target = &targets[i];
-		plans[i] = (struct uc_canary_plan){ .target = &targets[i],
+		specs[i] = (struct uc_canary_spec){ .target = &targets[i],
 						    .requests = &cfg->requests,
 						    .every_ns = cfg->every_ns,
 						    .timeout_ns = cfg->timeout_ns,
 						    .count = cfg->count };
 	}
-	if (plans && t.path)
-		err = uc_canaries_new(plans, count, on_result, &t, &c);
+	if (specs && t.path)
+		err = uc_canaries_new(specs, count, on_result, &t, &c);
 	if (!err) {
 		err = loop(&t, c, stop_fd);
 		summarize(&t, end);
 	}
 	uc_canaries_free(c);
-	free(plans);
+	free(specs);
 	free(t.path);
 	return ferror(out) ? -EIO : err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "probe/lane.h"
+#include "probe/conn.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -19,26 +19,26 @@
 #define PIECE_NS    (20 * MS)
 #define ROUND_BYTES (16 * PIECE) /* read at most so much before others have their turn */
 
-static uint64_t answer_time(const struct uc_lane *l)
+static uint64_t answer_time(const struct uc_probe_conn *l)
 {
 	uint64_t most = UC_PROBE_ANSWER_S * SECOND;
 
 	return l->cfg->max_ns < most ? l->cfg->max_ns : most;
 }
 
-static void enter(struct uc_lane *l, enum uc_lane_state state, uint64_t deadline_ns)
+static void enter(struct uc_probe_conn *l, enum uc_probe_conn_state state, uint64_t deadline_ns)
 {
 	l->state = state;
 	l->deadline_ns = deadline_ns;
 }
 
-static void over(struct uc_lane *l, uint64_t now)
+static void over(struct uc_probe_conn *l, uint64_t now)
 {
 	l->seen.watched_ns = now;
-	enter(l, UC_LANE_OVER, UINT64_MAX);
+	enter(l, UC_PROBE_CONN_OVER, UINT64_MAX);
 }
 
-__attribute__((format(printf, 3, 4))) static void fail(struct uc_lane *l, uint64_t now,
+__attribute__((format(printf, 3, 4))) static void fail(struct uc_probe_conn *l, uint64_t now,
 						       const char *fmt, ...)
 {
 	va_list args;
@@ -60,7 +60,7 @@ static bool is_http2(const char *p, size_t len)
 	return len >= 9 && !p[0] && p[3] == 4 && !p[4] && !memcmp(p + 5, "\0\0\0\0", 4);
 }
 
-static void fail_not_http(struct uc_lane *l, uint64_t now)
+static void fail_not_http(struct uc_probe_conn *l, uint64_t now)
 {
 	const struct uc_reader *r = l->reader;
 	char text[4 * 16 + 1];
@@ -78,7 +78,7 @@ static void fail_not_http(struct uc_lane *l, uint64_t now)
 }
 
 /* The answer cannot be read to its end. */
-static bool fail_if_unreadable(struct uc_lane *l, uint64_t now)
+static bool fail_if_unreadable(struct uc_probe_conn *l, uint64_t now)
 {
 	switch (l->reader->state) {
 	case UC_READER_NOT_HTTP:
@@ -103,7 +103,7 @@ static bool fail_if_unreadable(struct uc_lane *l, uint64_t now)
 	return true;
 }
 
-static void fail_ended(struct uc_lane *l, uint64_t now)
+static void fail_ended(struct uc_probe_conn *l, uint64_t now)
 {
 	const char *did = l->seen.close == UC_CLOSE_FIN ? "closed" :
 			  l->seen.close == UC_CLOSE_RST ? "reset" :
@@ -116,7 +116,7 @@ static void fail_ended(struct uc_lane *l, uint64_t now)
 		fail(l, now, "%s the connection without an answer", did);
 }
 
-static void fail_late(struct uc_lane *l, uint64_t now)
+static void fail_late(struct uc_probe_conn *l, uint64_t now)
 {
 	double s = answer_time(l) / 1e9;
 
@@ -126,7 +126,7 @@ static void fail_late(struct uc_lane *l, uint64_t now)
 		fail(l, now, "did not answer within %g s", s);
 }
 
-static void begin_request(struct uc_lane *l)
+static void begin_request(struct uc_probe_conn *l)
 {
 	l->out_done = 0;
 	l->requests++;
@@ -135,25 +135,25 @@ static void begin_request(struct uc_lane *l)
 
 /* --- answers ------------------------------------------------------------------- */
 
-static void ask_again(struct uc_lane *l, unsigned most, uint64_t now)
+static void ask_again(struct uc_probe_conn *l, unsigned most, uint64_t now)
 {
 	if (l->seen.said_close)
-		enter(l, UC_LANE_WATCHING, now + END_NS);
+		enter(l, UC_PROBE_CONN_WATCHING, now + END_NS);
 	else if (l->seen.answers >= most || now - l->began_ns > UC_PROBE_REQUESTS_S * SECOND ||
 		 l->bytes > UC_PROBE_REQUESTS_MAX)
 		over(l, now);
 	else {
 		begin_request(l);
-		enter(l, UC_LANE_TALKING, now + answer_time(l));
+		enter(l, UC_PROBE_CONN_TALKING, now + answer_time(l));
 	}
 }
 
-static void after_answer(struct uc_lane *l, uint64_t now)
+static void after_answer(struct uc_probe_conn *l, uint64_t now)
 {
 	switch (l->spec->trial) {
 	case UC_TRIAL_IDLE:
 		if (l->cfg->groups & 1U << UC_GROUP_IDLE)
-			enter(l, UC_LANE_WATCHING,
+			enter(l, UC_PROBE_CONN_WATCHING,
 			      l->seen.answered_ns + (l->seen.said_close ? END_NS : l->cfg->max_ns));
 		else
 			over(l, now);
@@ -169,7 +169,7 @@ static void after_answer(struct uc_lane *l, uint64_t now)
 		if (l->seen.whole)
 			over(l, now);
 		else
-			enter(l, UC_LANE_WATCHING, now + END_NS);
+			enter(l, UC_PROBE_CONN_WATCHING, now + END_NS);
 		return;
 	case UC_TRIAL_HALF_CLOSE:
 		over(l, now);
@@ -179,12 +179,12 @@ static void after_answer(struct uc_lane *l, uint64_t now)
 	case UC_TRIAL_HALF_HEADER:
 	case UC_TRIAL_HALF_BODY:
 	case UC_TRIAL_COUNT:
-		enter(l, UC_LANE_WATCHING, now + END_NS);
+		enter(l, UC_PROBE_CONN_WATCHING, now + END_NS);
 		return;
 	}
 }
 
-static void note_first(struct uc_lane *l)
+static void note_first(struct uc_probe_conn *l)
 {
 	const char *value;
 	size_t len;
@@ -196,11 +196,11 @@ static void note_first(struct uc_lane *l)
 		uc_text_escape(value, len, l->first.server, sizeof(l->first.server));
 }
 
-static void on_answer(struct uc_lane *l, uint64_t now)
+static void on_answer(struct uc_probe_conn *l, uint64_t now)
 {
 	const struct uc_response_head *head = &l->reader->head;
 
-	if (l->state == UC_LANE_WATCHING && l->seen.answers) {
+	if (l->state == UC_PROBE_CONN_WATCHING && l->seen.answers) {
 		l->seen.late = head->status;
 		return;
 	}
@@ -212,11 +212,11 @@ static void on_answer(struct uc_lane *l, uint64_t now)
 	after_answer(l, now);
 }
 
-static void on_bytes(struct uc_lane *l, const char *p, size_t len, uint64_t now)
+static void on_bytes(struct uc_probe_conn *l, const char *p, size_t len, uint64_t now)
 {
 	size_t n;
 
-	while (len && l->state != UC_LANE_OVER) {
+	while (len && l->state != UC_PROBE_CONN_OVER) {
 		/* an answer that nobody asked for */
 		if (l->reader->state == UC_READER_DONE)
 			uc_reader_init(l->reader, false);
@@ -225,24 +225,24 @@ static void on_bytes(struct uc_lane *l, const char *p, size_t len, uint64_t now)
 		len -= n;
 		if (l->reader->state == UC_READER_DONE)
 			on_answer(l, now);
-		else if ((l->state == UC_LANE_TALKING && fail_if_unreadable(l, now)) || !n)
+		else if ((l->state == UC_PROBE_CONN_TALKING && fail_if_unreadable(l, now)) || !n)
 			return;
 	}
 }
 
 /* --- the end -------------------------------------------------------------------- */
 
-static void poke(struct uc_lane *l, uint64_t now)
+static void poke(struct uc_probe_conn *l, uint64_t now)
 {
 	if (uc_transport_send(l->wire, "G", 1) == 1) {
-		enter(l, UC_LANE_POKED, now + POKE_NS);
+		enter(l, UC_PROBE_CONN_POKED, now + POKE_NS);
 		return;
 	}
 	l->seen.reset_behind = true;
 	over(l, now);
 }
 
-static void on_end(struct uc_lane *l, enum uc_close close, uint64_t now)
+static void on_end(struct uc_probe_conn *l, enum uc_close close, uint64_t now)
 {
 	if (l->broken)
 		close = UC_CLOSE_RST;
@@ -253,12 +253,12 @@ static void on_end(struct uc_lane *l, enum uc_close close, uint64_t now)
 		if (l->reader->state == UC_READER_DONE)
 			on_answer(l, now);
 	}
-	if (l->state == UC_LANE_TALKING && l->spec->answers)
+	if (l->state == UC_PROBE_CONN_TALKING && l->spec->answers)
 		fail_ended(l, now);
 	else if (l->spec->trial == UC_TRIAL_CLOSING && close == UC_CLOSE_FIN)
 		poke(l, now);
 	else if (l->spec->trial == UC_TRIAL_EARLY && close == UC_CLOSE_FIN)
-		enter(l, UC_LANE_POKED, now + END_NS);
+		enter(l, UC_PROBE_CONN_POKED, now + END_NS);
 	else {
 		l->seen.reset_behind = l->spec->trial == UC_TRIAL_EARLY && close == UC_CLOSE_RST;
 		over(l, now);
@@ -272,13 +272,14 @@ static enum uc_close close_of(ssize_t n)
 	return n == -ETIMEDOUT ? UC_CLOSE_TIMEOUT : UC_CLOSE_RST;
 }
 
-static void receive(struct uc_lane *l, uint64_t now)
+static void receive(struct uc_probe_conn *l, uint64_t now)
 {
 	char buf[PIECE];
 	size_t taken = 0;
 	ssize_t n;
 
-	while (l->state != UC_LANE_OVER && l->state != UC_LANE_POKED && taken < ROUND_BYTES) {
+	while (l->state != UC_PROBE_CONN_OVER && l->state != UC_PROBE_CONN_POKED &&
+	       taken < ROUND_BYTES) {
 		n = uc_transport_recv(l->wire, buf, sizeof(buf));
 		if (n == -EAGAIN)
 			return;
@@ -300,20 +301,20 @@ static void receive(struct uc_lane *l, uint64_t now)
 /* --- sending --------------------------------------------------------------------- */
 
 /* What had arrived before the connection broke is read first. */
-static void on_send_error(struct uc_lane *l, uint64_t now)
+static void on_send_error(struct uc_probe_conn *l, uint64_t now)
 {
 	l->broken = true;
-	if (l->state == UC_LANE_POKED) {
+	if (l->state == UC_PROBE_CONN_POKED) {
 		l->seen.reset_behind = true;
 		over(l, now);
 		return;
 	}
 	receive(l, now);
-	if (l->state != UC_LANE_OVER)
+	if (l->state != UC_PROBE_CONN_OVER)
 		on_end(l, UC_CLOSE_RST, now);
 }
 
-static void all_sent(struct uc_lane *l, uint64_t now)
+static void all_sent(struct uc_probe_conn *l, uint64_t now)
 {
 	l->seen.sent_ns = now;
 	if (l->spec->trial == UC_TRIAL_EARLY && l->body_left == UC_EARLY_BODY)
@@ -321,10 +322,10 @@ static void all_sent(struct uc_lane *l, uint64_t now)
 	if (l->spec->trial == UC_TRIAL_HALF_CLOSE && uc_transport_shut(l->wire))
 		over(l, now);
 	if (!l->spec->answers)
-		enter(l, UC_LANE_WATCHING, now + l->cfg->max_ns);
+		enter(l, UC_PROBE_CONN_WATCHING, now + l->cfg->max_ns);
 }
 
-static void send_request(struct uc_lane *l, uint64_t now)
+static void send_request(struct uc_probe_conn *l, uint64_t now)
 {
 	ssize_t n;
 
@@ -343,7 +344,7 @@ static void send_request(struct uc_lane *l, uint64_t now)
 }
 
 /* A piece now and then: an early answer is to come in the middle of it. */
-static void send_body(struct uc_lane *l, uint64_t now)
+static void send_body(struct uc_probe_conn *l, uint64_t now)
 {
 	static const char piece[PIECE];
 	size_t len = l->body_left < PIECE ? l->body_left : PIECE;
@@ -363,7 +364,7 @@ static void send_body(struct uc_lane *l, uint64_t now)
 
 /* --- states ---------------------------------------------------------------------- */
 
-int uc_lane_open(struct uc_lane *l, const char *addr, uint64_t now)
+int uc_probe_conn_open(struct uc_probe_conn *l, const char *addr, uint64_t now)
 {
 	int err;
 
@@ -377,23 +378,24 @@ int uc_lane_open(struct uc_lane *l, const char *addr, uint64_t now)
 		return err;
 	l->out_len = strlen(l->out);
 	uc_reader_init(l->reader, false);
-	enter(l, UC_LANE_OPENING, UINT64_MAX);
+	enter(l, UC_PROBE_CONN_OPENING, UINT64_MAX);
 	return 0;
 }
 
-static void on_open(struct uc_lane *l, uint64_t now)
+static void on_open(struct uc_probe_conn *l, uint64_t now)
 {
 	l->seen.opened_ns = now;
 	if (!l->out_len) {
-		enter(l, UC_LANE_WATCHING, now + l->cfg->max_ns);
+		enter(l, UC_PROBE_CONN_WATCHING, now + l->cfg->max_ns);
 		return;
 	}
 	begin_request(l);
-	enter(l, UC_LANE_TALKING, now + answer_time(l));
+	enter(l, UC_PROBE_CONN_TALKING, now + answer_time(l));
 	send_request(l, now);
 }
 
-static void open_further(struct uc_lane *l, const struct pollfd *fds, size_t count, uint64_t now)
+static void open_further(struct uc_probe_conn *l, const struct pollfd *fds, size_t count,
+			 uint64_t now)
 {
 	uc_transport_drive(l->wire, fds, count, now);
 	if (uc_transport_state(l->wire) == UC_TRANSPORT_OPEN)
@@ -402,73 +404,74 @@ static void open_further(struct uc_lane *l, const struct pollfd *fds, size_t cou
 		fail(l, now, "cannot be connected to: %s", uc_transport_why(l->wire));
 }
 
-static void on_deadline(struct uc_lane *l, uint64_t now)
+static void on_deadline(struct uc_probe_conn *l, uint64_t now)
 {
-	if (l->state == UC_LANE_TALKING)
+	if (l->state == UC_PROBE_CONN_TALKING)
 		fail_late(l, now);
-	else if (l->state == UC_LANE_POKED)
+	else if (l->state == UC_PROBE_CONN_POKED)
 		l->seen.poked = true;
 	over(l, now);
 }
 
-size_t uc_lane_fds(const struct uc_lane *l, struct pollfd fds[UC_TRANSPORT_FDS])
+size_t uc_probe_conn_fds(const struct uc_probe_conn *l, struct pollfd fds[UC_TRANSPORT_FDS])
 {
-	if (l->state == UC_LANE_QUEUED || l->state == UC_LANE_OVER)
+	if (l->state == UC_PROBE_CONN_QUEUED || l->state == UC_PROBE_CONN_OVER)
 		return 0;
-	if (l->state == UC_LANE_OPENING)
+	if (l->state == UC_PROBE_CONN_OPENING)
 		return uc_transport_fds(l->wire, fds);
 	/* a FIN would be readable for ever; an error is told in any case */
 	fds[0] = (struct pollfd){ .fd = uc_transport_fd(l->wire),
-				  .events = l->state == UC_LANE_POKED ? 0 : POLLIN };
+				  .events = l->state == UC_PROBE_CONN_POKED ? 0 : POLLIN };
 	if (l->out_done < l->out_len)
 		fds[0].events |= POLLOUT;
 	return 1;
 }
 
-uint64_t uc_lane_due(const struct uc_lane *l)
+uint64_t uc_probe_conn_due(const struct uc_probe_conn *l)
 {
 	uint64_t due = l->deadline_ns;
 
-	if (l->state == UC_LANE_QUEUED || l->state == UC_LANE_OVER)
+	if (l->state == UC_PROBE_CONN_QUEUED || l->state == UC_PROBE_CONN_OVER)
 		return UINT64_MAX;
-	if (l->state == UC_LANE_OPENING)
+	if (l->state == UC_PROBE_CONN_OPENING)
 		return uc_transport_due(l->wire);
 	if (l->body_left && l->body_ns && l->body_ns < due)
 		due = l->body_ns;
 	return due;
 }
 
-void uc_lane_step(struct uc_lane *l, const struct pollfd *fds, size_t count, uint64_t now)
+void uc_probe_conn_step(struct uc_probe_conn *l, const struct pollfd *fds, size_t count,
+			uint64_t now)
 {
 	short got = count ? fds[0].revents : 0;
 
-	if (l->state == UC_LANE_OPENING) {
+	if (l->state == UC_PROBE_CONN_OPENING) {
 		open_further(l, fds, count, now);
 		return;
 	}
-	if (l->state == UC_LANE_POKED && got & (POLLERR | POLLHUP)) {
+	if (l->state == UC_PROBE_CONN_POKED && got & (POLLERR | POLLHUP)) {
 		l->seen.reset_behind = true;
 		over(l, now);
 	}
-	if (got & POLLIN || (got && l->state != UC_LANE_POKED))
+	if (got & POLLIN || (got && l->state != UC_PROBE_CONN_POKED))
 		receive(l, now);
-	if (l->state == UC_LANE_TALKING && got & POLLOUT)
+	if (l->state == UC_PROBE_CONN_TALKING && got & POLLOUT)
 		send_request(l, now);
-	if (l->state != UC_LANE_OVER)
+	if (l->state != UC_PROBE_CONN_OVER)
 		send_body(l, now);
-	if (l->state != UC_LANE_OVER && now >= l->deadline_ns)
+	if (l->state != UC_PROBE_CONN_OVER && now >= l->deadline_ns)
 		on_deadline(l, now);
 }
 
-void uc_lane_stop(struct uc_lane *l, uint64_t now)
+void uc_probe_conn_stop(struct uc_probe_conn *l, uint64_t now)
 {
-	if (l->state == UC_LANE_OVER)
+	if (l->state == UC_PROBE_CONN_OVER)
 		return;
 	l->seen.cut = true;
 	over(l, now);
 }
 
-void uc_lane_release(struct uc_lane *l)
+void uc_probe_conn_release(struct uc_probe_conn *l)
 {
 	uc_transport_free(l->wire);
 	free(l->reader);

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One connection of a probe: opens, sends what its trial wants, and notes what it sees. */
-#ifndef UPCLOSE_PROBE_LANE_H
-#define UPCLOSE_PROBE_LANE_H
+#ifndef UPCLOSE_PROBE_CONN_H
+#define UPCLOSE_PROBE_CONN_H
 
 #include "core/http/reader.h"
 #include "probe/probe.h"
 #include "probe/transport.h"
 
-enum uc_lane_state {
-	UC_LANE_QUEUED,
-	UC_LANE_OPENING,
-	UC_LANE_TALKING,  /* sends, or an answer is due */
-	UC_LANE_WATCHING, /* until the server does something */
-	UC_LANE_POKED,    /* sends into a connection that the server has closed */
-	UC_LANE_OVER,
+enum uc_probe_conn_state {
+	UC_PROBE_CONN_QUEUED,
+	UC_PROBE_CONN_OPENING,
+	UC_PROBE_CONN_TALKING,  /* sends, or an answer is due */
+	UC_PROBE_CONN_WATCHING, /* until the server does something */
+	UC_PROBE_CONN_POKED,    /* sends into a connection that the server has closed */
+	UC_PROBE_CONN_OVER,
 };
 
-struct uc_lane {
+struct uc_probe_conn {
 	const struct uc_probe_config *cfg;
 	const struct uc_target *target;
 	const struct uc_trial_spec *spec;
-	enum uc_lane_state state;
+	enum uc_probe_conn_state state;
 	struct uc_observation seen;
 	uint64_t start_ns;    /* QUEUED: not before */
 	uint64_t began_ns;    /* when it was opened */
@@ -45,14 +45,15 @@ struct uc_lane {
 };
 
 /* addr: as for uc_transport_new(). */
-int uc_lane_open(struct uc_lane *l, const char *addr, uint64_t now_ns);
-size_t uc_lane_fds(const struct uc_lane *l, struct pollfd fds[UC_TRANSPORT_FDS]);
+int uc_probe_conn_open(struct uc_probe_conn *l, const char *addr, uint64_t now_ns);
+size_t uc_probe_conn_fds(const struct uc_probe_conn *l, struct pollfd fds[UC_TRANSPORT_FDS]);
 /* When to step at the latest; UINT64_MAX: never. */
-uint64_t uc_lane_due(const struct uc_lane *l);
-void uc_lane_step(struct uc_lane *l, const struct pollfd *fds, size_t count, uint64_t now_ns);
+uint64_t uc_probe_conn_due(const struct uc_probe_conn *l);
+void uc_probe_conn_step(struct uc_probe_conn *l, const struct pollfd *fds, size_t count,
+			uint64_t now_ns);
 /* Ends it where it is; what it has seen stays. */
-void uc_lane_stop(struct uc_lane *l, uint64_t now_ns);
+void uc_probe_conn_stop(struct uc_probe_conn *l, uint64_t now_ns);
 /* Closes the connection and frees its memory; the observation stays. */
-void uc_lane_release(struct uc_lane *l);
+void uc_probe_conn_release(struct uc_probe_conn *l);
 
 #endif
