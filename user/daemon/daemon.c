@@ -15,7 +15,7 @@
 #include "daemon/canaries.h"
 #include "config/config.h"
 #include "daemon/history.h"
-#include "daemon/http.h"
+#include "daemon/httpd.h"
 #include "alert/journal.h"
 #include "daemon/lock.h"
 #include "daemon/metrics.h"
@@ -45,7 +45,7 @@ struct daemon {
 	sd_event_source *tick;
 	struct uc_log_sink log;
 	struct view_sink view;
-	struct uc_http *http;
+	struct uc_httpd *http;
 	struct uc_alerting *alerting;
 	struct uc_canary_watch *canaries;
 	struct uc_errorlog *error_log;
@@ -155,7 +155,7 @@ static int apply(struct daemon *d, struct uc_config *new)
 	struct uc_tracer_config cfg = tracer_config(new->tracing);
 	struct uc_errorlog *error_log = d->error_log;
 	struct uc_canary_watch *canaries = NULL;
-	struct uc_http *http = NULL;
+	struct uc_httpd *http = NULL;
 	int err;
 
 	if (!same_log) {
@@ -167,11 +167,11 @@ static int apply(struct daemon *d, struct uc_config *new)
 	err = uc_canary_watch_new(new->canaries, new->canaries_count, d->event, d->canaries,
 				  &canaries);
 	if (!err)
-		err = uc_http_new(new->metrics, d->event, &d->view.view, d->http, &http);
+		err = uc_httpd_new(new->metrics, d->event, &d->view.view, d->http, &http);
 	if (!err) {
 		err = uc_alerting_reload(d->alerting, new);
 		if (err)
-			uc_http_free(http);
+			uc_httpd_free(http);
 	}
 	if (err) {
 		uc_canary_watch_free(canaries);
@@ -179,7 +179,7 @@ static int apply(struct daemon *d, struct uc_config *new)
 			uc_errorlog_free(error_log);
 		return err;
 	}
-	uc_http_free(d->http);
+	uc_httpd_free(d->http);
 	d->http = http;
 	uc_canary_watch_free(d->canaries);
 	d->canaries = canaries;
@@ -386,7 +386,7 @@ static int start(struct daemon *d)
 		err = sd_event_new(&d->event);
 	/* before the hooks: an address in use is said at once */
 	if (!err)
-		err = uc_http_new(d->cfg->metrics, d->event, &d->view.view, NULL, &d->http);
+		err = uc_httpd_new(d->cfg->metrics, d->event, &d->view.view, NULL, &d->http);
 	if (!err)
 		err = open_capture(d);
 	if (!err)
@@ -427,7 +427,7 @@ static void close_all(struct daemon *d)
 {
 	uc_canary_watch_free(d->canaries);
 	uc_alerting_free(d->alerting, SINKS_PATIENCE_NS);
-	uc_http_free(d->http);
+	uc_httpd_free(d->http);
 	sd_event_source_unref(d->tick);
 	sd_event_unref(d->event);
 	uc_capture_free(d->capture);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/http.h"
+#include "daemon/httpd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,12 +40,12 @@ struct client {
 };
 
 struct server {
-	struct uc_http *http;
+	struct uc_httpd *http;
 	struct MHD_Daemon *mhd;
 	sd_event_source *io, *alarm;
 };
 
-struct uc_http {
+struct uc_httpd {
 	struct server server[SERVERS];
 	size_t server_count;
 	char *listen; /* as configured, and its socket; -1: none of our own */
@@ -68,7 +68,7 @@ struct answer {
 	size_t len;
 };
 
-static char *metrics_text(struct uc_http *h, size_t *ret_len)
+static char *metrics_text(struct uc_httpd *h, size_t *ret_len)
 {
 	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 	char *copy;
@@ -86,7 +86,7 @@ static char *metrics_text(struct uc_http *h, size_t *ret_len)
 	return copy;
 }
 
-static struct answer answer_metrics(struct uc_http *h)
+static struct answer answer_metrics(struct uc_httpd *h)
 {
 	struct answer a = { .status = MHD_HTTP_OK,
 			    .type = "text/plain; version=0.0.4; charset=utf-8" };
@@ -103,7 +103,7 @@ static struct answer plain(unsigned status, const char *text)
 				.len = strlen(text) };
 }
 
-static struct answer answer_health(struct uc_http *h)
+static struct answer answer_health(struct uc_httpd *h)
 {
 	char why[UC_HEALTH_WHY], line[UC_HEALTH_WHY + 1];
 
@@ -114,7 +114,7 @@ static struct answer answer_health(struct uc_http *h)
 	return plain(MHD_HTTP_SERVICE_UNAVAILABLE, line);
 }
 
-static struct answer answer_page(struct uc_http *h)
+static struct answer answer_page(struct uc_httpd *h)
 {
 	struct answer a = { .status = MHD_HTTP_OK, .type = "text/html; charset=utf-8" };
 
@@ -127,14 +127,14 @@ static struct answer answer_page(struct uc_http *h)
 
 static const struct {
 	const char *path;
-	struct answer (*answer)(struct uc_http *h);
+	struct answer (*answer)(struct uc_httpd *h);
 } routes[] = {
 	{ "/", answer_page },
 	{ "/metrics", answer_metrics },
 	{ "/healthz", answer_health },
 };
 
-static struct answer answer_to(struct uc_http *h, const char *path, const char *method)
+static struct answer answer_to(struct uc_httpd *h, const char *path, const char *method)
 {
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return plain(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only.\n");
@@ -180,7 +180,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 				  size_t *body_len, void **state)
 {
 	static int seen;
-	struct uc_http *h = ctx;
+	struct uc_httpd *h = ctx;
 	struct answer a;
 
 	(void)version;
@@ -201,7 +201,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 /* --- clients ------------------------------------------------------------------------ */
 
 /* Otherwise a few dozen silent ones would keep everybody else waiting. */
-static void make_room(struct uc_http *h)
+static void make_room(struct uc_httpd *h)
 {
 	struct client *longest = NULL;
 
@@ -219,7 +219,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **state,
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		c, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct uc_http *h = ctx;
+	struct uc_httpd *h = ctx;
 	struct client *client = *state, **at;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
@@ -260,7 +260,7 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **state,
 }
 
 /* libmicrohttpd's own timeout starts again with every byte; who sends one now and then is not served. */
-static void end_dawdlers(struct uc_http *h)
+static void end_dawdlers(struct uc_httpd *h)
 {
 	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
@@ -321,7 +321,7 @@ static void silent(void *ctx, const char *fmt, va_list args)
 }
 
 /* The server gets a descriptor of its own, since it closes it when it ends. */
-static int add_server(struct uc_http *h, sd_event *event, int socket, const char *key,
+static int add_server(struct uc_httpd *h, sd_event *event, int socket, const char *key,
 		      const char *cert)
 {
 	int fd = fcntl(socket, F_DUPFD_CLOEXEC, 3);
@@ -380,7 +380,7 @@ static int read_pem(const char *path, char **ret)
 }
 
 /* Those of systemd's that listen; a negative errno where they are none of ours. */
-static int add_activated(struct uc_http *h, sd_event *event, const char *key, const char *cert)
+static int add_activated(struct uc_httpd *h, sd_event *event, const char *key, const char *cert)
 {
 	int count = sd_listen_fds(false), err = 0;
 
@@ -393,8 +393,8 @@ static int add_activated(struct uc_http *h, sd_event *event, const char *key, co
 	return err ? err : count;
 }
 
-static int add_own(struct uc_http *h, const struct uc_metrics_config *cfg, sd_event *event,
-		   const struct uc_http *old, const char *key, const char *cert)
+static int add_own(struct uc_httpd *h, const struct uc_metrics_config *cfg, sd_event *event,
+		   const struct uc_httpd *old, const char *key, const char *cert)
 {
 	struct uc_listen_addr addr;
 	int fd;
@@ -416,8 +416,8 @@ static int add_own(struct uc_http *h, const struct uc_metrics_config *cfg, sd_ev
 	return h->listen ? add_server(h, event, fd, key, cert) : -ENOMEM;
 }
 
-static int add_servers(struct uc_http *h, const struct uc_metrics_config *cfg, sd_event *event,
-		       const struct uc_http *old)
+static int add_servers(struct uc_httpd *h, const struct uc_metrics_config *cfg, sd_event *event,
+		       const struct uc_httpd *old)
 {
 	char *key = NULL, *cert = NULL;
 	int r = 0;
@@ -440,10 +440,10 @@ static int add_servers(struct uc_http *h, const struct uc_metrics_config *cfg, s
 	return r < 0 ? r : 0;
 }
 
-int uc_http_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
-		const struct uc_http *old, struct uc_http **ret)
+int uc_httpd_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
+		 const struct uc_httpd *old, struct uc_httpd **ret)
 {
-	struct uc_http *h = calloc(1, sizeof(*h));
+	struct uc_httpd *h = calloc(1, sizeof(*h));
 	int err;
 
 	if (!h)
@@ -453,14 +453,14 @@ int uc_http_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_
 	h->page = uc_metrics_page(cfg);
 	err = add_servers(h, cfg, event, old);
 	if (err) {
-		uc_http_free(h);
+		uc_httpd_free(h);
 		return err;
 	}
 	*ret = h;
 	return 0;
 }
 
-void uc_http_free(struct uc_http *h)
+void uc_httpd_free(struct uc_httpd *h)
 {
 	if (!h)
 		return;

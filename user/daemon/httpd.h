@@ -4,15 +4,15 @@
  * caller's event loop; clients may be hostile, so their number, time and memory
  * are bounded, and nothing of a request but its path is looked at.
  */
-#ifndef UPCLOSE_DAEMON_HTTP_H
-#define UPCLOSE_DAEMON_HTTP_H
+#ifndef UPCLOSE_DAEMON_HTTPD_H
+#define UPCLOSE_DAEMON_HTTPD_H
 
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "daemon/metrics.h"
 
-struct uc_http;
+struct uc_httpd;
 
 /*
  * Serves the sockets that systemd handed over, else cfg->listen; old, which may be
@@ -20,8 +20,8 @@ struct uc_http;
  * without refusing anybody. Says why it could not; negative errno. The view lives
  * longer.
  */
-int uc_http_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
-		const struct uc_http *old, struct uc_http **ret);
-void uc_http_free(struct uc_http *h);
+int uc_httpd_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
+		 const struct uc_httpd *old, struct uc_httpd **ret);
+void uc_httpd_free(struct uc_httpd *h);
 
 #endif
