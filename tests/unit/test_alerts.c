@@ -249,7 +249,7 @@ static void test_hold(void **state)
 	assert_int_equal(step(T0), UC_ALERT_PENDS);
 	assert_int_equal(step(T0 + 61 * S), UC_ALERT_DROPS);
 	assert_int_equal(step(T0 + 200 * S), UC_ALERT_NONE);
-	/* and the time it held is not carried on */
+	/* and the time it held is not sent on */
 	races(3, T0 + 200 * S);
 	assert_int_equal(step(T0 + 200 * S), UC_ALERT_PENDS);
 	assert_int_equal(said.since_ns, T0 + 200 * S);

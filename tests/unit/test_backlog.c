@@ -191,7 +191,7 @@ static void test_lost_on_the_way(void **state)
 	lost = stats().dropped[UC_DROP_SPOOL_FULL];
 	assert_true(lost > 0);
 	uc_backlog_forget(backlog, &batch);
-	/* the first that is left is the next one behind what was lost or carried */
+	/* the first that is left is the next one behind what was lost or sent */
 	oldest(100, lost > 5 ? lost : 5, stats().spooled);
 	assert_int_equal(stats().spooled, 30 - (lost > 5 ? lost : 5));
 	uc_backlog_forget(backlog, &batch);

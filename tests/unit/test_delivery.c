@@ -448,7 +448,7 @@ static void test_ends_at_once(void **state)
 	assert_true(was_said("ends with 2 documents not delivered"));
 }
 
-/* With patience what waits is still carried. */
+/* With patience what waits is still sent. */
 static void test_ends_with_patience(void **state)
 {
 	(void)state;

@@ -137,7 +137,7 @@ static void test_idle_not_kept(void **state)
 	assert_int_equal(m.idle.stats.median_ns, MS);
 }
 
-/* A FIN in the same segment as the answer may carry an earlier time than our reading of it. */
+/* A FIN in the same segment as the answer may send an earlier time than our reading of it. */
 static void test_times_out_of_order(void **state)
 {
 	(void)state;

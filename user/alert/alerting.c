@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "alert/alert_text.h"
-#include "alert/carrier.h"
+#include "alert/sender.h"
 #include "alert/firing.h"
 #include "output/json.h"
 #include "base/log.h"
@@ -57,9 +57,9 @@ static int64_t wall_offset(void)
 	return (int64_t)(uc_now_ns(CLOCK_REALTIME) - uc_now_ns(CLOCK_MONOTONIC));
 }
 
-static const struct uc_carrier *carrier_of(const struct sink *s)
+static const struct uc_sender *sender_of(const struct sink *s)
 {
-	return &uc_carriers[uc_delivery_config(s->delivery)->type];
+	return &uc_senders[uc_delivery_config(s->delivery)->type];
 }
 
 /* --- documents ---------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ static bool wants(const struct sink *s, const struct uc_alert *alert)
 	if (alert->rule->severity < uc_delivery_config(s->delivery)->min_severity)
 		return false;
 	/* what fires is sent there again anyway */
-	return alert->change != UC_ALERT_REPEATS || !carrier_of(s)->resends;
+	return alert->change != UC_ALERT_REPEATS || !sender_of(s)->resends;
 }
 
 /* In the daemon's own log, wherever else it goes. */
@@ -113,7 +113,7 @@ static void send_alert(struct uc_alerting *a, const struct uc_alert *alert)
 static bool anyone_takes_connections(const struct uc_alerting *a)
 {
 	for (size_t i = 0; i < a->sink_count; i++)
-		if (carrier_of(&a->sinks[i])->connections)
+		if (sender_of(&a->sinks[i])->connections)
 			return true;
 	return false;
 }
@@ -121,7 +121,7 @@ static bool anyone_takes_connections(const struct uc_alerting *a)
 static void send_connection(struct uc_alerting *a, const char *text)
 {
 	for (size_t i = 0; i < a->sink_count; i++)
-		if (carrier_of(&a->sinks[i])->connections)
+		if (sender_of(&a->sinks[i])->connections)
 			uc_delivery_post(a->sinks[i].delivery, text, false);
 }
 
@@ -344,7 +344,7 @@ static int take_sinks(struct uc_alerting *a, const struct uc_config *cfg)
 		if (err)
 			continue;
 		*s = next[i];
-		s->resend_ns = carrier_of(s)->resends ?
+		s->resend_ns = sender_of(s)->resends ?
 				       uc_now_ns(CLOCK_MONOTONIC) + cfg->sinks[i].resend_ns :
 				       UINT64_MAX;
 		a->sink_count++;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "alert/carrier.h"
+#include "alert/sender.h"
 #include "base/log.h"
 
 #define SECOND 1000000000ULL
@@ -29,8 +29,8 @@
 
 struct uc_delivery {
 	struct uc_sink_config *cfg;
-	const struct uc_carrier *carrier;
-	void *carrier_self;
+	const struct uc_sender *sender;
+	void *sender_self;
 	struct uc_backlog *backlog;
 	pthread_t thread;
 	int wake; /* an eventfd */
@@ -115,8 +115,8 @@ static void failed(struct uc_delivery *d, const char *why)
 		 why);
 }
 
-static void on_carried(struct uc_delivery *d, const struct uc_batch *b, const struct uc_carry *c,
-		       uint64_t took_ns)
+static void on_sent(struct uc_delivery *d, const struct uc_batch *b, const struct uc_send_result *c,
+		    uint64_t took_ns)
 {
 	uint64_t count = json_array_size(b->docs);
 	uint64_t rejected = c->rejected < count ? c->rejected : count;
@@ -125,7 +125,7 @@ static void on_carried(struct uc_delivery *d, const struct uc_batch *b, const st
 		uc_note("sink %s delivers again", d->cfg->name);
 	d->failures = 0;
 	d->said_ns = d->due_ns = 0;
-	d->limit = d->limit * 2 < d->carrier->batch ? d->limit * 2 : d->carrier->batch;
+	d->limit = d->limit * 2 < d->sender->batch ? d->limit * 2 : d->sender->batch;
 	/* before they are forgotten: nothing waits, so all of it was counted */
 	if (rejected)
 		uc_backlog_drop(d->backlog, UC_DROP_REFUSED, rejected);
@@ -139,7 +139,8 @@ static void on_carried(struct uc_delivery *d, const struct uc_batch *b, const st
 }
 
 /* One bad document does not take the others with it: half of them next time. */
-static void on_refused(struct uc_delivery *d, const struct uc_batch *b, const struct uc_carry *c)
+static void on_refused(struct uc_delivery *d, const struct uc_batch *b,
+		       const struct uc_send_result *c)
 {
 	failed(d, c->why);
 	if (b->count > 1) {
@@ -150,7 +151,7 @@ static void on_refused(struct uc_delivery *d, const struct uc_batch *b, const st
 	uc_backlog_forget(d->backlog, b);
 }
 
-static void on_later(struct uc_delivery *d, const struct uc_carry *c)
+static void on_later(struct uc_delivery *d, const struct uc_send_result *c)
 {
 	uint64_t wait;
 
@@ -176,7 +177,7 @@ static bool stopping(struct uc_delivery *d)
 	       !uc_backlog_stats(d->backlog).waiting;
 }
 
-/* While a carrier waits: what comes meanwhile is brought to the disk at once. */
+/* While a sender waits: what comes meanwhile is brought to the disk at once. */
 static bool look(void *ctx)
 {
 	struct uc_delivery *d = ctx;
@@ -193,18 +194,18 @@ static bool look(void *ctx)
 static void attempt(struct uc_delivery *d)
 {
 	struct uc_meanwhile m = { .fd = d->wake, .look = look, .ctx = d };
-	struct uc_carry c = { .how = UC_CARRY_LATER };
+	struct uc_send_result c = { .how = UC_SEND_LATER };
 	uint64_t began = now_ns();
 	struct uc_batch b;
 
 	uc_backlog_oldest(d->backlog, d->limit, &b);
 	if (json_array_size(b.docs)) {
-		d->carrier->carry(d->carrier_self, b.docs, &m, &c);
-		if (c.how == UC_CARRIED)
-			on_carried(d, &b, &c, now_ns() - began);
-		else if (c.how == UC_CARRY_NEVER)
+		d->sender->send(d->sender_self, b.docs, &m, &c);
+		if (c.how == UC_SENT)
+			on_sent(d, &b, &c, now_ns() - began);
+		else if (c.how == UC_SEND_NEVER)
 			on_refused(d, &b, &c);
-		else if (c.how == UC_CARRY_LATER)
+		else if (c.how == UC_SEND_LATER)
 			on_later(d, &c);
 	} else if (b.count) {
 		uc_backlog_forget(d->backlog, &b);
@@ -212,11 +213,11 @@ static void attempt(struct uc_delivery *d)
 	json_decref(b.docs);
 }
 
-/* UINT64_MAX: there is nothing to carry. */
+/* UINT64_MAX: there is nothing to send. */
 static uint64_t next_attempt(struct uc_delivery *d)
 {
 	struct uc_backlog_stats s = uc_backlog_stats(d->backlog);
-	uint64_t full = s.since_ns + d->carrier->linger_ns;
+	uint64_t full = s.since_ns + d->sender->linger_ns;
 	bool stop;
 
 	if (!s.waiting)
@@ -224,7 +225,7 @@ static uint64_t next_attempt(struct uc_delivery *d)
 	pthread_mutex_lock(&d->lock);
 	stop = d->stop;
 	pthread_mutex_unlock(&d->lock);
-	return s.waiting < d->carrier->batch && !stop && full > d->due_ns ? full : d->due_ns;
+	return s.waiting < d->sender->batch && !stop && full > d->due_ns ? full : d->due_ns;
 }
 
 static void sleep_until(struct uc_delivery *d, uint64_t due_ns)
@@ -312,8 +313,8 @@ static int start_thread(struct uc_delivery *d)
 
 static void release(struct uc_delivery *d)
 {
-	if (d->carrier_self)
-		d->carrier->close(d->carrier_self);
+	if (d->sender_self)
+		d->sender->close(d->sender_self);
 	uc_backlog_free(d->backlog);
 	uc_sink_config_free(d->cfg);
 	if (d->wake >= 0)
@@ -335,7 +336,7 @@ static int open_all(struct uc_delivery *d, const char *state_directory)
 	err = open_backlog(d, state_directory);
 	if (err)
 		return err;
-	err = d->carrier->open(d->cfg, &d->carrier_self);
+	err = d->sender->open(d->cfg, &d->sender_self);
 	if (err)
 		uc_error("out of memory");
 	return err ? err : start_thread(d);
@@ -353,8 +354,8 @@ int uc_delivery_new(const struct uc_sink_config *cfg, const char *state_director
 		return -ENOMEM;
 	}
 	d->wake = -1;
-	d->carrier = &uc_carriers[cfg->type];
-	d->limit = d->carrier->batch;
+	d->sender = &uc_senders[cfg->type];
+	d->limit = d->sender->batch;
 	pthread_mutex_init(&d->lock, NULL);
 	err = open_all(d, state_directory);
 	if (err) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One sink: a thread of its own carries the documents that wait for it, again
+ * One sink: a thread of its own sends the documents that wait for it, again
  * and again with growing pauses, until they are taken or too old. Each arrives
  * at least once, in order; a document's id tells one that came twice.
  */
@@ -43,7 +43,7 @@ void uc_delivery_stop(struct uc_delivery *d, uint64_t patience_ns);
 /* Waits for that end. */
 void uc_delivery_free(struct uc_delivery *d);
 
-/* Never waits. durable: on the disk before it is carried. False: dropped. */
+/* Never waits. durable: on the disk before it is sent. False: dropped. */
 bool uc_delivery_post(struct uc_delivery *d, const char *doc, bool durable);
 
 struct uc_delivery_stats uc_delivery_stats(struct uc_delivery *d);

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "alert/alert_text.h"
-#include "alert/carrier.h"
+#include "alert/sender.h"
 #include "output/json.h"
 
 #define FACT_LEN 1200
@@ -154,21 +154,21 @@ static void feed(struct program *p, const char **text, size_t *left)
 		close_fd(&p->input);
 }
 
-static void verdict(int status, struct uc_carry *ret)
+static void verdict(int status, struct uc_send_result *ret)
 {
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		ret->how = UC_CARRIED;
+		ret->how = UC_SENT;
 	else if (WIFEXITED(status))
-		uc_carry_set(ret, UC_CARRY_LATER, "the command exited with status %d",
-			     WEXITSTATUS(status));
+		uc_send_result_set(ret, UC_SEND_LATER, "the command exited with status %d",
+				   WEXITSTATUS(status));
 	else
-		uc_carry_set(ret, UC_CARRY_LATER, "the command was ended by signal %d",
-			     WTERMSIG(status));
+		uc_send_result_set(ret, UC_SEND_LATER, "the command was ended by signal %d",
+				   WTERMSIG(status));
 }
 
 /* True: it has ended by itself; else why not is in ret. */
 static bool attend(struct program *p, const char *text, const struct uc_meanwhile *m,
-		   struct uc_carry *ret)
+		   struct uc_send_result *ret)
 {
 	uint64_t end = now_ns() + p->cfg->timeout_ns, now;
 	size_t left = strlen(text);
@@ -185,19 +185,19 @@ static bool attend(struct program *p, const char *text, const struct uc_meanwhil
 		if (fds[0].revents)
 			return true;
 		if (!m->look(m->ctx)) {
-			uc_carry_set(ret, UC_CARRY_STOPPED, "stopped");
+			uc_send_result_set(ret, UC_SEND_STOPPED, "stopped");
 			return false;
 		}
 		if (fds[2].revents)
 			feed(p, &text, &left);
 	}
-	uc_carry_set(ret, UC_CARRY_LATER, "the command did not end within %.3g s",
-		     p->cfg->timeout_ns / 1e9);
+	uc_send_result_set(ret, UC_SEND_LATER, "the command did not end within %.3g s",
+			   p->cfg->timeout_ns / 1e9);
 	return false;
 }
 
-void uc_exec_carry(void *self, const json_t *docs, const struct uc_meanwhile *m,
-		   struct uc_carry *ret)
+void uc_exec_send(void *self, const json_t *docs, const struct uc_meanwhile *m,
+		  struct uc_send_result *ret)
 {
 	struct program *p = self;
 	const json_t *doc = json_array_get(docs, 0);
@@ -205,8 +205,8 @@ void uc_exec_carry(void *self, const json_t *docs, const struct uc_meanwhile *m,
 	int err = text ? start(p, doc) : ENOMEM, status = 0;
 
 	if (err) {
-		uc_carry_set(ret, UC_CARRY_LATER, "cannot run %s: %s", p->cfg->command[0],
-			     strerror(err));
+		uc_send_result_set(ret, UC_SEND_LATER, "cannot run %s: %s", p->cfg->command[0],
+				   strerror(err));
 	} else {
 		bool ended = attend(p, text, m, ret);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "alert/carrier.h"
+#include "alert/sender.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,33 +12,33 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-const struct uc_carrier uc_carriers[UC_SINK_TYPE_MAX] = {
+const struct uc_sender uc_senders[UC_SINK_TYPE_MAX] = {
 	[UC_SINK_ALERTMANAGER] = { .batch = 64,
 				   .resends = true,
-				   .open = uc_http_open,
-				   .carry = uc_http_carry,
-				   .close = uc_http_close },
+				   .open = uc_post_open,
+				   .send = uc_post_send,
+				   .close = uc_post_close },
 	[UC_SINK_WEBHOOK] = { .batch = 1,
-			      .open = uc_http_open,
-			      .carry = uc_http_carry,
-			      .close = uc_http_close },
+			      .open = uc_post_open,
+			      .send = uc_post_send,
+			      .close = uc_post_close },
 	[UC_SINK_EXEC] = { .batch = 1,
 			   .open = uc_exec_open,
-			   .carry = uc_exec_carry,
+			   .send = uc_exec_send,
 			   .close = uc_exec_close },
 	[UC_SINK_JOURNAL] = { .batch = 1,
-			      .open = uc_journal_open,
-			      .carry = uc_journal_carry,
-			      .close = uc_journal_close },
+			      .open = uc_journald_open,
+			      .send = uc_journald_send,
+			      .close = uc_journald_close },
 	[UC_SINK_OTLP] = { .batch = 256,
 			   .linger_ns = 1000000000,
 			   .connections = true,
-			   .open = uc_http_open,
-			   .carry = uc_http_carry,
-			   .close = uc_http_close },
+			   .open = uc_post_open,
+			   .send = uc_post_send,
+			   .close = uc_post_close },
 };
 
-void uc_carry_set(struct uc_carry *c, enum uc_carried how, const char *fmt, ...)
+void uc_send_result_set(struct uc_send_result *c, enum uc_sent how, const char *fmt, ...)
 {
 	va_list args;
 
@@ -50,14 +50,14 @@ void uc_carry_set(struct uc_carry *c, enum uc_carried how, const char *fmt, ...)
 
 /* --- the journal ------------------------------------------------------------------------ */
 
-int uc_journal_open(const struct uc_sink_config *cfg, void **ret)
+int uc_journald_open(const struct uc_sink_config *cfg, void **ret)
 {
 	(void)cfg;
 	*ret = NULL;
 	return 0;
 }
 
-void uc_journal_close(void *self)
+void uc_journald_close(void *self)
 {
 	(void)self;
 }
@@ -73,8 +73,8 @@ static int priority_of(const json_t *doc)
 					       LOG_INFO;
 }
 
-void uc_journal_carry(void *self, const json_t *docs, const struct uc_meanwhile *m,
-		      struct uc_carry *ret)
+void uc_journald_send(void *self, const json_t *docs, const struct uc_meanwhile *m,
+		      struct uc_send_result *ret)
 {
 	json_t *doc = json_array_get(docs, 0), *brief = json_copy(doc);
 	char message[1024];
@@ -83,7 +83,7 @@ void uc_journal_carry(void *self, const json_t *docs, const struct uc_meanwhile 
 	(void)m;
 	/* libsystemd takes what nobody reads for sent */
 	if (access(JOURNAL_SOCKET, W_OK)) {
-		uc_carry_set(ret, UC_CARRY_LATER, "no journal listens at " JOURNAL_SOCKET);
+		uc_send_result_set(ret, UC_SEND_LATER, "no journal listens at " JOURNAL_SOCKET);
 		json_decref(brief);
 		return;
 	}
@@ -93,5 +93,5 @@ void uc_journal_carry(void *self, const json_t *docs, const struct uc_meanwhile 
 		 uc_document_text(doc, "status"), uc_document_text(doc, "summary"));
 	uc_journal_send(priority_of(doc), message, brief);
 	json_decref(brief);
-	ret->how = UC_CARRIED;
+	ret->how = UC_SENT;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "alert/alert_text.h"
-#include "alert/carrier.h"
+#include "alert/sender.h"
 #include "alert/otlp.h"
 #include "config/secret.h"
 #include "output/json.h"
@@ -86,7 +86,7 @@ static const struct {
 
 /* --- open and close ------------------------------------------------------------------------ */
 
-int uc_http_open(const struct uc_sink_config *cfg, void **ret)
+int uc_post_open(const struct uc_sink_config *cfg, void **ret)
 {
 	struct http *h = calloc(1, sizeof(*h));
 
@@ -96,14 +96,14 @@ int uc_http_open(const struct uc_sink_config *cfg, void **ret)
 	h->multi = curl_multi_init();
 	h->easy = curl_easy_init();
 	if (!h->multi || !h->easy) {
-		uc_http_close(h);
+		uc_post_close(h);
 		return -ENOMEM;
 	}
 	*ret = h;
 	return 0;
 }
 
-void uc_http_close(void *self)
+void uc_post_close(void *self)
 {
 	struct http *h = self;
 
@@ -130,7 +130,7 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *ctx)
 
 /* False, and why in ret, where a value cannot be had now. */
 static bool value_of(const char *what, const char *file, const char *env, char buf[UC_SECRET_LEN],
-		     struct uc_carry *ret)
+		     struct uc_send_result *ret)
 {
 	char fault[200];
 	int err = uc_secret_read(file, env, buf);
@@ -138,7 +138,7 @@ static bool value_of(const char *what, const char *file, const char *env, char b
 	if (!err)
 		return true;
 	uc_secret_fault(err, file, env, fault, sizeof(fault));
-	uc_carry_set(ret, UC_CARRY_LATER, "%s: %s", what, fault);
+	uc_send_result_set(ret, UC_SEND_LATER, "%s: %s", what, fault);
 	return false;
 }
 
@@ -157,7 +157,7 @@ static void set_address(struct http *h, const char *base)
 	explicit_bzero(url, sizeof(url));
 }
 
-static bool set_secrets(struct http *h, char secret[UC_SECRET_LEN], struct uc_carry *ret)
+static bool set_secrets(struct http *h, char secret[UC_SECRET_LEN], struct uc_send_result *ret)
 {
 	const struct uc_sink_config *c = h->cfg;
 
@@ -202,7 +202,7 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
 }
 
 static bool set_headers(struct http *h, const json_t *docs, char secret[UC_SECRET_LEN],
-			struct curl_slist **list, struct uc_carry *ret)
+			struct curl_slist **list, struct uc_send_result *ret)
 {
 	const struct uc_sink_config *c = h->cfg;
 	bool ok = add_header(list, "Content-Type", "application/json") &&
@@ -219,7 +219,7 @@ static bool set_headers(struct http *h, const json_t *docs, char secret[UC_SECRE
 		ok = add_header(list, c->headers[i].name, secret);
 	}
 	if (!ok)
-		uc_carry_set(ret, UC_CARRY_LATER, "out of memory");
+		uc_send_result_set(ret, UC_SEND_LATER, "out of memory");
 	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, *list);
 	return ok;
 }
@@ -313,7 +313,7 @@ static uint64_t rejected(const struct http *h)
 	return count > 0 ? count : 0;
 }
 
-static void judge(struct http *h, CURLcode code, const char *error, struct uc_carry *ret)
+static void judge(struct http *h, CURLcode code, const char *error, struct uc_send_result *ret)
 {
 	curl_off_t after = 0;
 	long status = 0;
@@ -321,16 +321,17 @@ static void judge(struct http *h, CURLcode code, const char *error, struct uc_ca
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 	/* an answer that is too long was ended by on_answer */
 	if (code && !(code == CURLE_WRITE_ERROR && status)) {
-		uc_carry_set(ret, UC_CARRY_LATER, "%s", *error ? error : curl_easy_strerror(code));
+		uc_send_result_set(ret, UC_SEND_LATER, "%s",
+				   *error ? error : curl_easy_strerror(code));
 		return;
 	}
 	if (status >= 200 && status < 300) {
-		ret->how = UC_CARRIED;
+		ret->how = UC_SENT;
 		ret->rejected = kinds[h->cfg->type].partial ? rejected(h) : 0;
 		return;
 	}
-	uc_carry_set(ret, kinds[h->cfg->type].again(status) ? UC_CARRY_LATER : UC_CARRY_NEVER,
-		     "it answers %ld%s", status, known_status(status));
+	uc_send_result_set(ret, kinds[h->cfg->type].again(status) ? UC_SEND_LATER : UC_SEND_NEVER,
+			   "it answers %ld%s", status, known_status(status));
 	curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &after);
 	if (after > RETRY_AFTER_MAX)
 		after = RETRY_AFTER_MAX;
@@ -339,7 +340,7 @@ static void judge(struct http *h, CURLcode code, const char *error, struct uc_ca
 }
 
 static void attempt(struct http *h, const json_t *docs, const char *body,
-		    const struct uc_meanwhile *m, struct uc_carry *ret)
+		    const struct uc_meanwhile *m, struct uc_send_result *ret)
 {
 	char secret[UC_SECRET_LEN], error[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers = NULL;
@@ -350,7 +351,7 @@ static void attempt(struct http *h, const json_t *docs, const char *body,
 		if (transfer(h, m, &code))
 			judge(h, code, error, ret);
 		else
-			uc_carry_set(ret, UC_CARRY_STOPPED, "stopped");
+			uc_send_result_set(ret, UC_SEND_STOPPED, "stopped");
 	}
 	/* the handle forgets them, too */
 	curl_easy_reset(h->easy);
@@ -358,8 +359,8 @@ static void attempt(struct http *h, const json_t *docs, const char *body,
 	explicit_bzero(secret, sizeof(secret));
 }
 
-void uc_http_carry(void *self, const json_t *docs, const struct uc_meanwhile *m,
-		   struct uc_carry *ret)
+void uc_post_send(void *self, const json_t *docs, const struct uc_meanwhile *m,
+		  struct uc_send_result *ret)
 {
 	struct http *h = self;
 	json_t *o = kinds[h->cfg->type].body(docs);
@@ -368,7 +369,7 @@ void uc_http_carry(void *self, const json_t *docs, const struct uc_meanwhile *m,
 	if (body)
 		attempt(h, docs, body, m, ret);
 	else
-		uc_carry_set(ret, UC_CARRY_LATER, "out of memory");
+		uc_send_result_set(ret, UC_SEND_LATER, "out of memory");
 	free(body);
 	json_decref(o);
 }
