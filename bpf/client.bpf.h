@@ -8,7 +8,7 @@
 #define UPCLOSE_CLIENT_BPF_H
 
 #include "maps.bpf.h"
-#include "sequel.bpf.h"
+#include "followup.bpf.h"
 #include "storage.bpf.h"
 #include "worker.bpf.h"
 
@@ -39,7 +39,7 @@ static __always_inline void client_received(struct client *cl, u64 now)
 		return;
 	if (w->over) /* another process of that number */
 		worker_begin(w, cl->worker);
-	sequel_forget(w);
+	followup_forget(w);
 	w->read_id = 0;
 	w->clients.known = 1;
 	w->clients.last_recv_ns = now;

@@ -18,7 +18,7 @@
 #include "live.bpf.h"
 #include "maps.bpf.h"
 #include "payload.bpf.h"
-#include "sequel.bpf.h"
+#include "followup.bpf.h"
 #include "ship.bpf.h"
 #include "storage.bpf.h"
 #include "task.bpf.h"
@@ -261,9 +261,9 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 		live_exchange(c);
 		/* on a new connection the request waited for the handshake: its connect() was the act */
 		if (c->x.number > 1 || c->flags & UC_CONN_ADOPTED)
-			sequel_retry(c);
+			followup_retry(c);
 		else
-			sequel_over(c->owner.tgid);
+			followup_over(c->owner.tgid);
 	}
 	if (!c->x.out_bytes) {
 		c->x.out_seq = READ(tp, write_seq) - n;
@@ -310,7 +310,7 @@ static __always_inline void nginx_received(struct uc_conn *c, struct tcp_sock *t
 		c->x.in_first_ns = now;
 		live_first_byte(c, now);
 	}
-	sequel_read(c);
+	followup_read(c);
 	c->x.in_bytes += n;
 	c->x.in_last_ns = now;
 }
@@ -324,7 +324,7 @@ static __always_inline void response_keep(struct sock *sk, struct uc_conn *c, u3
 		return;
 	response_head_read(h, n);
 	if (c->x.attempt && c->x.in_bytes == n)
-		sequel_answer(c, h);
+		followup_answer(c, h);
 }
 
 static __always_inline void upstream_sent(struct uc_conn *c, struct tcp_sock *tp, u32 n, u64 now)

@@ -23,7 +23,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	if (!task_is_nginx(current_task()) || conn_of(sk))
 		return;
 	if (!port_followed(bpf_ntohs(READ(sk, __sk_common.skc_dport)))) {
-		sequel_over(bpf_get_current_pid_tgid() >> 32);
+		followup_over(bpf_get_current_pid_tgid() >> 32);
 		return;
 	}
 	c = conn_new_nginx(sk);
@@ -34,7 +34,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	task_fill_current(&c->owner);
 	tuple_fill(&c->tuple, sk, tp);
 	live_open(c);
-	sequel_retry(c);
+	followup_retry(c);
 	event_add(c, tp, UC_EV_CONNECT, TCP_SYN_SENT, 0, 0, now);
 }
 
@@ -97,7 +97,7 @@ static __always_inline void client_leave(const struct sock *sk, int newstate, bo
 	if (!cl || cl->gone == 2)
 		return;
 	if (closed_here) {
-		sequel_client(cl, false);
+		followup_client(cl, false);
 		client_closed(cl);
 	} else if (newstate == TCP_CLOSE_WAIT || newstate == TCP_CLOSE) {
 		client_left(cl, bpf_ktime_get_ns());
@@ -240,7 +240,7 @@ static __always_inline int on_destroy(struct sock *sk)
 	c = conn_of(sk);
 	cl = !c || c->flags & UC_CONN_CLIENT ? client_of(sk) : 0;
 	if (cl && cl->gone != 2) {
-		sequel_client(cl, false);
+		followup_client(cl, false);
 		client_closed(cl);
 	}
 	if (c)
@@ -268,8 +268,8 @@ static __always_inline int on_retransmit(const struct sock *sk)
 /* A socket that nobody keeps anything of: a worker of nginx may have turned to it. */
 static __always_inline int on_send_untracked(void)
 {
-	if (sequels_awaited)
-		sequel_over(bpf_get_current_pid_tgid() >> 32);
+	if (followups_awaited)
+		followup_over(bpf_get_current_pid_tgid() >> 32);
 	return 0;
 }
 
@@ -288,9 +288,9 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		cl = client_of(sk);
 		/* nginx answers a client that had left, too, when it had not noticed */
 		if (cl && ret && ret != -EAGAIN)
-			sequel_client(cl, true);
+			followup_client(cl, true);
 		else if (!cl)
-			sequel_over(bpf_get_current_pid_tgid() >> 32);
+			followup_over(bpf_get_current_pid_tgid() >> 32);
 		return 0;
 	}
 	if (c->flags & UC_CONN_SHIPPED || !ret || ret == -EAGAIN)
@@ -313,7 +313,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		upstream_sent(c, tp, ret, now);
 		cl = c->flags & UC_CONN_CLIENT ? client_of(sk) : 0;
 		if (cl)
-			sequel_client(cl, true);
+			followup_client(cl, true);
 	}
 	if (!goodbye)
 		c->activity_ns = now;

@@ -69,7 +69,7 @@ static __always_inline int send_enter(struct sock *sk)
 {
 	u64 task = bpf_get_current_pid_tgid(), addr = (u64)sk;
 
-	if (conn_of(sk) || client_of(sk) || sequels_awaited)
+	if (conn_of(sk) || client_of(sk) || followups_awaited)
 		bpf_map_update_elem(&uc_sends, &task, &addr, BPF_ANY);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "join.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
-#include "sequel.bpf.h"
+#include "followup.bpf.h"
 #include "storage.bpf.h"
 #include "task.bpf.h"
 #include "worker.bpf.h"
@@ -143,7 +143,7 @@ static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 	c->flags |= UC_CONN_SHIPPED;
 	if (w && w->read_id == c->id)
 		c->flags |= UC_CONN_AT_ONCE;
-	sequel_expect(c, tgid);
+	followup_expect(c, tgid);
 	if (c->key && join_end(c->key, &more.far))
 		c->flags |= UC_CONN_PEER_TRACKED;
 	w = worker_of(tgid);

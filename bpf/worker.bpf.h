@@ -6,14 +6,14 @@
 #include "maps.bpf.h"
 
 /* Workers that have just left a failed attempt behind: nearly always none, and then nothing is looked up. */
-__u32 sequels_awaited;
+__u32 followups_awaited;
 
-static __always_inline void sequel_forget(struct worker *w)
+static __always_inline void followup_forget(struct worker *w)
 {
 	if (!w->failed_id)
 		return;
 	w->failed_id = 0;
-	__sync_fetch_and_add(&sequels_awaited, -1);
+	__sync_fetch_and_add(&followups_awaited, -1);
 }
 
 static __always_inline struct worker *worker_at(u32 tgid, u32 probe)
@@ -39,7 +39,7 @@ static __always_inline struct worker *worker_of(u32 tgid)
 
 static __always_inline void worker_begin(struct worker *w, u32 tgid)
 {
-	sequel_forget(w);
+	followup_forget(w);
 	__builtin_memset(w, 0, sizeof(*w));
 	w->tgid = tgid;
 }
@@ -69,7 +69,7 @@ static __always_inline void worker_over(u32 tgid)
 
 	if (!w)
 		return;
-	sequel_forget(w);
+	followup_forget(w);
 	w->over = 1;
 }
 

@@ -37,7 +37,7 @@ enum uc_rec_kind {
 	UC_REC_NGINX_END = 1,    /* struct uc_rec_nginx */
 	UC_REC_UPSTREAM_END = 2, /* struct uc_rec_upstream */
 	UC_REC_PROC = 3,         /* struct uc_rec_proc */
-	UC_REC_SEQUEL = 4,       /* struct uc_rec_sequel */
+	UC_REC_FOLLOWUP = 4,     /* struct uc_rec_followup */
 	UC_REC_EXIT = 5,         /* struct uc_rec_proc: that process began to end */
 	UC_REC_KIND_MAX
 };
@@ -149,7 +149,7 @@ struct uc_exchange {
 #define UC_CONN_NGINX        0x10   /* nginx's end, not the upstream's */
 #define UC_CONN_SHIPPED      0x20   /* its record was sent; set in every record */
 #define UC_CONN_PEEKED       0x80   /* nginx looked at it in its idle pool */
-#define UC_CONN_SEQUEL       0x100  /* what its worker did next is told by a UC_REC_SEQUEL */
+#define UC_CONN_FOLLOWUP     0x100  /* what its worker did next is told by a UC_REC_FOLLOWUP */
 #define UC_CONN_TORN         0x1000 /* two hooks wrote events at once, which may have lost one */
 #define UC_CONN_AT_ONCE      0x400  /* nginx closed it as the very next act after reading from it */
 #define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
@@ -224,34 +224,34 @@ struct uc_rec_proc {
 	struct uc_task task;
 };
 
-enum uc_sequel {
-	UC_SEQUEL_RETRIED =
-		1,          /* it began another attempt, on a connection of its own or a new one */
-	UC_SEQUEL_ANSWERED, /* that attempt got its first response bytes: head */
-	UC_SEQUEL_CLIENT_SENT,   /* it wrote to a client: head */
-	UC_SEQUEL_CLIENT_CLOSED, /* it closed a client's connection */
-	UC_SEQUEL_MAX
+enum uc_followup {
+	UC_FOLLOWUP_RETRIED =
+		1, /* it began another attempt, on a connection of its own or a new one */
+	UC_FOLLOWUP_ANSWERED,      /* that attempt got its first response bytes: head */
+	UC_FOLLOWUP_CLIENT_SENT,   /* it wrote to a client: head */
+	UC_FOLLOWUP_CLIENT_CLOSED, /* it closed a client's connection */
+	UC_FOLLOWUP_MAX
 };
 
-#define UC_SEQUEL_HEAD 16
+#define UC_FOLLOWUP_HEAD 16
 
 /*
  * What nginx's worker did next after a failed attempt. nginx handles a failure
  * to its end before it turns to anything else, so the worker's next act on a
  * socket belongs to the same client request.
  */
-struct uc_rec_sequel {
+struct uc_rec_followup {
 	struct uc_rec_hdr hdr;
 	__u64 of_id;   /* the failed attempt's connection */
 	__u64 next_id; /* RETRIED, ANSWERED: the next attempt's connection */
 	__u32 worker;  /* tgid */
-	__u16 what;    /* enum uc_sequel */
+	__u16 what;    /* enum uc_followup */
 	__u16 remote_port;
 	__u8 remote_addr[16]; /* RETRIED, ANSWERED */
 	__u16 family;
 	__u16 head_len;
-	__u32 client_gone;         /* CLIENT_*: 1: that client had left before */
-	__u8 head[UC_SEQUEL_HEAD]; /* the first bytes, where they could be read */
+	__u32 client_gone;           /* CLIENT_*: 1: that client had left before */
+	__u8 head[UC_FOLLOWUP_HEAD]; /* the first bytes, where they could be read */
 };
 
 /* Why the kernel side could not keep something; index of the per-CPU counters. */

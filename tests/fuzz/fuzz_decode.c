@@ -99,7 +99,7 @@ static void judge(const struct uc_pair *p)
 	require(!uc_facts_upstream_idle(&facts) || facts.close == UC_CLOSE_FIN, "idle: no FIN");
 }
 
-/* A copy goes into the holds, where its sequel may find it. */
+/* A copy goes into the holds, where its followup may find it. */
 static void ready(uint64_t now_ns)
 {
 	memset(&pair.outcome, 0, sizeof(pair.outcome));
@@ -126,9 +126,9 @@ static void mend(struct uc_record *r)
 {
 	if (r->hdr.kind == UC_REC_PROC || r->hdr.kind == UC_REC_EXIT)
 		r->proc.task.comm[UC_COMM_LEN - 1] = '\0';
-	if (r->hdr.kind == UC_REC_SEQUEL) {
-		r->sequel.what = 1 + r->sequel.what % (UC_SEQUEL_MAX - 1);
-		r->sequel.head_len %= UC_SEQUEL_HEAD + 1;
+	if (r->hdr.kind == UC_REC_FOLLOWUP) {
+		r->followup.what = 1 + r->followup.what % (UC_FOLLOWUP_MAX - 1);
+		r->followup.head_len %= UC_FOLLOWUP_HEAD + 1;
 	}
 	if (r->hdr.kind == UC_REC_UPSTREAM_END)
 		mend_conn(&r->upstream.conn, false);
@@ -166,7 +166,7 @@ static void feed(struct uc_join *join, const struct uc_record *r)
 		joined = uc_join_nginx(join, &r->nginx, r->hdr.ts_ns, &pair);
 	else if (r->hdr.kind == UC_REC_UPSTREAM_END)
 		joined = uc_join_upstream(join, &r->upstream, r->hdr.ts_ns, &pair);
-	else if (r->hdr.kind == UC_REC_SEQUEL && uc_holds_sequel(waiting, &r->sequel, &held))
+	else if (r->hdr.kind == UC_REC_FOLLOWUP && uc_holds_followup(waiting, &r->followup, &held))
 		judge(&held);
 	if (joined)
 		ready(r->hdr.ts_ns);
@@ -183,8 +183,8 @@ static size_t size_of(unsigned kind)
 	case UC_REC_PROC:
 	case UC_REC_EXIT:
 		return sizeof(struct uc_rec_proc);
-	case UC_REC_SEQUEL:
-		return sizeof(struct uc_rec_sequel);
+	case UC_REC_FOLLOWUP:
+		return sizeof(struct uc_rec_followup);
 	default:
 		return sizeof(struct uc_rec_hdr);
 	}

@@ -73,7 +73,7 @@ static size_t record_length(const uint8_t *payload, size_t len, size_t left)
 					[UC_REC_UPSTREAM_END] = sizeof(struct uc_rec_upstream),
 					[UC_REC_PROC] = sizeof(struct uc_rec_proc),
 					[UC_REC_EXIT] = sizeof(struct uc_rec_proc),
-					[UC_REC_SEQUEL] = sizeof(struct uc_rec_sequel) };
+					[UC_REC_FOLLOWUP] = sizeof(struct uc_rec_followup) };
 	struct uc_rec_hdr hdr;
 
 	if (left < sizeof(hdr))

@@ -84,10 +84,10 @@ static inline void nginx_ends_connecting(struct tale *t)
 }
 
 /* What nginx's worker did next. */
-static inline void tale_sequel(struct tale *t, enum uc_sequel what, bool client_gone,
-			       unsigned status)
+static inline void tale_followup(struct tale *t, enum uc_followup what, bool client_gone,
+				 unsigned status)
 {
-	t->pair.outcome.sequel = what;
+	t->pair.outcome.followup = what;
 	t->pair.outcome.client_gone = client_gone;
 	t->pair.outcome.client_status = status;
 }
@@ -97,7 +97,7 @@ static inline void client_leaves_connecting(struct tale *t)
 	tale_connect(t);
 	tale_wait(t, 300 * MS);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, true, 0);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, true, 0);
 }
 
 static inline void connecting_answered_504(struct tale *t)
@@ -106,7 +106,7 @@ static inline void connecting_answered_504(struct tale *t)
 	tale_wait(t, 300 * MS);
 	tale_close(t);
 	tale_client_left(t, MS);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 504);
 }
 
 static inline void syn_repeated(struct tale *t)
@@ -262,14 +262,14 @@ static inline void encrypted_and_answered(struct tale *t)
 static inline void encrypted_alert_and_502(struct tale *t)
 {
 	encrypted_and_answered(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 502);
 }
 
 static inline void encrypted_alert_of_remote(struct tale *t)
 {
 	encrypted_and_answered(t);
 	t->pair.has_upstream = false;
-	tale_sequel(t, UC_SEQUEL_RETRIED, false, 0);
+	tale_followup(t, UC_FOLLOWUP_RETRIED, false, 0);
 }
 
 static inline void encrypted_and_destroyed(struct tale *t)
@@ -286,7 +286,7 @@ static inline void encrypted_and_stalled(struct tale *t)
 	tale_answer_bytes(t, "\x17\x03\x03\x00\x7a\x02", 6, 400);
 	tale_wait(t, 400 * MS);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 200);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 200);
 }
 
 /* Out of nginx's pool by its keepalive_timeout; a client's connection was closed by the same timer. */
@@ -296,7 +296,7 @@ static inline void encrypted_and_idle(struct tale *t)
 	tale_answer_bytes(t, "\x17\x03\x03\x00\x7a\x02", 6, 400);
 	tale_wait(t, 60 * S);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, false, 0);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, false, 0);
 }
 
 /* Its FIN answers nginx's close_notify. */
@@ -307,7 +307,7 @@ static inline void encrypted_timeout_answered_by_fin(struct tale *t)
 	tale_far_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_RETRIED, false, 0);
+	tale_followup(t, UC_FOLLOWUP_RETRIED, false, 0);
 }
 
 /* The same in the middle of a response. */
@@ -324,7 +324,7 @@ static inline void encrypted_stall_answered_by_fin(struct tale *t)
 	tale_far_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 200);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 200);
 }
 
 /* The FIN comes as nginx's timer fires. */
@@ -334,7 +334,7 @@ static inline void timeout_met_by_fin(struct tale *t)
 	tale_far_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 504);
 }
 
 /* The same, but nginx has read the end, and an error_page says 504 of it. */
@@ -345,7 +345,7 @@ static inline void end_read_and_504(struct tale *t)
 	tale_fin(t);
 	ngx_event(t, UC_EV_EOF, 0, 0);
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 504);
 }
 
 static inline void handshake_refused(struct tale *t)
@@ -549,7 +549,7 @@ static inline void some_client_leaves(struct tale *t)
 static inline void client_leaves(struct tale *t)
 {
 	some_client_leaves(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, true, 0);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, true, 0);
 }
 
 /* The worker's other clients come and go; this request's own got a 504. */
@@ -559,7 +559,7 @@ static inline void timeout_as_another_leaves(struct tale *t)
 	tale_wait(t, 300 * MS);
 	tale_close(t);
 	tale_client_left(t, 5 * MS);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 504);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 504);
 }
 
 static inline void timeout_tried_again(struct tale *t)
@@ -568,7 +568,7 @@ static inline void timeout_tried_again(struct tale *t)
 	tale_wait(t, 300 * MS);
 	tale_close(t);
 	tale_client_left(t, 5 * MS);
-	tale_sequel(t, UC_SEQUEL_RETRIED, false, 0);
+	tale_followup(t, UC_FOLLOWUP_RETRIED, false, 0);
 }
 
 static inline void header_answered_502(struct tale *t)
@@ -576,7 +576,7 @@ static inline void header_answered_502(struct tale *t)
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nX-Long: ");
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 502);
 }
 
 static inline void whole_response_answered_502(struct tale *t)
@@ -584,7 +584,7 @@ static inline void whole_response_answered_502(struct tale *t)
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 502);
 	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
 }
 
@@ -600,7 +600,7 @@ static inline void upstreams_own_502(struct tale *t)
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno");
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 502);
 }
 
 /* All of it had arrived, with the FIN; nginx stopped reading when it could not write to its client. */
@@ -633,7 +633,7 @@ static inline void header_too_big_all_sent(struct tale *t)
 	tale_fin(t);
 	tale_close(t);
 	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 502);
 }
 
 /* All of it was read, and the FIN behind it was not; nginx would not have its header. */
@@ -645,7 +645,7 @@ static inline void whole_response_and_fin_answered_502(struct tale *t)
 	tale_fin(t);
 	tale_close(t);
 	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
-	tale_sequel(t, UC_SEQUEL_CLIENT_SENT, false, 502);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 502);
 }
 
 static inline void client_leaves_within_body(struct tale *t)
@@ -653,7 +653,7 @@ static inline void client_leaves_within_body(struct tale *t)
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
 	tale_close(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, true, 0);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, true, 0);
 }
 
 static inline void client_left_long_ago(struct tale *t)
@@ -703,7 +703,7 @@ static inline void chunks_not_accepted(struct tale *t)
 	tale_wait(t, US);
 	tale_close(t);
 	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
-	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, false, 0);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, false, 0);
 }
 
 static inline void not_http_passed_on(struct tale *t)
@@ -712,7 +712,7 @@ static inline void not_http_passed_on(struct tale *t)
 	tale_answer(t, "SSH-2.0-OpenSSH_9.2\r\n");
 	tale_far_close(t, 0, 0);
 	end_by_fin(t);
-	tale_sequel(t, UC_SEQUEL_CLIENT_CLOSED, false, 0);
+	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, false, 0);
 }
 
 static inline void body_not_accepted(struct tale *t)

@@ -7,7 +7,7 @@
 static struct tale tale;
 static struct uc_record decoded;
 static struct uc_rec_proc proc, ended;
-static struct uc_rec_sequel sequel;
+static struct uc_rec_followup followup;
 
 static int set_up(void **state)
 {
@@ -18,12 +18,12 @@ static int set_up(void **state)
 				     .task = { .tgid = 1, .comm = "node" } };
 	ended = proc;
 	ended.hdr.kind = UC_REC_EXIT;
-	sequel = (struct uc_rec_sequel){ .hdr = { UC_WIRE_VERSION, UC_REC_SEQUEL, sizeof(sequel),
-						  1 },
-					 .of_id = 1,
-					 .what = UC_SEQUEL_CLIENT_SENT,
-					 .head = "HTTP/1.1 502 Bad",
-					 .head_len = UC_SEQUEL_HEAD };
+	followup = (struct uc_rec_followup){ .hdr = { UC_WIRE_VERSION, UC_REC_FOLLOWUP,
+						      sizeof(followup), 1 },
+					     .of_id = 1,
+					     .what = UC_FOLLOWUP_CLIENT_SENT,
+					     .head = "HTTP/1.1 502 Bad",
+					     .head_len = UC_FOLLOWUP_HEAD };
 	return 0;
 }
 
@@ -39,9 +39,9 @@ static const void *record_of(enum uc_rec_kind kind, size_t *ret_len)
 	case UC_REC_EXIT:
 		*ret_len = sizeof(ended);
 		return &ended;
-	case UC_REC_SEQUEL:
-		*ret_len = sizeof(sequel);
-		return &sequel;
+	case UC_REC_FOLLOWUP:
+		*ret_len = sizeof(followup);
+		return &followup;
 	default:
 		*ret_len = sizeof(proc);
 		return &proc;
@@ -278,17 +278,17 @@ static void test_times(void **state)
 	}
 }
 
-static void test_sequel(void **state)
+static void test_followup(void **state)
 {
 	(void)state;
-	sequel.what = 0;
-	assert_int_equal(decode_kind(UC_REC_SEQUEL), -EINVAL);
-	sequel.what = UC_SEQUEL_MAX;
-	assert_int_equal(decode_kind(UC_REC_SEQUEL), -EINVAL);
-	sequel.what = UC_SEQUEL_RETRIED;
-	assert_int_equal(decode_kind(UC_REC_SEQUEL), 0);
-	sequel.head_len = UC_SEQUEL_HEAD + 1;
-	assert_int_equal(decode_kind(UC_REC_SEQUEL), -EINVAL);
+	followup.what = 0;
+	assert_int_equal(decode_kind(UC_REC_FOLLOWUP), -EINVAL);
+	followup.what = UC_FOLLOWUP_MAX;
+	assert_int_equal(decode_kind(UC_REC_FOLLOWUP), -EINVAL);
+	followup.what = UC_FOLLOWUP_RETRIED;
+	assert_int_equal(decode_kind(UC_REC_FOLLOWUP), 0);
+	followup.head_len = UC_FOLLOWUP_HEAD + 1;
+	assert_int_equal(decode_kind(UC_REC_FOLLOWUP), -EINVAL);
 }
 
 static void test_unaligned(void **state)
@@ -369,7 +369,7 @@ int main(void)
 		cmocka_unit_test_setup(test_events_wrapped, set_up),
 		cmocka_unit_test_setup(test_heads, set_up),
 		cmocka_unit_test_setup(test_times, set_up),
-		cmocka_unit_test_setup(test_sequel, set_up),
+		cmocka_unit_test_setup(test_followup, set_up),
 		cmocka_unit_test_setup(test_unaligned, set_up),
 		cmocka_unit_test_setup(test_guard_page, set_up),
 		cmocka_unit_test_setup(test_random, set_up),

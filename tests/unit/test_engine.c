@@ -135,7 +135,7 @@ static void test_deaths(void **state)
 static void awaited(uint32_t n)
 {
 	tell(n);
-	ngx_conn(&tale)->flags |= UC_CONN_SEQUEL;
+	ngx_conn(&tale)->flags |= UC_CONN_FOLLOWUP;
 	give_far();
 	give_nginx();
 }

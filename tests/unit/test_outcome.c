@@ -34,17 +34,17 @@ static bool put(uint64_t id, uint64_t now)
 	return uc_holds_put(holds, &given, false, now);
 }
 
-static struct uc_rec_sequel sequel(uint64_t of_id, enum uc_sequel what, const char *head)
+static struct uc_rec_followup followup(uint64_t of_id, enum uc_followup what, const char *head)
 {
-	struct uc_rec_sequel s = { .hdr = { UC_WIRE_VERSION, UC_REC_SEQUEL, sizeof(s), NOW },
-				   .of_id = of_id,
-				   .worker = WORKER,
-				   .what = what };
+	struct uc_rec_followup s = { .hdr = { UC_WIRE_VERSION, UC_REC_FOLLOWUP, sizeof(s), NOW },
+				     .of_id = of_id,
+				     .worker = WORKER,
+				     .what = what };
 	size_t len = strlen(head);
 
-	s.head_len = len < UC_SEQUEL_HEAD ? len : UC_SEQUEL_HEAD;
+	s.head_len = len < UC_FOLLOWUP_HEAD ? len : UC_FOLLOWUP_HEAD;
 	memcpy(s.head, head, s.head_len);
-	if (what == UC_SEQUEL_RETRIED || what == UC_SEQUEL_ANSWERED) {
+	if (what == UC_FOLLOWUP_RETRIED || what == UC_FOLLOWUP_ANSWERED) {
 		s.next_id = of_id + 1;
 		loopback(s.remote_addr);
 		s.remote_port = PORT;
@@ -53,19 +53,19 @@ static struct uc_rec_sequel sequel(uint64_t of_id, enum uc_sequel what, const ch
 	return s;
 }
 
-static bool come(uint64_t of_id, enum uc_sequel what, const char *head)
+static bool come(uint64_t of_id, enum uc_followup what, const char *head)
 {
-	struct uc_rec_sequel s = sequel(of_id, what, head);
+	struct uc_rec_followup s = followup(of_id, what, head);
 
-	return uc_holds_sequel(holds, &s, &got);
+	return uc_holds_followup(holds, &s, &got);
 }
 
 static bool client_closes(uint64_t of_id, bool gone)
 {
-	struct uc_rec_sequel s = sequel(of_id, UC_SEQUEL_CLIENT_CLOSED, "");
+	struct uc_rec_followup s = followup(of_id, UC_FOLLOWUP_CLIENT_CLOSED, "");
 
 	s.client_gone = gone;
-	return uc_holds_sequel(holds, &s, &got);
+	return uc_holds_followup(holds, &s, &got);
 }
 
 static bool expire(uint64_t now)
@@ -99,7 +99,7 @@ static void test_nothing_held(void **state)
 	(void)state;
 	assert_int_equal(uc_holds_deadline(holds), UINT64_MAX);
 	assert_false(expire(UINT64_MAX));
-	assert_false(come(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_false(come(1, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 }
 
 static void test_none_to_free(void **state)
@@ -120,7 +120,7 @@ static void test_expires_in_order(void **state)
 		assert_false(expire(due - 1));
 		assert_true(expire(due));
 		expect(id, UC_OUTCOME_UNKNOWN, UC_CONFIDENCE_UNKNOWN);
-		assert_int_equal(got.outcome.sequel, 0);
+		assert_int_equal(got.outcome.followup, 0);
 		assert_false(got.outcome.retry_known);
 	}
 	assert_int_equal(uc_holds_deadline(holds), UINT64_MAX);
@@ -134,7 +134,7 @@ static void test_capacity(void **state)
 		assert_true(put(id, NOW));
 	assert_false(put(9, NOW));
 	/* room is made by either way out */
-	assert_true(come(2, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_true(come(2, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 	assert_true(put(9, NOW));
 	assert_false(put(10, NOW));
 	assert_true(expire(NOW + UC_OUTCOME_HOLD_NS));
@@ -165,7 +165,8 @@ static void test_taken_out_anywhere(void **state)
 		for (uint64_t id = 1; id <= 3; id++)
 			assert_true(put(id, NOW));
 		for (size_t k = 0; k < 2; k++) {
-			assert_true(come(orders[i][k], UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+			assert_true(
+				come(orders[i][k], UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 			expect(orders[i][k], UC_OUTCOME_CLIENT_ERROR, UC_CONFIDENCE_PROVEN);
 		}
 		assert_true(put(4, NOW));
@@ -177,17 +178,17 @@ static void test_taken_out_anywhere(void **state)
 	}
 }
 
-/* Something else is waited for, too: its sequel does not end the wait, whenever it comes. */
+/* Something else is waited for, too: its followup does not end the wait, whenever it comes. */
 static void test_held_to_the_end(void **state)
 {
 	(void)state;
-	assert_false(come(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_false(come(1, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 	for (uint64_t id = 1; id <= 2; id++) {
 		given.nginx.conn.id = id;
 		given.nginx.conn.open_ns = id * 10;
 		assert_true(uc_holds_put(holds, &given, true, NOW));
 	}
-	assert_false(come(2, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_false(come(2, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 	assert_int_equal(uc_holds_deadline(holds), NOW + UC_OUTCOME_HOLD_NS);
 	assert_false(expire(NOW + UC_OUTCOME_HOLD_NS - 1));
 	for (uint64_t id = 1; id <= 2; id++) {
@@ -207,12 +208,12 @@ static void test_retried(void **state)
 {
 	(void)state;
 	assert_true(put(1, NOW));
-	assert_false(come(1, UC_SEQUEL_RETRIED, ""));
+	assert_false(come(1, UC_FOLLOWUP_RETRIED, ""));
 	/* the answer did not come in time */
 	assert_int_equal(uc_holds_deadline(holds), NOW + UC_OUTCOME_HOLD_NS);
 	assert_true(expire(NOW + UC_OUTCOME_HOLD_NS));
 	expect(1, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
-	assert_int_equal(got.outcome.sequel, UC_SEQUEL_RETRIED);
+	assert_int_equal(got.outcome.followup, UC_FOLLOWUP_RETRIED);
 	expect_retry(0);
 }
 
@@ -220,10 +221,10 @@ static void test_retried_and_answered(void **state)
 {
 	(void)state;
 	assert_true(put(1, NOW));
-	assert_false(come(1, UC_SEQUEL_RETRIED, ""));
-	assert_true(come(1, UC_SEQUEL_ANSWERED, "HTTP/1.1 200 OK\r\n"));
+	assert_false(come(1, UC_FOLLOWUP_RETRIED, ""));
+	assert_true(come(1, UC_FOLLOWUP_ANSWERED, "HTTP/1.1 200 OK\r\n"));
 	expect(1, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
-	assert_int_equal(got.outcome.sequel, UC_SEQUEL_ANSWERED);
+	assert_int_equal(got.outcome.followup, UC_FOLLOWUP_ANSWERED);
 	expect_retry(200);
 	assert_false(expire(UINT64_MAX));
 }
@@ -233,7 +234,7 @@ static void test_answered_alone(void **state)
 {
 	(void)state;
 	assert_true(put(1, NOW));
-	assert_true(come(1, UC_SEQUEL_ANSWERED, "HTTP/1.0 503 Service"));
+	assert_true(come(1, UC_FOLLOWUP_ANSWERED, "HTTP/1.0 503 Service"));
 	expect(1, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
 	expect_retry(503);
 }
@@ -243,7 +244,7 @@ static void test_answered_unreadably(void **state)
 {
 	(void)state;
 	assert_true(put(1, NOW));
-	assert_true(come(1, UC_SEQUEL_ANSWERED, "\x17\x03\x03xxxxxxxxxxxxx"));
+	assert_true(come(1, UC_FOLLOWUP_ANSWERED, "\x17\x03\x03xxxxxxxxxxxxx"));
 	expect(1, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
 	expect_retry(0);
 }
@@ -283,9 +284,9 @@ static void test_client_sent(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(sent); i++) {
 		assert_true(put(i + 1, NOW));
-		assert_true(come(i + 1, UC_SEQUEL_CLIENT_SENT, sent[i].head));
+		assert_true(come(i + 1, UC_FOLLOWUP_CLIENT_SENT, sent[i].head));
 		expect(i + 1, sent[i].id, sent[i].confidence);
-		assert_int_equal(got.outcome.sequel, UC_SEQUEL_CLIENT_SENT);
+		assert_int_equal(got.outcome.followup, UC_FOLLOWUP_CLIENT_SENT);
 		assert_int_equal(got.outcome.client_status, sent[i].status);
 		assert_false(got.outcome.retry_known);
 	}
@@ -294,12 +295,12 @@ static void test_client_sent(void **state)
 /* What lies behind head_len is not looked at. */
 static void test_client_sent_head_len(void **state)
 {
-	struct uc_rec_sequel s = sequel(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad");
+	struct uc_rec_followup s = followup(1, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad");
 
 	(void)state;
 	s.head_len = 11;
 	assert_true(put(1, NOW));
-	assert_true(uc_holds_sequel(holds, &s, &got));
+	assert_true(uc_holds_followup(holds, &s, &got));
 	expect(1, UC_OUTCOME_CLIENT_ERROR, UC_CONFIDENCE_LIKELY);
 	assert_int_equal(got.outcome.client_status, 0);
 }
@@ -311,7 +312,7 @@ static void test_client_closed(void **state)
 	assert_true(client_closes(1, false));
 	/* nginx answers before it closes: a stale copy from the cache even before it closes the upstream's */
 	expect(1, UC_OUTCOME_UNKNOWN, UC_CONFIDENCE_UNKNOWN);
-	assert_int_equal(got.outcome.sequel, UC_SEQUEL_CLIENT_CLOSED);
+	assert_int_equal(got.outcome.followup, UC_FOLLOWUP_CLIENT_CLOSED);
 	assert_false(got.outcome.client_gone);
 	/* one that had left saw no error */
 	assert_true(put(2, NOW));
@@ -321,14 +322,14 @@ static void test_client_closed(void **state)
 }
 
 /* A number of a later version is the end of the wait, and claims nothing. */
-static void test_strange_sequel(void **state)
+static void test_strange_followup(void **state)
 {
-	struct uc_rec_sequel s = sequel(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad");
+	struct uc_rec_followup s = followup(1, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad");
 
 	(void)state;
-	s.what = UC_SEQUEL_MAX;
+	s.what = UC_FOLLOWUP_MAX;
 	assert_true(put(1, NOW));
-	assert_true(uc_holds_sequel(holds, &s, &got));
+	assert_true(uc_holds_followup(holds, &s, &got));
 	expect(1, UC_OUTCOME_UNKNOWN, UC_CONFIDENCE_UNKNOWN);
 }
 
@@ -336,19 +337,19 @@ static void test_others_are_left_alone(void **state)
 {
 	(void)state;
 	assert_true(put(1, NOW) && put(2, NOW));
-	assert_false(come(3, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
-	assert_true(come(2, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_false(come(3, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_true(come(2, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 	expect(2, UC_OUTCOME_CLIENT_ERROR, UC_CONFIDENCE_PROVEN);
 	assert_true(expire(UINT64_MAX));
 	expect(1, UC_OUTCOME_UNKNOWN, UC_CONFIDENCE_UNKNOWN);
 }
 
-/* --- the sequel comes first: its connection waited for the other end ----------------------- */
+/* --- the followup comes first: its connection waited for the other end ----------------------- */
 
-static void test_sequel_first(void **state)
+static void test_followup_first(void **state)
 {
 	(void)state;
-	assert_false(come(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_false(come(1, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 	assert_true(put(1, NOW));
 	assert_true(expire(NOW));
 	expect(1, UC_OUTCOME_CLIENT_ERROR, UC_CONFIDENCE_PROVEN);
@@ -358,10 +359,10 @@ static void test_sequel_first(void **state)
 static void test_retry_first(void **state)
 {
 	(void)state;
-	assert_false(come(1, UC_SEQUEL_RETRIED, ""));
+	assert_false(come(1, UC_FOLLOWUP_RETRIED, ""));
 	assert_true(put(1, NOW));
 	assert_false(expire(NOW));
-	assert_true(come(1, UC_SEQUEL_ANSWERED, "HTTP/1.1 200 OK\r\n"));
+	assert_true(come(1, UC_FOLLOWUP_ANSWERED, "HTTP/1.1 200 OK\r\n"));
 	expect(1, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
 	expect_retry(200);
 }
@@ -369,8 +370,8 @@ static void test_retry_first(void **state)
 static void test_retry_and_answer_first(void **state)
 {
 	(void)state;
-	assert_false(come(1, UC_SEQUEL_RETRIED, ""));
-	assert_false(come(1, UC_SEQUEL_ANSWERED, "HTTP/1.1 200 OK\r\n"));
+	assert_false(come(1, UC_FOLLOWUP_RETRIED, ""));
+	assert_false(come(1, UC_FOLLOWUP_ANSWERED, "HTTP/1.1 200 OK\r\n"));
 	assert_true(put(1, NOW));
 	assert_true(expire(NOW));
 	expect(1, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
@@ -382,9 +383,9 @@ static void test_retry_and_answer_first_at_any_place(void **state)
 {
 	(void)state;
 	for (uint64_t id = 1; id <= 200; id++) {
-		assert_false(come(id, UC_SEQUEL_RETRIED, ""));
-		assert_false(come(id, UC_SEQUEL_ANSWERED, "HTTP/1.1 200 OK\r\n"));
-		assert_false(come(1000 + id, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+		assert_false(come(id, UC_FOLLOWUP_RETRIED, ""));
+		assert_false(come(id, UC_FOLLOWUP_ANSWERED, "HTTP/1.1 200 OK\r\n"));
+		assert_false(come(1000 + id, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 		assert_true(put(id, NOW));
 		assert_true(expire(NOW));
 		expect(id, UC_OUTCOME_RETRIED, UC_CONFIDENCE_PROVEN);
@@ -393,12 +394,12 @@ static void test_retry_and_answer_first_at_any_place(void **state)
 }
 
 /* Of those that came first some are remembered, and memory does not grow. */
-static void test_sequel_first_long_ago(void **state)
+static void test_followup_first_long_ago(void **state)
 {
 	(void)state;
-	assert_false(come(1, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 502 Bad"));
+	assert_false(come(1, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 502 Bad"));
 	for (uint64_t id = 2; id < 1000; id++)
-		assert_false(come(id, UC_SEQUEL_CLIENT_SENT, "HTTP/1.1 504 Gat"));
+		assert_false(come(id, UC_FOLLOWUP_CLIENT_SENT, "HTTP/1.1 504 Gat"));
 	assert_true(put(1, NOW) && put(999, NOW));
 	assert_true(expire(UINT64_MAX));
 	expect(1, UC_OUTCOME_UNKNOWN, UC_CONFIDENCE_UNKNOWN);
@@ -513,46 +514,46 @@ static void test_settle_nothing(void **state)
 }
 
 /* It was after that header that nginx sent it, or closed the client's connection. */
-static void test_settle_body_with_sequel(void **state)
+static void test_settle_body_with_followup(void **state)
 {
 	static const struct {
-		enum uc_sequel sequel;
+		enum uc_followup followup;
 		bool gone;
 		unsigned status;
 		enum uc_outcome_id id;
-	} sequels[] = {
-		{ UC_SEQUEL_CLIENT_SENT, false, 200, UC_OUTCOME_CLIENT_ERROR },
-		{ UC_SEQUEL_CLIENT_CLOSED, false, 0, UC_OUTCOME_CLIENT_ERROR },
-		{ UC_SEQUEL_CLIENT_CLOSED, true, 0, UC_OUTCOME_UNKNOWN },
+	} followups[] = {
+		{ UC_FOLLOWUP_CLIENT_SENT, false, 200, UC_OUTCOME_CLIENT_ERROR },
+		{ UC_FOLLOWUP_CLIENT_CLOSED, false, 0, UC_OUTCOME_CLIENT_ERROR },
+		{ UC_FOLLOWUP_CLIENT_CLOSED, true, 0, UC_OUTCOME_UNKNOWN },
 		/* another status is another answer */
-		{ UC_SEQUEL_CLIENT_SENT, false, 302, UC_OUTCOME_UNKNOWN },
+		{ UC_FOLLOWUP_CLIENT_SENT, false, 302, UC_OUTCOME_UNKNOWN },
 	};
 	struct uc_verdict v;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(sequels); i++) {
+	for (size_t i = 0; i < COUNT(followups); i++) {
 		struct uc_outcome o;
 
 		body_cut(&tale);
-		tale_sequel(&tale, sequels[i].sequel, sequels[i].gone, sequels[i].status);
+		tale_followup(&tale, followups[i].followup, followups[i].gone, followups[i].status);
 		v = tale_judge(&tale);
 		/* nginx had not looked at the upstream's end when it obeyed its client */
-		assert_int_equal(v.id, sequels[i].gone ? UC_VERDICT_CLIENT_GONE :
-							 UC_VERDICT_BODY_TRUNCATED);
+		assert_int_equal(v.id, followups[i].gone ? UC_VERDICT_CLIENT_GONE :
+							   UC_VERDICT_BODY_TRUNCATED);
 		o = tale.pair.outcome;
 		uc_outcome_settle(&tale.facts, &v, &o);
-		assert_int_equal(o.id, sequels[i].id);
-		if (sequels[i].id == UC_OUTCOME_CLIENT_ERROR)
+		assert_int_equal(o.id, followups[i].id);
+		if (followups[i].id == UC_OUTCOME_CLIENT_ERROR)
 			assert_int_equal(o.client_status, 200);
 	}
 }
 
-/* What a sequel has told is left as it is. */
+/* What a followup has told is left as it is. */
 static void test_settle_leaves_what_is_known(void **state)
 {
 	struct uc_outcome o = { .id = UC_OUTCOME_RETRIED,
 				.confidence = UC_CONFIDENCE_PROVEN,
-				.sequel = UC_SEQUEL_RETRIED,
+				.followup = UC_FOLLOWUP_RETRIED,
 				.retry_known = true };
 	struct uc_outcome before = o;
 	struct uc_verdict v;
@@ -583,16 +584,16 @@ int main(void)
 		TEST(test_client_sent),
 		TEST(test_client_sent_head_len),
 		TEST(test_client_closed),
-		TEST(test_strange_sequel),
+		TEST(test_strange_followup),
 		TEST(test_others_are_left_alone),
-		TEST(test_sequel_first),
+		TEST(test_followup_first),
 		TEST(test_retry_first),
 		TEST(test_retry_and_answer_first),
 		TEST(test_retry_and_answer_first_at_any_place),
-		TEST(test_sequel_first_long_ago),
+		TEST(test_followup_first_long_ago),
 		TEST(test_no_id),
 		TEST(test_settle_body),
-		TEST(test_settle_body_with_sequel),
+		TEST(test_settle_body_with_followup),
 		TEST(test_settle_refused_body),
 		TEST(test_settle_encrypted_stall),
 		TEST(test_settle_nginx_ends),

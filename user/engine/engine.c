@@ -235,9 +235,9 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 }
 
 /* A response that nginx refused looks complete until nginx says 502 to its client. */
-static bool awaits_sequel(const struct uc_facts *f, const struct uc_verdict *v)
+static bool awaits_followup(const struct uc_facts *f, const struct uc_verdict *v)
 {
-	if (!(f->nginx->flags & UC_CONN_SEQUEL))
+	if (!(f->nginx->flags & UC_CONN_FOLLOWUP))
 		return false;
 	return (v->id != UC_VERDICT_COMPLETE && v->id != UC_VERDICT_IDLE_CLOSE) ||
 	       ((f->closed_by == UC_CLOSED_BY_NGINX || f->end_unseen) &&
@@ -264,7 +264,7 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 	uc_facts(&e->pair, &e->facts);
 	v = uc_verdict(&e->facts);
 	exit = awaits_exit(e, &e->facts, &v);
-	if (exit || awaits_sequel(&e->facts, &v)) {
+	if (exit || awaits_followup(&e->facts, &v)) {
 		if (uc_holds_put(e->holds, &e->pair, exit, now_ns))
 			return;
 		e->totals.forgotten[UC_LIMIT_OUTCOMES]++;
@@ -273,11 +273,11 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 }
 
 /* Each is an attempt that the healthy traffic would not have needed. */
-static void count_repeated(struct uc_engine *e, const struct uc_rec_sequel *s)
+static void count_repeated(struct uc_engine *e, const struct uc_rec_followup *s)
 {
 	struct uc_upstream_addr addr = { .port = s->remote_port };
 
-	if (s->what != UC_SEQUEL_RETRIED)
+	if (s->what != UC_FOLLOWUP_RETRIED)
 		return;
 	memcpy(addr.addr, s->remote_addr, sizeof(addr.addr));
 	uc_upstreams_repeated(e->upstreams, &addr);
@@ -287,10 +287,10 @@ static void count_repeated(struct uc_engine *e, const struct uc_rec_sequel *s)
 			e->cfg.sinks[i]->repeated(e->cfg.sinks[i], &addr);
 }
 
-static void on_sequel(struct uc_engine *e, const struct uc_rec_sequel *s)
+static void on_followup(struct uc_engine *e, const struct uc_rec_followup *s)
 {
 	count_repeated(e, s);
-	if (uc_holds_sequel(e->holds, s, &e->held))
+	if (uc_holds_followup(e->holds, s, &e->held))
 		report(e, &e->held);
 }
 
@@ -311,8 +311,8 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		ready = uc_join_nginx(e->join, &rec->nginx, now_ns, &e->pair);
 	else if (rec->hdr.kind == UC_REC_UPSTREAM_END)
 		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
-	else if (rec->hdr.kind == UC_REC_SEQUEL)
-		on_sequel(e, &rec->sequel);
+	else if (rec->hdr.kind == UC_REC_FOLLOWUP)
+		on_followup(e, &rec->followup);
 	else if (rec->hdr.kind == UC_REC_EXIT)
 		uc_exits_note(&e->exits, &rec->proc);
 	if (ready)

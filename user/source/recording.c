@@ -102,9 +102,9 @@ static void put_nginx(struct uc_recorder *r, const void *bytes, size_t len)
 }
 
 /* A status line is kept; a worker's bytes of another kind are a client's business. */
-static void put_sequel(struct uc_recorder *r, const void *bytes)
+static void put_followup(struct uc_recorder *r, const void *bytes)
 {
-	struct uc_rec_sequel s;
+	struct uc_rec_followup s;
 
 	memcpy(&s, bytes, sizeof(s));
 	if (memcmp(s.head, "HTTP/1.", 7)) {
@@ -128,8 +128,8 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		put_frame(r, UC_FRAME_RECORD, bytes, len);
 	else if (hdr.kind == UC_REC_NGINX_END)
 		put_nginx(r, bytes, len);
-	else if (hdr.kind == UC_REC_SEQUEL && len == sizeof(struct uc_rec_sequel))
-		put_sequel(r, bytes);
+	else if (hdr.kind == UC_REC_FOLLOWUP && len == sizeof(struct uc_rec_followup))
+		put_followup(r, bytes);
 }
 
 static void on_proc(void *ctx, const struct uc_proc *proc)

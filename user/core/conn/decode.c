@@ -80,11 +80,11 @@ static bool proc_valid(const struct uc_record *r)
 	return task_valid(&r->proc.task);
 }
 
-static bool sequel_valid(const struct uc_record *r)
+static bool followup_valid(const struct uc_record *r)
 {
-	const struct uc_rec_sequel *s = &r->sequel;
+	const struct uc_rec_followup *s = &r->followup;
 
-	return s->what && s->what < UC_SEQUEL_MAX && s->head_len <= UC_SEQUEL_HEAD;
+	return s->what && s->what < UC_FOLLOWUP_MAX && s->head_len <= UC_FOLLOWUP_HEAD;
 }
 
 static int exact(const void *bytes, size_t len, size_t size, struct uc_record *ret)
@@ -110,9 +110,9 @@ static int take_proc(const void *bytes, size_t len, struct uc_record *ret)
 	return exact(bytes, len, sizeof(ret->proc), ret);
 }
 
-static int take_sequel(const void *bytes, size_t len, struct uc_record *ret)
+static int take_followup(const void *bytes, size_t len, struct uc_record *ret)
 {
-	return exact(bytes, len, sizeof(ret->sequel), ret);
+	return exact(bytes, len, sizeof(ret->followup), ret);
 }
 
 static const struct {
@@ -123,7 +123,7 @@ static const struct {
 	[UC_REC_UPSTREAM_END] = { take_upstream, upstream_valid },
 	[UC_REC_PROC] = { take_proc, proc_valid },
 	[UC_REC_EXIT] = { take_proc, proc_valid },
-	[UC_REC_SEQUEL] = { take_sequel, sequel_valid },
+	[UC_REC_FOLLOWUP] = { take_followup, followup_valid },
 };
 
 int uc_decode(const void *buf, size_t len, struct uc_record *ret)

@@ -13,7 +13,7 @@ struct uc_record {
 		struct uc_rec_nginx nginx;
 		struct uc_rec_upstream upstream;
 		struct uc_rec_proc proc; /* PROC and EXIT */
-		struct uc_rec_sequel sequel;
+		struct uc_rec_followup followup;
 	};
 };
 

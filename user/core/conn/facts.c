@@ -78,14 +78,14 @@ static void facts_end(struct uc_facts *f)
 	}
 }
 
-/* The sequel is of this very request; what the worker's other clients did is only a hint. */
-static void facts_sequel(struct uc_facts *f, const struct uc_outcome *o)
+/* The followup is of this very request; what the worker's other clients did is only a hint. */
+static void facts_followup(struct uc_facts *f, const struct uc_outcome *o)
 {
-	f->client_gone = o->sequel == UC_SEQUEL_CLIENT_CLOSED && o->client_gone;
-	f->gave_up = o->sequel && !f->client_gone;
-	f->retried = o->sequel == UC_SEQUEL_RETRIED || o->sequel == UC_SEQUEL_ANSWERED;
+	f->client_gone = o->followup == UC_FOLLOWUP_CLIENT_CLOSED && o->client_gone;
+	f->gave_up = o->followup && !f->client_gone;
+	f->retried = o->followup == UC_FOLLOWUP_RETRIED || o->followup == UC_FOLLOWUP_ANSWERED;
 	f->gave_up_status = o->client_status;
-	if (o->sequel)
+	if (o->followup)
 		f->client_gone_likely = false;
 }
 
@@ -378,7 +378,7 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	f->unread_by_nginx = unread_at(&c->end, c->peer_closed == UC_EV_FIN);
 	facts_end(f);
 	facts_clients(f, &pair->nginx.clients);
-	facts_sequel(f, &pair->outcome);
+	facts_followup(f, &pair->outcome);
 	f->exchange = c->x.number || (c->flags & UC_CONN_TLS && c->x.out_bytes);
 	f->pooled = peeked(c);
 	facts_seen(f);

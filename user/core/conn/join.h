@@ -26,9 +26,9 @@ struct uc_join;
 struct uc_outcome {
 	enum uc_outcome_id id;
 	enum uc_confidence confidence;
-	enum uc_sequel sequel; /* 0: none came */
-	bool client_gone;      /* CLIENT_*: that client had left before */
-	bool retry_known;      /* RETRIED: where the next attempt went */
+	enum uc_followup followup; /* 0: none came */
+	bool client_gone;          /* CLIENT_*: that client had left before */
+	bool retry_known;          /* RETRIED: where the next attempt went */
 	uint8_t retry_addr[16];
 	uint16_t retry_port;
 	uint16_t retry_family;

@@ -13,12 +13,12 @@ struct hold {
 	struct uc_pair pair;
 };
 
-/* Sequels without a held connection, the newest ones. */
+/* Followups without a held connection, the newest ones. */
 #define EARLY 64
 
 struct uc_holds {
 	size_t capacity, count;
-	struct uc_rec_sequel early[EARLY];
+	struct uc_rec_followup early[EARLY];
 	size_t early_count; /* ever */
 	struct hold *first, **end;
 };
@@ -59,7 +59,7 @@ void uc_holds_free(struct uc_holds *h)
 }
 
 /* The status of "HTTP/1.x NNN"; 0 where there is none. */
-static unsigned status_of(const struct uc_rec_sequel *s)
+static unsigned status_of(const struct uc_rec_followup *s)
 {
 	const uint8_t *p = s->head;
 
@@ -72,15 +72,15 @@ static unsigned status_of(const struct uc_rec_sequel *s)
 }
 
 /* False while more is to come. */
-static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
+static bool apply(struct uc_outcome *o, const struct uc_rec_followup *s)
 {
 	unsigned status = status_of(s);
 
-	o->sequel = s->what;
+	o->followup = s->what;
 	o->client_gone = s->client_gone;
 	switch (s->what) {
-	case UC_SEQUEL_RETRIED:
-	case UC_SEQUEL_ANSWERED:
+	case UC_FOLLOWUP_RETRIED:
+	case UC_FOLLOWUP_ANSWERED:
 		o->id = UC_OUTCOME_RETRIED;
 		o->confidence = UC_CONFIDENCE_PROVEN;
 		o->retry_known = true;
@@ -88,8 +88,8 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 		o->retry_port = s->remote_port;
 		o->retry_family = s->family;
 		o->retry_status = status;
-		return s->what == UC_SEQUEL_ANSWERED;
-	case UC_SEQUEL_CLIENT_SENT:
+		return s->what == UC_FOLLOWUP_ANSWERED;
+	case UC_FOLLOWUP_CLIENT_SENT:
 		o->client_status = status;
 		/* a stale copy from the cache, or an error_page with another status, is no error */
 		if (status && status < 400)
@@ -97,7 +97,7 @@ static bool apply(struct uc_outcome *o, const struct uc_rec_sequel *s)
 		o->id = UC_OUTCOME_CLIENT_ERROR;
 		o->confidence = status ? UC_CONFIDENCE_PROVEN : UC_CONFIDENCE_LIKELY;
 		return true;
-	case UC_SEQUEL_CLIENT_CLOSED:
+	case UC_FOLLOWUP_CLIENT_CLOSED:
 		/* it had left, or had its answer before: a body that is cut, or a stale copy from the cache */
 	default:
 		return true;
@@ -115,7 +115,7 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, bool to_the_en
 	hold->pair = *pair;
 	/* from the oldest on: a retry comes before its answer */
 	for (size_t i = 0; i < EARLY; i++) {
-		const struct uc_rec_sequel *s = &h->early[(h->early_count + i) % EARLY];
+		const struct uc_rec_followup *s = &h->early[(h->early_count + i) % EARLY];
 
 		if (s->of_id && s->of_id == pair->nginx.conn.id && apply(&hold->pair.outcome, s) &&
 		    !to_the_end)
@@ -127,7 +127,7 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, bool to_the_en
 	return true;
 }
 
-bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct uc_pair *ret)
+bool uc_holds_followup(struct uc_holds *h, const struct uc_rec_followup *s, struct uc_pair *ret)
 {
 	for (struct hold **at = &h->first; *at; at = &(*at)->next) {
 		const struct uc_conn *c = &(*at)->pair.nginx.conn;
@@ -166,7 +166,7 @@ static bool passed_on(const struct uc_facts *f, const struct uc_verdict *v,
 {
 	if (f->response_state == UC_RESPONSE_NOT_HTTP)
 		return v->id == UC_VERDICT_PROTOCOL_MISMATCH &&
-		       o->sequel == UC_SEQUEL_CLIENT_CLOSED;
+		       o->followup == UC_FOLLOWUP_CLIENT_CLOSED;
 	if (v->id == UC_VERDICT_NGINX_REJECTED_RESPONSE && !f->chunks_invalid)
 		return false;
 	return f->phase == UC_PHASE_RESPONSE_BODY && f->response.status;
@@ -177,7 +177,7 @@ static bool cut_unread(const struct uc_facts *f, const struct uc_verdict *v,
 		       const struct uc_outcome *o)
 {
 	return f->opaque && f->response_state == UC_RESPONSE_UNKNOWN &&
-	       v->id == UC_VERDICT_NGINX_TIMEOUT && o->sequel == UC_SEQUEL_CLIENT_SENT;
+	       v->id == UC_VERDICT_NGINX_TIMEOUT && o->followup == UC_FOLLOWUP_CLIENT_SENT;
 }
 
 void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, struct uc_outcome *o)

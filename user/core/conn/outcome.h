@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a failed attempt came to: nginx tried again, or its client got an error.
- * A failed connection is held for a moment until its sequel has come; bounded,
+ * A failed connection is held for a moment until its followup has come; bounded,
  * and time is an argument.
  */
 #ifndef UPCLOSE_CORE_OUTCOME_H
@@ -16,7 +16,7 @@
 #include "core/conn/verdict.h"
 #include "core/vocabulary.h"
 
-/* The sequel follows within the same turn of nginx's event loop; the answer to a retry may take longer. */
+/* The followup follows within the same turn of nginx's event loop; the answer to a retry may take longer. */
 #define UC_OUTCOME_HOLD_NS 50000000ULL
 
 struct uc_holds;
@@ -26,16 +26,16 @@ int uc_holds_new(size_t capacity, struct uc_holds **ret);
 void uc_holds_free(struct uc_holds *h);
 
 /*
- * False: no room; judge the pair without its sequel. to_the_end: it is held for
- * all of its time, as more than the sequel is waited for.
+ * False: no room; judge the pair without its followup. to_the_end: it is held for
+ * all of its time, as more than the followup is waited for.
  */
 bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, bool to_the_end, uint64_t now_ns);
 
 /*
- * True: *ret is complete, and no longer held. A sequel that comes before its
+ * True: *ret is complete, and no longer held. A followup that comes before its
  * connection (which waited for its other end) is remembered for a while.
  */
-bool uc_holds_sequel(struct uc_holds *h, const struct uc_rec_sequel *s, struct uc_pair *ret);
+bool uc_holds_followup(struct uc_holds *h, const struct uc_rec_followup *s, struct uc_pair *ret);
 
 /* To be called until it returns false: gives up those whose time has come. */
 bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_pair *ret);
@@ -43,7 +43,7 @@ bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_pair *ret);
 /* When uc_holds_expire has something to do; UINT64_MAX: never. */
 uint64_t uc_holds_deadline(const struct uc_holds *h);
 
-/* What the verdict itself tells of the outcome, where no sequel could. */
+/* What the verdict itself tells of the outcome, where no followup could. */
 void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, struct uc_outcome *o);
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * What nginx does after an attempt failed: another attempt, or an answer to its
  * client. nginx closes the failed connection and goes on within the same turn of
- * its event loop, so the worker's next act on a socket is the sequel.
+ * its event loop, so the worker's next act on a socket is the followup.
  */
-#ifndef UPCLOSE_SEQUEL_BPF_H
-#define UPCLOSE_SEQUEL_BPF_H
+#ifndef UPCLOSE_FOLLOWUP_BPF_H
+#define UPCLOSE_FOLLOWUP_BPF_H
 
 #include "maps.bpf.h"
 #include "payload.bpf.h"
@@ -13,27 +13,27 @@
 #include "worker.bpf.h"
 
 /* A header that was cut is at most this long; a whole response of that length costs a record. */
-#define SEQUEL_SHORT_RESPONSE UC_RESPONSE_HEAD
+#define FOLLOWUP_SHORT_RESPONSE UC_RESPONSE_HEAD
 
 /* nginx goes on at once; much later, something else set it going. */
-#define SEQUEL_NS 50000000
+#define FOLLOWUP_NS 50000000
 
-static __always_inline void sequel_await(struct worker *w, u64 id)
+static __always_inline void followup_await(struct worker *w, u64 id)
 {
 	if (!w->failed_id)
-		__sync_fetch_and_add(&sequels_awaited, 1);
+		__sync_fetch_and_add(&followups_awaited, 1);
 	w->failed_id = id;
 	w->failed_ns = bpf_ktime_get_ns();
 }
 
 /* The failed attempt that this act of the worker follows, or 0. */
-static __always_inline u64 sequel_take(struct worker *w)
+static __always_inline u64 followup_take(struct worker *w)
 {
 	u64 id = w->failed_id;
 
-	if (id && bpf_ktime_get_ns() - w->failed_ns > SEQUEL_NS)
+	if (id && bpf_ktime_get_ns() - w->failed_ns > FOLLOWUP_NS)
 		id = 0;
-	sequel_forget(w);
+	followup_forget(w);
 	return id;
 }
 
@@ -41,7 +41,7 @@ static __always_inline u64 sequel_take(struct worker *w)
  * Could nginx have to try again, or to answer with an error? Where nginx closed
  * first, what it does to its client next also tells why it closed.
  */
-static __always_inline bool sequel_due(const struct uc_conn *c)
+static __always_inline bool followup_due(const struct uc_conn *c)
 {
 	if (c->flags & UC_CONN_PEEKED)
 		return false;
@@ -60,14 +60,14 @@ static __always_inline bool sequel_due(const struct uc_conn *c)
 	/* it would not read what is there; the FIN counts as one byte */
 	if (c->end_state && (s32)(c->end.rcv_nxt - c->end.copied_seq) > 1)
 		return true;
-	return !c->x.in_bytes || (c->peer_closed && c->x.in_bytes < SEQUEL_SHORT_RESPONSE);
+	return !c->x.in_bytes || (c->peer_closed && c->x.in_bytes < FOLLOWUP_SHORT_RESPONSE);
 }
 
-static __always_inline void sequel_expect(struct uc_conn *c, u32 tgid)
+static __always_inline void followup_expect(struct uc_conn *c, u32 tgid)
 {
 	struct worker *w;
 
-	if (!sequel_due(c))
+	if (!followup_due(c))
 		return;
 	w = worker_new(tgid);
 	if (!w || w->over)
@@ -76,14 +76,14 @@ static __always_inline void sequel_expect(struct uc_conn *c, u32 tgid)
 	if (c->peer_closed == UC_EV_RST && c->x.in_bytes &&
 	    c->ev[(c->events - 1) & (UC_EVENTS - 1)].kind == UC_EV_ABORT)
 		c->x.attempt = w->failed_id ? w->failed_attempt + 1 : 1;
-	sequel_await(w, c->id);
+	followup_await(w, c->id);
 	w->failed_attempt = c->x.attempt ? c->x.attempt : 1;
-	c->flags |= UC_CONN_SEQUEL;
+	c->flags |= UC_CONN_FOLLOWUP;
 }
 
-static __always_inline struct uc_rec_sequel *sequel_begin(u64 of_id, u32 tgid, u16 what)
+static __always_inline struct uc_rec_followup *followup_begin(u64 of_id, u32 tgid, u16 what)
 {
-	struct uc_rec_sequel *rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
+	struct uc_rec_followup *rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
 
 	if (!rec) {
 		count_lost(UC_LOST_RING_FULL);
@@ -91,7 +91,7 @@ static __always_inline struct uc_rec_sequel *sequel_begin(u64 of_id, u32 tgid, u
 	}
 	__builtin_memset(rec, 0, sizeof(*rec));
 	rec->hdr.version = UC_WIRE_VERSION;
-	rec->hdr.kind = UC_REC_SEQUEL;
+	rec->hdr.kind = UC_REC_FOLLOWUP;
 	rec->hdr.size = sizeof(*rec);
 	rec->hdr.ts_ns = bpf_ktime_get_ns();
 	rec->of_id = of_id;
@@ -100,7 +100,7 @@ static __always_inline struct uc_rec_sequel *sequel_begin(u64 of_id, u32 tgid, u
 	return rec;
 }
 
-static __always_inline void sequel_next(struct uc_rec_sequel *rec, const struct uc_conn *c)
+static __always_inline void followup_next(struct uc_rec_followup *rec, const struct uc_conn *c)
 {
 	rec->next_id = c->id;
 	rec->family = c->tuple.family;
@@ -109,71 +109,72 @@ static __always_inline void sequel_next(struct uc_rec_sequel *rec, const struct 
 }
 
 /* This connection is what the worker turned to: by connect(), or by a request on an idle one. */
-static __always_inline void sequel_retry(struct uc_conn *c)
+static __always_inline void followup_retry(struct uc_conn *c)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct worker *w = sequels_awaited ? worker_of(tgid) : 0;
-	struct uc_rec_sequel *rec;
-	u64 of_id = w ? sequel_take(w) : 0;
+	struct worker *w = followups_awaited ? worker_of(tgid) : 0;
+	struct uc_rec_followup *rec;
+	u64 of_id = w ? followup_take(w) : 0;
 
 	if (!of_id)
 		return;
 	c->x.attempt = w->failed_attempt + 1;
 	c->x.after_id = of_id;
-	rec = sequel_begin(of_id, tgid, UC_SEQUEL_RETRIED);
+	rec = followup_begin(of_id, tgid, UC_FOLLOWUP_RETRIED);
 	if (!rec)
 		return;
-	sequel_next(rec, c);
+	followup_next(rec, c);
 	bpf_ringbuf_submit(rec, 0);
 }
 
 /* The worker turned to something else, or to a connection that is not followed. */
-static __always_inline void sequel_over(u32 tgid)
+static __always_inline void followup_over(u32 tgid)
 {
-	struct worker *w = sequels_awaited ? worker_of(tgid) : 0;
+	struct worker *w = followups_awaited ? worker_of(tgid) : 0;
 
 	if (w)
-		sequel_forget(w);
+		followup_forget(w);
 }
 
-static __always_inline void sequel_read(const struct uc_conn *c)
+static __always_inline void followup_read(const struct uc_conn *c)
 {
 	struct worker *w = worker_of(c->owner.tgid);
 
 	if (!w)
 		return;
-	sequel_forget(w);
+	followup_forget(w);
 	w->read_id = c->id;
 }
 
 /* The first response bytes of a repeated attempt are in h. */
-static __always_inline void sequel_answer(const struct uc_conn *c, const struct uc_heads *h)
+static __always_inline void followup_answer(const struct uc_conn *c, const struct uc_heads *h)
 {
-	struct uc_rec_sequel *rec = sequel_begin(c->x.after_id, c->owner.tgid, UC_SEQUEL_ANSWERED);
+	struct uc_rec_followup *rec = followup_begin(c->x.after_id, c->owner.tgid,
+						     UC_FOLLOWUP_ANSWERED);
 
 	if (!rec)
 		return;
-	sequel_next(rec, c);
+	followup_next(rec, c);
 	__builtin_memcpy(rec->head, h->response, sizeof(rec->head));
 	rec->head_len = h->response_len < sizeof(rec->head) ? h->response_len : sizeof(rec->head);
 	bpf_ringbuf_submit(rec, 0);
 }
 
-static __always_inline void sequel_client(const struct client *cl, bool sent)
+static __always_inline void followup_client(const struct client *cl, bool sent)
 {
 	struct worker *w = worker_of(cl->worker);
-	struct uc_rec_sequel *rec;
+	struct uc_rec_followup *rec;
 	struct user_buf b = {};
 	u64 of_id;
 
 	if (!w)
 		return;
 	w->read_id = 0;
-	of_id = sequel_take(w);
+	of_id = followup_take(w);
 	if (!of_id)
 		return;
-	rec = sequel_begin(of_id, cl->worker,
-			   sent ? UC_SEQUEL_CLIENT_SENT : UC_SEQUEL_CLIENT_CLOSED);
+	rec = followup_begin(of_id, cl->worker,
+			     sent ? UC_FOLLOWUP_CLIENT_SENT : UC_FOLLOWUP_CLIENT_CLOSED);
 	if (!rec)
 		return;
 	rec->client_gone = cl->gone == 1;
