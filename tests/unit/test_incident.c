@@ -47,7 +47,7 @@ static char *tell(void)
 {
 	char *text = NULL;
 	size_t len;
-	struct uc_page page = { .markup = uc_markup("md"), .out = open_memstream(&text, &len) };
+	struct uc_doc page = { .markup = uc_markup("md"), .out = open_memstream(&text, &len) };
 
 	uc_incident_rank(&incident);
 	uc_incident_tell(&incident, "x.rec", &page);

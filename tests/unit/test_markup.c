@@ -4,11 +4,11 @@
 
 static char *text;
 static size_t len;
-static struct uc_page page;
+static struct uc_doc page;
 
 static void begin(const char *markup)
 {
-	page = (struct uc_page){ .markup = uc_markup(markup), .out = open_memstream(&text, &len) };
+	page = (struct uc_doc){ .markup = uc_markup(markup), .out = open_memstream(&text, &len) };
 	assert_non_null(page.markup);
 	assert_non_null(page.out);
 }
@@ -32,12 +32,12 @@ static void test_markdown_is_escaped(void **state)
 {
 	(void)state;
 	begin("md");
-	uc_page_paragraph(&page,
-			  "<script>a|b</script> `c` *d* [e](f) &lt; g_h _i_ \\ ~j~ \x1b[31m\n");
+	uc_doc_paragraph(&page,
+			 "<script>a|b</script> `c` *d* [e](f) &lt; g_h _i_ \\ ~j~ \x1b[31m\n");
 	expect("\\<script\\>a\\|b\\</script\\> \\`c\\` \\*d\\* \\[e\\](f) \\&lt; g_h \\_i\\_ \\\\ "
 	       "\\~j\\~ \\x1b\\[31m\\x0a\n\n");
 	begin("md");
-	uc_page_paragraph(&page, "# no heading");
+	uc_doc_paragraph(&page, "# no heading");
 	expect("\\# no heading\n\n");
 }
 
@@ -45,12 +45,12 @@ static void test_html_is_escaped(void **state)
 {
 	(void)state;
 	begin("html");
-	uc_page_paragraph(&page, "<b a=\"c\" d='e'>&\x80\x1b");
+	uc_doc_paragraph(&page, "<b a=\"c\" d='e'>&\x80\x1b");
 	expect("<p>&lt;b a=&quot;c&quot; d=&#39;e&#39;&gt;&amp;\\x80\\x1b</p>\n");
 	begin("html");
-	uc_page_block(&page);
-	uc_page_line(&page, "</pre><i>");
-	uc_page_block_end(&page);
+	uc_doc_block(&page);
+	uc_doc_line(&page, "</pre><i>");
+	uc_doc_block_end(&page);
 	expect("<pre>&lt;/pre&gt;&lt;i&gt;\n</pre>\n");
 }
 
@@ -60,21 +60,21 @@ static void test_tables_and_lists(void **state)
 
 	(void)state;
 	begin("md");
-	uc_page_heading(&page, 2, "H");
-	uc_page_table(&page, names, 2);
-	uc_page_row(&page, cells, 2);
-	uc_page_table_end(&page);
-	uc_page_list(&page);
-	uc_page_item(&page, "x");
-	uc_page_list_end(&page);
-	uc_page_block(&page);
-	uc_page_line(&page, "  <a>");
-	uc_page_block_end(&page);
+	uc_doc_heading(&page, 2, "H");
+	uc_doc_table(&page, names, 2);
+	uc_doc_row(&page, cells, 2);
+	uc_doc_table_end(&page);
+	uc_doc_list(&page);
+	uc_doc_item(&page, "x");
+	uc_doc_list_end(&page);
+	uc_doc_block(&page);
+	uc_doc_line(&page, "  <a>");
+	uc_doc_block_end(&page);
 	expect("## H\n\n| A | B |\n|-|-|\n| 1\\|2 |  |\n\n- x\n\n      <a>\n\n");
 	begin("html");
-	uc_page_table(&page, names, 2);
-	uc_page_row(&page, cells, 2);
-	uc_page_table_end(&page);
+	uc_doc_table(&page, names, 2);
+	uc_doc_row(&page, cells, 2);
+	uc_doc_table_end(&page);
 	expect("<table>\n<tr><th>A<th>B</tr>\n<tr><td>1|2<td></tr>\n</table>\n");
 }
 
@@ -83,8 +83,8 @@ static void test_html_loads_nothing(void **state)
 {
 	(void)state;
 	begin("html");
-	uc_page_begin(&page, "<t>");
-	uc_page_end(&page);
+	uc_doc_begin(&page, "<t>");
+	uc_doc_end(&page);
 	fclose(page.out);
 	assert_non_null(strstr(text, "<title>&lt;t&gt;</title>"));
 	assert_non_null(strstr(text, "default-src 'none'"));

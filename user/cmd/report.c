@@ -133,7 +133,7 @@ static int from_lines(FILE *in, const char *name, struct gathering *g)
 /* What came before damage is told all the same, as replay does. */
 static int report(FILE *in, const char *name, const struct uc_markup *markup)
 {
-	struct uc_page page = { .markup = markup, .out = stdout };
+	struct uc_doc page = { .markup = markup, .out = stdout };
 	const char *slash = strrchr(name, '/');
 	const char *source = !strcmp(name, "-") ? "standard input" : slash ? slash + 1 : name;
 	struct gathering *g = calloc(1, sizeof(*g));

@@ -9,7 +9,7 @@ struct uc_markup {
 	const char *name;
 	void (*text)(FILE *out, const char *text);
 	void (*verbatim)(FILE *out, const char *text);
-	void (*table)(struct uc_page *p, const char *const *names, size_t count);
+	void (*table)(struct uc_doc *p, const char *const *names, size_t count);
 	const char *begin, *begun; /* around the title of a page that has a head; or NULL */
 	const char *end;
 	const char *heading[3], *heading_end[3];
@@ -75,15 +75,15 @@ static void markdown_verbatim(FILE *out, const char *text)
 		put(out, *text);
 }
 
-static void markdown_table(struct uc_page *p, const char *const *names, size_t count)
+static void markdown_table(struct uc_doc *p, const char *const *names, size_t count)
 {
-	uc_page_row(p, names, count);
+	uc_doc_row(p, names, count);
 	for (size_t i = 0; i < count; i++)
 		fputs("|-", p->out);
 	fputs("|\n", p->out);
 }
 
-static void html_table(struct uc_page *p, const char *const *names, size_t count)
+static void html_table(struct uc_doc *p, const char *const *names, size_t count)
 {
 	fputs("<table>\n<tr>", p->out);
 	for (size_t i = 0; i < count; i++) {
@@ -161,41 +161,41 @@ const struct uc_markup *uc_markup(const char *name)
 	return NULL;
 }
 
-static void wrapped(struct uc_page *p, const char *before, const char *text, const char *after)
+static void wrapped(struct uc_doc *p, const char *before, const char *text, const char *after)
 {
 	fputs(before, p->out);
 	p->markup->text(p->out, text);
 	fputs(after, p->out);
 }
 
-void uc_page_begin(struct uc_page *p, const char *title)
+void uc_doc_begin(struct uc_doc *p, const char *title)
 {
 	if (p->markup->begin)
 		wrapped(p, p->markup->begin, title, p->markup->begun);
-	uc_page_heading(p, 1, title);
+	uc_doc_heading(p, 1, title);
 }
 
-void uc_page_end(struct uc_page *p)
+void uc_doc_end(struct uc_doc *p)
 {
 	fputs(p->markup->end, p->out);
 }
 
-void uc_page_heading(struct uc_page *p, unsigned level, const char *text)
+void uc_doc_heading(struct uc_doc *p, unsigned level, const char *text)
 {
 	wrapped(p, p->markup->heading[level - 1], text, p->markup->heading_end[level - 1]);
 }
 
-void uc_page_paragraph(struct uc_page *p, const char *text)
+void uc_doc_paragraph(struct uc_doc *p, const char *text)
 {
 	wrapped(p, p->markup->paragraph, text, p->markup->paragraph_end);
 }
 
-void uc_page_table(struct uc_page *p, const char *const *names, size_t count)
+void uc_doc_table(struct uc_doc *p, const char *const *names, size_t count)
 {
 	p->markup->table(p, names, count);
 }
 
-void uc_page_row(struct uc_page *p, const char *const *cells, size_t count)
+void uc_doc_row(struct uc_doc *p, const char *const *cells, size_t count)
 {
 	fputs(p->markup->row, p->out);
 	for (size_t i = 0; i < count; i++)
@@ -203,39 +203,39 @@ void uc_page_row(struct uc_page *p, const char *const *cells, size_t count)
 	fputs(p->markup->row_end, p->out);
 }
 
-void uc_page_table_end(struct uc_page *p)
+void uc_doc_table_end(struct uc_doc *p)
 {
 	fputs(p->markup->table_end, p->out);
 }
 
-void uc_page_list(struct uc_page *p)
+void uc_doc_list(struct uc_doc *p)
 {
 	fputs(p->markup->list, p->out);
 }
 
-void uc_page_item(struct uc_page *p, const char *text)
+void uc_doc_item(struct uc_doc *p, const char *text)
 {
 	wrapped(p, p->markup->item, text, p->markup->item_end);
 }
 
-void uc_page_list_end(struct uc_page *p)
+void uc_doc_list_end(struct uc_doc *p)
 {
 	fputs(p->markup->list_end, p->out);
 }
 
-void uc_page_block(struct uc_page *p)
+void uc_doc_block(struct uc_doc *p)
 {
 	fputs(p->markup->block, p->out);
 }
 
-void uc_page_line(struct uc_page *p, const char *text)
+void uc_doc_line(struct uc_doc *p, const char *text)
 {
 	fputs(p->markup->line, p->out);
 	p->markup->verbatim(p->out, text);
 	fputs(p->markup->line_end, p->out);
 }
 
-void uc_page_block_end(struct uc_page *p)
+void uc_doc_block_end(struct uc_doc *p)
 {
 	fputs(p->markup->block_end, p->out);
 }

@@ -15,25 +15,25 @@ struct uc_markup;
 /* name: "md" or "html"; NULL for another one. */
 const struct uc_markup *uc_markup(const char *name);
 
-struct uc_page {
+struct uc_doc {
 	const struct uc_markup *markup;
 	FILE *out;
 };
 
-void uc_page_begin(struct uc_page *p, const char *title);
-void uc_page_end(struct uc_page *p);
-void uc_page_heading(struct uc_page *p, unsigned level, const char *text);
-void uc_page_paragraph(struct uc_page *p, const char *text);
+void uc_doc_begin(struct uc_doc *p, const char *title);
+void uc_doc_end(struct uc_doc *p);
+void uc_doc_heading(struct uc_doc *p, unsigned level, const char *text);
+void uc_doc_paragraph(struct uc_doc *p, const char *text);
 /* Rows that follow have as many cells. */
-void uc_page_table(struct uc_page *p, const char *const *names, size_t count);
-void uc_page_row(struct uc_page *p, const char *const *cells, size_t count);
-void uc_page_table_end(struct uc_page *p);
-void uc_page_list(struct uc_page *p);
-void uc_page_item(struct uc_page *p, const char *text);
-void uc_page_list_end(struct uc_page *p);
+void uc_doc_table(struct uc_doc *p, const char *const *names, size_t count);
+void uc_doc_row(struct uc_doc *p, const char *const *cells, size_t count);
+void uc_doc_table_end(struct uc_doc *p);
+void uc_doc_list(struct uc_doc *p);
+void uc_doc_item(struct uc_doc *p, const char *text);
+void uc_doc_list_end(struct uc_doc *p);
 /* Lines as they are, in columns. */
-void uc_page_block(struct uc_page *p);
-void uc_page_line(struct uc_page *p, const char *text);
-void uc_page_block_end(struct uc_page *p);
+void uc_doc_block(struct uc_doc *p);
+void uc_doc_line(struct uc_doc *p, const char *text);
+void uc_doc_block_end(struct uc_doc *p);
 
 #endif

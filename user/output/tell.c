@@ -91,7 +91,7 @@ static struct note places(const struct uc_incident_cause *c)
 	return t;
 }
 
-static void tell_totals(const struct uc_incident *i, struct uc_page *p)
+static void tell_totals(const struct uc_incident *i, struct uc_doc *p)
 {
 	const json_t *s = i->summary, *outcomes = json_object_get(s, "by_outcome");
 	uint64_t flagged = uc_incident_number(s, "flagged"), lost = uc_incident_number(s, "lost");
@@ -102,7 +102,7 @@ static void tell_totals(const struct uc_incident *i, struct uc_page *p)
 			 "%.64s %s flagged. What was read has no summary, so how many were healthy "
 			 "is not known.",
 			 counted(i->flagged, "connection").text, were(i->flagged));
-		uc_page_paragraph(p, t.text);
+		uc_doc_paragraph(p, t.text);
 		return;
 	}
 	snprintf(
@@ -114,7 +114,7 @@ static void tell_totals(const struct uc_incident *i, struct uc_page *p)
 		counted(uc_incident_number(s, "exchanges"), "exchange").text, (ull)flagged,
 		were(flagged), (ull)uc_incident_number(outcomes, "retried"),
 		(ull)uc_incident_number(outcomes, "client_error"));
-	uc_page_paragraph(p, t.text);
+	uc_doc_paragraph(p, t.text);
 	if (!lost)
 		return;
 	snprintf(
@@ -122,42 +122,42 @@ static void tell_totals(const struct uc_incident *i, struct uc_page *p)
 		"%.64s %s lost: there was more than is told here, and what could depend on that is "
 		"not called proven.",
 		counted(lost, "record").text, were(lost));
-	uc_page_paragraph(p, t.text);
+	uc_doc_paragraph(p, t.text);
 }
 
-static void tell_causes(const struct uc_incident *i, struct uc_page *p)
+static void tell_causes(const struct uc_incident *i, struct uc_doc *p)
 {
-	uc_page_heading(p, 2, "What happened");
+	uc_doc_heading(p, 2, "What happened");
 	if (!i->causes) {
-		uc_page_paragraph(p, "Nothing was flagged.");
+		uc_doc_paragraph(p, "Nothing was flagged.");
 		return;
 	}
-	uc_page_table(p, ROW("Verdict (proof)", "Connections", "Share", "Proven", "Repeated",
-			     "Reached a client", "Upstreams"));
+	uc_doc_table(p, ROW("Verdict (proof)", "Connections", "Share", "Proven", "Repeated",
+			    "Reached a client", "Upstreams"));
 	for (size_t k = 0; k < i->causes; k++) {
 		const struct uc_incident_cause *c = &i->cause[k];
 
-		uc_page_row(p, ROW(name_of(c).text, number(c->count).text,
-				   share(c->count, i->flagged).text, number(c->proven).text,
-				   number(c->retried).text, number(c->client_errors).text,
-				   places(c).text));
+		uc_doc_row(p, ROW(name_of(c).text, number(c->count).text,
+				  share(c->count, i->flagged).text, number(c->proven).text,
+				  number(c->retried).text, number(c->client_errors).text,
+				  places(c).text));
 	}
-	uc_page_table_end(p);
+	uc_doc_table_end(p);
 }
 
-static void tell_items(const json_t *lines, struct uc_page *p)
+static void tell_items(const json_t *lines, struct uc_doc *p)
 {
 	const json_t *line;
 	size_t k;
 
-	uc_page_list(p);
+	uc_doc_list(p);
 	json_array_foreach(lines, k, line)
 		if (json_is_string(line))
-			uc_page_item(p, json_string_value(line));
-	uc_page_list_end(p);
+			uc_doc_item(p, json_string_value(line));
+	uc_doc_list_end(p);
 }
 
-static void tell_changes(const struct uc_incident *i, struct uc_page *p)
+static void tell_changes(const struct uc_incident *i, struct uc_doc *p)
 {
 	bool any = false;
 
@@ -169,16 +169,16 @@ static void tell_changes(const struct uc_incident *i, struct uc_page *p)
 		if (!json_array_size(advice))
 			continue;
 		if (!any)
-			uc_page_heading(p, 2, "What to change, by how much it explains");
+			uc_doc_heading(p, 2, "What to change, by how much it explains");
 		any = true;
 		snprintf(t.text, sizeof(t.text), "%.16s of the flagged: %.80s, at %.300s",
 			 share(c->count, i->flagged).text, name_of(c).text, places(c).text);
-		uc_page_heading(p, 3, t.text);
+		uc_doc_heading(p, 3, t.text);
 		tell_items(advice, p);
 	}
 }
 
-static void tell_upstream(const json_t *u, struct uc_page *p)
+static void tell_upstream(const json_t *u, struct uc_doc *p)
 {
 	const json_t *idle = json_object_get(u, "idle"), *candidate;
 	struct note learned = { "not learned" }, known = { "" };
@@ -192,29 +192,29 @@ static void tell_upstream(const json_t *u, struct uc_page *p)
 		if (json_is_string(candidate) && at < sizeof(known.text))
 			at += snprintf(known.text + at, sizeof(known.text) - at, "%s%s",
 				       at ? ", " : "", json_string_value(candidate));
-	uc_page_row(p, ROW(endpoint(u).text, number(uc_incident_number(u, "connections")).text,
-			   number(uc_incident_number(u, "exchanges")).text,
-			   number(uc_incident_number(u, "flagged")).text,
-			   number(uc_incident_number(u, "repeated_attempts")).text, learned.text,
-			   known.text));
+	uc_doc_row(p, ROW(endpoint(u).text, number(uc_incident_number(u, "connections")).text,
+			  number(uc_incident_number(u, "exchanges")).text,
+			  number(uc_incident_number(u, "flagged")).text,
+			  number(uc_incident_number(u, "repeated_attempts")).text, learned.text,
+			  known.text));
 }
 
-static void tell_upstreams(const struct uc_incident *i, struct uc_page *p)
+static void tell_upstreams(const struct uc_incident *i, struct uc_doc *p)
 {
 	const json_t *all = json_object_get(i->summary, "upstreams"), *u;
 	size_t k;
 
 	if (!json_array_size(all))
 		return;
-	uc_page_heading(p, 2, "Upstreams");
-	uc_page_table(p, ROW("Address", "Connections", "Exchanges", "Flagged", "Repeated attempts",
-			     "Idle timeout", "Known to close at that age"));
+	uc_doc_heading(p, 2, "Upstreams");
+	uc_doc_table(p, ROW("Address", "Connections", "Exchanges", "Flagged", "Repeated attempts",
+			    "Idle timeout", "Known to close at that age"));
 	json_array_foreach(all, k, u)
 		tell_upstream(u, p);
-	uc_page_table_end(p);
+	uc_doc_table_end(p);
 }
 
-static void tell_death(const json_t *d, struct uc_page *p)
+static void tell_death(const json_t *d, struct uc_doc *p)
 {
 	const char *sig = uc_incident_text(d, "signal");
 	struct note who, how;
@@ -227,26 +227,26 @@ static void tell_death(const json_t *d, struct uc_page *p)
 	else
 		snprintf(how.text, sizeof(how.text), "exit status %llu",
 			 (ull)uc_incident_number(d, "exit_code"));
-	uc_page_row(p, ROW(who.text, how.text, number(uc_incident_number(d, "connections")).text,
-			   number(uc_incident_number(d, "flagged")).text,
-			   span(json_object_get(d, "lasted_ms")).text));
+	uc_doc_row(p, ROW(who.text, how.text, number(uc_incident_number(d, "connections")).text,
+			  number(uc_incident_number(d, "flagged")).text,
+			  span(json_object_get(d, "lasted_ms")).text));
 }
 
-static void tell_deaths(const struct uc_incident *i, struct uc_page *p)
+static void tell_deaths(const struct uc_incident *i, struct uc_doc *p)
 {
 	const json_t *all = json_object_get(i->summary, "deaths"), *d;
 	size_t k;
 
 	if (!json_array_size(all))
 		return;
-	uc_page_heading(p, 2, "Processes that ended");
-	uc_page_table(p, ROW("Process", "How", "Connections that it closed", "In use", "Within"));
+	uc_doc_heading(p, 2, "Processes that ended");
+	uc_doc_table(p, ROW("Process", "How", "Connections that it closed", "In use", "Within"));
 	json_array_foreach(all, k, d)
 		tell_death(d, p);
-	uc_page_table_end(p);
+	uc_doc_table_end(p);
 }
 
-static void tell_moment(const json_t *e, struct uc_page *p)
+static void tell_moment(const json_t *e, struct uc_doc *p)
 {
 	const json_t *bytes = json_object_get(e, "bytes");
 	struct note t;
@@ -258,60 +258,60 @@ static void tell_moment(const json_t *e, struct uc_page *p)
 	if (json_is_integer(bytes))
 		snprintf(t.text + at, sizeof(t.text) - at, "  %llu B",
 			 (ull)uc_incident_number(e, "bytes"));
-	uc_page_line(p, t.text);
+	uc_doc_line(p, t.text);
 }
 
-static void tell_example(const struct uc_incident_cause *c, struct uc_page *p)
+static void tell_example(const struct uc_incident_cause *c, struct uc_doc *p)
 {
 	const json_t *o = c->example, *x = json_object_get(o, "exchange"), *e;
 	const char *log = uc_incident_text(json_object_get(o, "nginx_log"), "message");
 	struct note t;
 	size_t k;
 
-	uc_page_heading(p, 3, name_of(c).text);
+	uc_doc_heading(p, 3, name_of(c).text);
 	snprintf(t.text, sizeof(t.text), "%.40s, %.40s: %.16s %.256s to %.80s",
 		 uc_incident_text(o, "time"), uc_incident_text(o, "confidence"),
 		 uc_incident_text(x, "method"), uc_incident_text(x, "target"),
 		 endpoint(json_object_get(o, "upstream")).text);
-	uc_page_paragraph(p, t.text);
-	uc_page_paragraph(p, uc_incident_text(o, "summary"));
+	uc_doc_paragraph(p, t.text);
+	uc_doc_paragraph(p, uc_incident_text(o, "summary"));
 	if (*log) {
 		snprintf(t.text, sizeof(t.text), "nginx's log: %.480s", log);
-		uc_page_paragraph(p, t.text);
+		uc_doc_paragraph(p, t.text);
 	}
-	uc_page_block(p);
+	uc_doc_block(p);
 	json_array_foreach(json_object_get(o, "timeline"), k, e)
 		tell_moment(e, p);
-	uc_page_block_end(p);
-	uc_page_paragraph(p, "Known:");
+	uc_doc_block_end(p);
+	uc_doc_paragraph(p, "Known:");
 	tell_items(json_object_get(o, "evidence"), p);
 }
 
-static void tell_examples(const struct uc_incident *i, struct uc_page *p)
+static void tell_examples(const struct uc_incident *i, struct uc_doc *p)
 {
 	if (!i->causes)
 		return;
-	uc_page_heading(p, 2, "One of each");
+	uc_doc_heading(p, 2, "One of each");
 	for (size_t k = 0; k < i->causes; k++)
 		tell_example(&i->cause[k], p);
 }
 
-void uc_incident_tell(const struct uc_incident *i, const char *source, struct uc_page *p)
+void uc_incident_tell(const struct uc_incident *i, const char *source, struct uc_doc *p)
 {
 	struct note t;
 
-	uc_page_begin(p, "Why nginx's upstreams hung up");
+	uc_doc_begin(p, "Why nginx's upstreams hung up");
 	if (i->flagged > 1)
 		snprintf(t.text, sizeof(t.text), "Source: %.200s. First and last flagged: %s, %s.",
 			 source, i->first, i->last);
 	else
 		snprintf(t.text, sizeof(t.text), "Source: %.200s.", source);
-	uc_page_paragraph(p, t.text);
+	uc_doc_paragraph(p, t.text);
 	tell_totals(i, p);
 	tell_causes(i, p);
 	tell_changes(i, p);
 	tell_upstreams(i, p);
 	tell_deaths(i, p);
 	tell_examples(i, p);
-	uc_page_end(p);
+	uc_doc_end(p);
 }

@@ -7,6 +7,6 @@
 #include "output/markup.h"
 
 /* The causes are in their order. */
-void uc_incident_tell(const struct uc_incident *i, const char *source, struct uc_page *p);
+void uc_incident_tell(const struct uc_incident *i, const char *source, struct uc_doc *p);
 
 #endif
