@@ -112,7 +112,7 @@ struct socket {
 	struct sock *sk;
 };
 
-/* portable.bpf.c: from a file of /proc/PID/fdinfo that is read to the task that it is about */
+/* legacy.bpf.c: from a file of /proc/PID/fdinfo that is read to the task that it is about */
 struct hlist_node {
 	struct hlist_node *next;
 };
@@ -163,7 +163,7 @@ struct task_struct {
 
 /*
  * payload.bpf.h: the system call's number and its arguments, and before 5.15 where
- * they lie; portable.bpf.c: arguments and result of a function, by bpf_tracing.h.
+ * they lie; legacy.bpf.c: arguments and result of a function, by bpf_tracing.h.
  */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {

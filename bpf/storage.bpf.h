@@ -23,7 +23,7 @@ struct conn_entry {
 	/* two hooks at once on one log are told by their difference: atomics that fetch came with 5.12 */
 	u32 entered;
 	u32 left;
-	u32 copied_seq; /* at the newest receive, for portable.bpf.c */
+	u32 copied_seq; /* at the newest receive, for legacy.bpf.c */
 	u32 copied_known;
 };
 

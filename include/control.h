@@ -12,7 +12,7 @@
 /* Of the kernel; constant while the programs run. */
 struct uc_control {
 	__u32 recvmsg_args; /* arguments of tcp_recvmsg() */
-	/* for portable.bpf.c alone */
+	/* for legacy.bpf.c alone */
 	__u32 task_pt_regs; /* bpf_task_pt_regs() can be called */
 	__u32 stack_bytes;  /* of a task's kernel stack */
 };

@@ -31,7 +31,7 @@ enum group {
 	GROUPS
 };
 
-/* The plans of each object: upclose.bpf.c and portable.bpf.c. */
+/* The plans of each object: upclose.bpf.c and legacy.bpf.c. */
 #define TRACEPOINT (1U << UC_PLAN_TRACEPOINT)
 #define KPROBE     (1U << UC_PLAN_KPROBE)
 #define FENTRY     (1U << UC_PLAN_FENTRY | 1U << UC_PLAN_FENTRY_OLD)

@@ -21,9 +21,9 @@
 #include "source/hooks.h"
 #include "base/log.h"
 #include "source/proc.h"
-#include "portable.skel.h"
+#include "legacy.skel.h"
 #include "upclose.skel.h"
-#include "whole.skel.h"
+#include "preempt.skel.h"
 
 /* The BPF objects have the same maps, programs by plan, and variables. */
 struct object {
@@ -153,8 +153,8 @@ static int find_hooks(const struct uc_tracer_config *cfg, struct uc_hooks *ret)
 	}
 
 OPENER(upclose)
-OPENER(whole)
-OPENER(portable)
+OPENER(preempt)
+OPENER(legacy)
 
 struct uc_bpf_object uc_bpf_object(unsigned index)
 {
@@ -164,7 +164,7 @@ struct uc_bpf_object uc_bpf_object(unsigned index)
 		o.elf = upclose_bpf__elf_bytes(&o.size);
 		o.plans = 1U << UC_PLAN_TRACEPOINT | 1U << UC_PLAN_FENTRY;
 	} else {
-		o.elf = portable_bpf__elf_bytes(&o.size);
+		o.elf = legacy_bpf__elf_bytes(&o.size);
 		o.plans = 1U << UC_PLAN_FENTRY_OLD | 1U << UC_PLAN_KPROBE;
 	}
 	return o;
@@ -255,8 +255,8 @@ static int open_object(const struct bpf_object_open_opts *opts, const struct uc_
 		       struct object *ret)
 {
 	if (uc_bpf_object(1).plans & 1U << h->plan)
-		return portable_open(opts, ret);
-	return holds_processor(h) ? whole_open(opts, ret) : upclose_open(opts, ret);
+		return legacy_open(opts, ret);
+	return holds_processor(h) ? preempt_open(opts, ret) : upclose_open(opts, ret);
 }
 
 static int load(struct uc_tracer *t, const struct uc_tracer_config *cfg, const struct uc_hooks *h)

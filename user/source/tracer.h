@@ -85,7 +85,7 @@ void uc_tracer_each_program(const struct uc_tracer *t,
 
 /*
  * A BPF object as it is built in: the file's bytes, and the plans that load it (1 << UC_PLAN_*).
- * whole.bpf.c is not among them: it reads what the first reads.
+ * preempt.bpf.c is not among them: it reads what the first reads.
  */
 struct uc_bpf_object {
 	const void *elf;

@@ -4,8 +4,8 @@
  * 6.3 without the length tracepoints, and the iterator. They need BPF trampolines
  * and BTF in the kernel.
  */
-#ifndef UPCLOSE_SHARED_BPF_H
-#define UPCLOSE_SHARED_BPF_H
+#ifndef UPCLOSE_FEXIT_BPF_H
+#define UPCLOSE_FEXIT_BPF_H
 
 #include <bpf/bpf_tracing.h>
 

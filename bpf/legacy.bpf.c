@@ -10,7 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "hooks.bpf.h"
-#include "shared.bpf.h"
+#include "fexit.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
