@@ -2,7 +2,7 @@
 /*
  * Connections that exist when upclose starts. Userspace lets the kernel go over
  * the open files of all tasks three times: what nginx listens on, nginx's
- * connections, and the far ends of those. The hooks are on already; a socket
+ * connections, and the peers of those. The hooks are on already; a socket
  * that has a log is left alone.
  */
 #ifndef UPCLOSE_ADOPT_BPF_H
@@ -79,7 +79,7 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	live_open(c);
 	c->key = (u64)READ(tp, snd_una) << 32 | READ(tp, rcv_nxt);
 	join_begin(c->key);
-	/* the same connection as its far end writes it */
+	/* the same connection as its peer writes it */
 	seen.family = c->tuple.family;
 	seen.netns = c->tuple.netns;
 	seen.local_port = c->tuple.remote_port;
@@ -91,8 +91,8 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	__sync_fetch_and_add(&adoption.count, 1);
 }
 
-static __always_inline void adopt_far(struct sock *sk, const struct tcp_sock *tp,
-				      struct task_struct *task, u64 now)
+static __always_inline void adopt_peer(struct sock *sk, const struct tcp_sock *tp,
+				       struct task_struct *task, u64 now)
 {
 	u64 key = (u64)READ(tp, rcv_nxt) << 32 | READ(tp, snd_una), *known;
 	struct uc_tuple t = {};
@@ -158,8 +158,8 @@ static __always_inline void adopt_file(struct task_struct *task, struct file *fi
 	}
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
 		return;
-	if (adoption.pass == UC_ADOPT_FAR)
-		adopt_far(sk, tp, task, bpf_ktime_get_ns());
+	if (adoption.pass == UC_ADOPT_PEER)
+		adopt_peer(sk, tp, task, bpf_ktime_get_ns());
 	else if (task_is_nginx(task))
 		adopt_nginx(sk, tp, task, bpf_ktime_get_ns());
 }

@@ -52,7 +52,7 @@ static __always_inline void conn_established(const struct sock *sk, const struct
 	event_add(c, tp, UC_EV_ESTABLISHED, TCP_ESTABLISHED, 0, 0, c->established_ns);
 }
 
-/* SYN_RECV to ESTABLISHED: the far end of a followed connection holds its pair swapped. */
+/* SYN_RECV to ESTABLISHED: the peer of a followed connection holds its pair swapped. */
 static __always_inline void accept_established(const struct sock *sk, const struct tcp_sock *tp)
 {
 	u64 key = (u64)READ(tp, rcv_nxt) << 32 | READ(tp, snd_una);

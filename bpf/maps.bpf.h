@@ -80,7 +80,7 @@ struct {
 	__type(value, u8);
 } uc_listen SEC(".maps");
 
-/* Adopted connections of nginx, as the far end would see them, to their key; emptied after the adoption. */
+/* Adopted connections of nginx, as the peer would see them, to their key; emptied after the adoption. */
 struct {
 	PER_CONNECTION;
 	__type(key, struct uc_tuple);

@@ -59,7 +59,7 @@ static __always_inline void proc_exit(struct task_struct *task)
 /* What a record of nginx's end has besides the log. */
 struct nginx_more {
 	const struct uc_heads *heads;
-	struct uc_task far;
+	struct uc_task peer;
 	struct uc_clients clients;
 };
 
@@ -97,8 +97,8 @@ static __always_inline void ship_nginx_as(const struct uc_conn *c, const struct 
 
 	if (!rec)
 		return;
-	*(struct uc_task *)at = more->far;
-	at += sizeof(more->far);
+	*(struct uc_task *)at = more->peer;
+	at += sizeof(more->peer);
 	*(struct uc_clients *)at = more->clients;
 	at += sizeof(more->clients);
 	/* a NULL source zeroes the destination */
@@ -144,7 +144,7 @@ static __always_inline void ship_nginx(const struct sock *sk, struct uc_conn *c)
 	if (w && w->read_id == c->id)
 		c->flags |= UC_CONN_AT_ONCE;
 	followup_expect(c, tgid);
-	if (c->key && join_end(c->key, &more.far))
+	if (c->key && join_end(c->key, &more.peer))
 		c->flags |= UC_CONN_PEER_TRACKED;
 	w = worker_of(tgid);
 	if (w)

@@ -25,7 +25,7 @@ struct uc_selection {
 	__u16 ports[UC_MAX_PORTS]; /* of upstreams, host order */
 } __attribute__((aligned(8)));
 
-enum uc_adopt_pass { UC_ADOPT_LISTEN, UC_ADOPT_NGINX, UC_ADOPT_FAR, UC_ADOPT_PASSES };
+enum uc_adopt_pass { UC_ADOPT_LISTEN, UC_ADOPT_NGINX, UC_ADOPT_PEER, UC_ADOPT_PASSES };
 
 struct uc_adoption {
 	__u32 pass;  /* enum uc_adopt_pass, set before each; UC_ADOPT_PASSES: done */

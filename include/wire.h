@@ -208,7 +208,7 @@ struct uc_heads {
 struct uc_rec_nginx {
 	struct uc_rec_hdr hdr;
 	struct uc_conn conn;
-	struct uc_task far; /* the process that used the other end; tgid 0: not known */
+	struct uc_task peer; /* the process that used the other end; tgid 0: not known */
 	struct uc_clients clients;
 	struct uc_heads heads;
 };

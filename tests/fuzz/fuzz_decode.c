@@ -75,7 +75,7 @@ static void check_explained(const struct uc_pair *p, struct uc_verdict v)
 	r.outcome = p->outcome;
 	uc_outcome_settle(&facts, &v, &r.outcome);
 	check_outcome(&r.outcome);
-	r.upstream = p->has_upstream ? p->upstream.conn.closer : p->nginx.far;
+	r.upstream = p->has_upstream ? p->upstream.conn.closer : p->nginx.peer;
 	uc_explain(&r, &e);
 	check_sentence(e.summary);
 	require(e.advice.count <= UC_EXPLAIN_LINES && e.evidence.count <= UC_EXPLAIN_LINES,
@@ -135,7 +135,7 @@ static void mend(struct uc_record *r)
 	if (r->hdr.kind != UC_REC_NGINX_END)
 		return;
 	mend_conn(&r->nginx.conn, true);
-	r->nginx.far.comm[UC_COMM_LEN - 1] = '\0';
+	r->nginx.peer.comm[UC_COMM_LEN - 1] = '\0';
 	r->nginx.heads.request_len %= UC_REQUEST_HEAD + 1;
 	r->nginx.heads.response_len %= UC_RESPONSE_HEAD + 1;
 	r->nginx.heads.tail_len %= UC_RESPONSE_TAIL + 1;
@@ -205,8 +205,8 @@ static void check_forms(const struct uc_record *r)
 		return;
 	require(!uc_decode(folded, len, &again), "forms: a folded record is not valid");
 	if (r->hdr.kind == UC_REC_NGINX_END) {
-		require(!memcmp(&again.nginx.far, &r->nginx.far, sizeof(r->nginx.far)),
-			"forms: another far end");
+		require(!memcmp(&again.nginx.peer, &r->nginx.peer, sizeof(r->nginx.peer)),
+			"forms: another peer");
 		require(!memcmp(again.nginx.heads.request, r->nginx.heads.request,
 				r->nginx.heads.request_len),
 			"forms: another request");

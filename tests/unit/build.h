@@ -171,7 +171,7 @@ static inline void tale_begin(struct tale *t)
 	u->flags = UC_CONN_SHIPPED;
 	u->owner = (struct uc_task){ .tgid = SERVER, .tid = SERVER, .comm = "node" };
 	tale_tuple(&u->tuple, 9401, 51742);
-	t->pair.nginx.far = u->owner;
+	t->pair.nginx.peer = u->owner;
 	t->pair.has_upstream = true;
 	ngx_event(t, UC_EV_ESTABLISHED, 0, 0);
 	up_event(t, UC_EV_ESTABLISHED, 0, 0);
@@ -181,12 +181,12 @@ static inline void tale_begin(struct tale *t)
 static inline void tale_remote(struct tale *t)
 {
 	t->pair.has_upstream = false;
-	memset(&t->pair.nginx.far, 0, sizeof(t->pair.nginx.far));
+	memset(&t->pair.nginx.peer, 0, sizeof(t->pair.nginx.peer));
 	ngx_conn(t)->flags &= ~UC_CONN_PEER_TRACKED;
 }
 
 /* The upstream's end is on this host, and its record was lost. */
-static inline void tale_lose_far(struct tale *t)
+static inline void tale_lose_peer(struct tale *t)
 {
 	t->pair.has_upstream = false;
 	t->pair.upstream_missing = true;
@@ -318,7 +318,7 @@ static inline void tale_exchange(struct tale *t)
 /* --- ends -------------------------------------------------------------------------- */
 
 /* close() of the upstream's end, by its process or by that process's end. */
-static inline void tale_far_close(struct tale *t, uint32_t task_flags, int exit_code)
+static inline void tale_peer_close(struct tale *t, uint32_t task_flags, int exit_code)
 {
 	struct uc_conn *u = up_conn(t);
 

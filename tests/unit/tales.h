@@ -159,7 +159,7 @@ static inline void adopted_idle(struct tale *t)
 	tale_begin(t);
 	tale_adopt(t, UC_CONN_REUSED);
 	tale_wait(t, 5 * S);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -171,14 +171,14 @@ static inline void upgraded(struct tale *t)
 	tale_read_all(t);
 	tale_answer(t,
 		    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x05hello");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
 static inline void idle_closed_by_upstream(struct tale *t)
 {
 	begin_reused(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -191,7 +191,7 @@ static inline void idle_closed_by_nginx(struct tale *t)
 static inline void idle_and_upstream_killed(struct tale *t)
 {
 	begin_reused(t);
-	tale_far_close(t, UC_TASK_EXITING, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING, SIGNAL(9));
 	end_by_fin(t);
 }
 
@@ -202,7 +202,7 @@ static inline void complete_not_kept(struct tale *t)
 	tale_arrive(t);
 	tale_read_all(t);
 	tale_answer(t, OK);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -210,7 +210,7 @@ static inline void complete_until_close(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.0 200 OK\r\n\r\nbody");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -254,7 +254,7 @@ static inline void encrypted_and_answered(struct tale *t)
 {
 	tls_request(t);
 	tale_answer_bytes(t, "\x17\x03\x03\x00\x7a\x02", 6, 4000);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -275,7 +275,7 @@ static inline void encrypted_alert_of_remote(struct tale *t)
 static inline void encrypted_and_destroyed(struct tale *t)
 {
 	tls_request(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -304,7 +304,7 @@ static inline void encrypted_timeout_answered_by_fin(struct tale *t)
 {
 	tls_request(t);
 	tale_wait(t, 400 * MS);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
 	tale_followup(t, UC_FOLLOWUP_RETRIED, false, 0);
@@ -321,7 +321,7 @@ static inline void encrypted_stall_answered_by_fin(struct tale *t)
 	tale_wait(t, 400 * MS);
 	tale_write_more(t, 24);
 	ngx_conn(t)->activity_ns = used;
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
 	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 200);
@@ -331,7 +331,7 @@ static inline void encrypted_stall_answered_by_fin(struct tale *t)
 static inline void timeout_met_by_fin(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
 	tale_followup(t, UC_FOLLOWUP_CLIENT_SENT, false, 504);
@@ -341,7 +341,7 @@ static inline void timeout_met_by_fin(struct tale *t)
 static inline void end_read_and_504(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	ngx_event(t, UC_EV_EOF, 0, 0);
 	tale_close(t);
@@ -351,21 +351,21 @@ static inline void end_read_and_504(struct tale *t)
 static inline void handshake_refused(struct tale *t)
 {
 	tls_hello(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
 static inline void handshake_broken_off(struct tale *t)
 {
 	tls_handshake(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
 static inline void killed_within_handshake(struct tale *t)
 {
 	tls_handshake(t);
-	tale_far_close(t, UC_TASK_EXITING, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING, SIGNAL(9));
 	end_by_fin(t);
 }
 
@@ -383,7 +383,7 @@ static inline void other_protocol_answered(struct tale *t)
 	tale_arrive(t);
 	tale_read_all(t);
 	tale_answer_bytes(t, "\x01\x06\x00\x01\x00\x20\x00\x00", 8, 100);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -393,7 +393,7 @@ static inline void other_protocol_unanswered(struct tale *t)
 	tale_write_bytes(t, "\x01\x01\x00\x01\x00\x08\x00\x00", 8, 600);
 	tale_arrive(t);
 	tale_read_all(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -432,7 +432,7 @@ static inline void long_header_closed_in_pool(struct tale *t)
 static inline void closed_in_pool(struct tale *t)
 {
 	begin_reused(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	ngx_event(t, UC_EV_PEEK, 0, 0);
 	tale_close(t);
@@ -446,7 +446,7 @@ static inline void destroyed_pooled_before(struct tale *t)
 	tale_write(t, GET);
 	tale_arrive(t);
 	tale_read_all(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -455,35 +455,35 @@ static inline void destroyed_pooled_before(struct tale *t)
 static inline void killed_for_memory(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, UC_TASK_EXITING | UC_TASK_OOM | UC_TASK_GROUP_EXIT, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING | UC_TASK_OOM | UC_TASK_GROUP_EXIT, SIGNAL(9));
 	end_by_fin(t);
 }
 
 static inline void killed(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(9));
 	end_by_fin(t);
 }
 
 static inline void dumped_core(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(11) | 0x80);
+	tale_peer_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(11) | 0x80);
 	end_by_fin(t);
 }
 
 static inline void uncaught(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, UC_TASK_EXITING, EXIT(1));
+	tale_peer_close(t, UC_TASK_EXITING, EXIT(1));
 	end_by_fin(t);
 }
 
 static inline void exit_zero(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, UC_TASK_EXITING, 0);
+	tale_peer_close(t, UC_TASK_EXITING, 0);
 	end_by_fin(t);
 }
 
@@ -491,7 +491,7 @@ static inline void killed_within_header(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Le");
-	tale_far_close(t, UC_TASK_EXITING, SIGNAL(15));
+	tale_peer_close(t, UC_TASK_EXITING, SIGNAL(15));
 	end_by_fin(t);
 }
 
@@ -499,7 +499,7 @@ static inline void killed_within_body(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
-	tale_far_close(t, UC_TASK_EXITING, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING, SIGNAL(9));
 	end_by_fin(t);
 }
 
@@ -508,7 +508,7 @@ static inline void killed_request_unread(struct tale *t)
 	begin_reused(t);
 	tale_write(t, GET);
 	tale_arrive(t);
-	tale_far_close(t, UC_TASK_EXITING, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING, SIGNAL(9));
 	end_by_rst(t);
 }
 
@@ -516,7 +516,7 @@ static inline void killed_request_unread(struct tale *t)
 static inline void closed_by_kernel_thread(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, UC_TASK_KTHREAD | UC_TASK_EXITING, 0);
+	tale_peer_close(t, UC_TASK_KTHREAD | UC_TASK_EXITING, 0);
 	end_by_fin(t);
 }
 
@@ -526,7 +526,7 @@ static inline void killed_after_nginx_closed(struct tale *t)
 	request_in_hand(t);
 	tale_wait(t, 60 * S);
 	tale_close(t);
-	tale_far_close(t, UC_TASK_EXITING, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING, SIGNAL(9));
 }
 
 /* --- nginx closed ----------------------------------------------------------------------- */
@@ -612,7 +612,7 @@ static inline void client_leaves_most_unread(struct tale *t)
 	tale_answer_bytes(t, head, strlen(head), 4096);
 	t->up.write_seq += strlen(head) + 9000 - 4096;
 	t->ngx.rcv_nxt = t->up.write_seq;
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
 	tale_client_left(t, MS);
@@ -629,7 +629,7 @@ static inline void header_too_big_all_sent(struct tale *t)
 	tale_answer_bytes(t, head, sizeof(head), 4096);
 	t->up.write_seq += 5000;
 	t->ngx.rcv_nxt = t->up.write_seq;
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
 	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
@@ -641,7 +641,7 @@ static inline void whole_response_and_fin_answered_502(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, OK);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_close(t);
 	ngx_conn(t)->flags |= UC_CONN_AT_ONCE;
@@ -710,7 +710,7 @@ static inline void not_http_passed_on(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "SSH-2.0-OpenSSH_9.2\r\n");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 	tale_followup(t, UC_FOLLOWUP_CLIENT_CLOSED, false, 0);
 }
@@ -807,7 +807,7 @@ static inline void body_cut(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -823,7 +823,7 @@ static inline void chunk_cut(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -839,7 +839,7 @@ static inline void header_cut(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 200 OK\r\nContent-Le");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -855,7 +855,7 @@ static inline void interim_only(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -863,7 +863,7 @@ static inline void plain_to_tls_port(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer_bytes(t, "\x15\x03\x01\x00\x02\x02\x16", 7, 7);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -871,7 +871,7 @@ static inline void not_http(struct tale *t)
 {
 	request_in_hand(t);
 	tale_answer(t, "SSH-2.0-OpenSSH_9.2\r\n");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -879,7 +879,7 @@ static inline void unseen_request(struct tale *t)
 {
 	tale_begin(t);
 	tale_adopt(t, UC_CONN_WAITING | UC_CONN_REUSED);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -889,14 +889,14 @@ static inline void unseen_response(struct tale *t)
 	tale_begin(t);
 	tale_adopt(t, UC_CONN_REUSED);
 	tale_answer(t, "more");
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
 /* The FIN is there, nginx has not looked. */
 static inline void written_after_fin(struct tale *t)
 {
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_fin(t);
 	tale_write(t, GET);
 	tale_wait(t, RTT_NS);
@@ -921,7 +921,7 @@ static inline void race_after_fin_far_lost(struct tale *t)
 {
 	begin_reused(t);
 	written_after_fin(t);
-	tale_lose_far(t);
+	tale_lose_peer(t);
 }
 
 static inline void fresh_after_fin(struct tale *t)
@@ -933,7 +933,7 @@ static inline void fresh_after_fin(struct tale *t)
 /* FIN and request cross. */
 static inline void crossed(struct tale *t)
 {
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_write(t, GET);
 	end_by_fin(t);
 }
@@ -955,7 +955,7 @@ static inline void race_crossed_far_lost(struct tale *t)
 {
 	begin_reused(t);
 	crossed(t);
-	tale_lose_far(t);
+	tale_lose_peer(t);
 }
 
 /* nginx was half-way through writing a large request when the FIN came. */
@@ -980,7 +980,7 @@ static inline void fresh_crossed(struct tale *t)
 static inline void race_crossed_reset(struct tale *t)
 {
 	begin_reused(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	tale_write(t, GET);
 	end_by_rst(t);
 }
@@ -989,7 +989,7 @@ static inline void unread(struct tale *t)
 {
 	tale_write(t, GET);
 	tale_arrive(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_rst(t);
 }
 
@@ -1011,10 +1011,10 @@ static inline void unaccepted(struct tale *t, uint32_t task_flags, int exit_code
 	tale_begin(t);
 	tale_write(t, GET);
 	tale_arrive(t);
-	tale_far_close(t, task_flags, exit_code);
+	tale_peer_close(t, task_flags, exit_code);
 	up_conn(t)->flags |= UC_CONN_UNACCEPTED;
 	memset(&up_conn(t)->owner, 0, sizeof(up_conn(t)->owner));
-	memset(&t->pair.nginx.far, 0, sizeof(t->pair.nginx.far));
+	memset(&t->pair.nginx.peer, 0, sizeof(t->pair.nginx.peer));
 	end_by_rst(t);
 }
 
@@ -1039,7 +1039,7 @@ static inline void upload_rejected(struct tale *t)
 	tale_write_bytes(t, POST_1000, strlen(POST_1000), strlen(POST_1000) + 1000);
 	tale_arrive(t);
 	tale_read(t, 200);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_rst(t);
 }
 
@@ -1049,7 +1049,7 @@ static inline void upload_rejected_reused(struct tale *t)
 	tale_write_bytes(t, POST_1000, strlen(POST_1000), strlen(POST_1000) + 1000);
 	tale_arrive(t);
 	tale_read(t, 200);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_rst(t);
 }
 
@@ -1060,14 +1060,14 @@ static inline void upload_cut(struct tale *t)
 	tale_write_bytes(t, POST_1000, strlen(POST_1000), 600);
 	tale_arrive(t);
 	tale_read_all(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
 static inline void destroyed(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -1077,14 +1077,14 @@ static inline void destroyed_reused(struct tale *t)
 	tale_write(t, GET);
 	tale_arrive(t);
 	tale_read_all(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
 static inline void destroyed_by_reset(struct tale *t)
 {
 	request_in_hand(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_rst(t);
 }
 
@@ -1130,7 +1130,7 @@ static inline void acked_then_fin_reused(struct tale *t)
 static inline void acked_then_fin_far_lost(struct tale *t)
 {
 	request_in_hand(t);
-	tale_lose_far(t);
+	tale_lose_peer(t);
 	end_by_fin(t);
 }
 
@@ -1153,7 +1153,7 @@ static inline void reset_unacked_far_lost(struct tale *t)
 {
 	begin_reused(t);
 	tale_write(t, GET);
-	tale_lose_far(t);
+	tale_lose_peer(t);
 	end_by_rst(t);
 }
 
@@ -1169,7 +1169,7 @@ static inline void closed_by_code_unasked(struct tale *t)
 {
 	tale_begin(t);
 	tale_wait(t, MS);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 
@@ -1177,7 +1177,7 @@ static inline void killed_unasked(struct tale *t)
 {
 	tale_begin(t);
 	tale_wait(t, MS);
-	tale_far_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(9));
+	tale_peer_close(t, UC_TASK_EXITING | UC_TASK_GROUP_EXIT, SIGNAL(9));
 	end_by_rst(t);
 }
 
@@ -1203,7 +1203,7 @@ static inline void huge_upload_then_fin(struct tale *t)
 	tale_write_bytes(t, post, strlen(post), strlen(post) + 3000000000u);
 	tale_arrive(t);
 	tale_read_all(t);
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 

@@ -172,7 +172,7 @@ static void test_side(void **state)
 static void test_comm(void **state)
 {
 	struct uc_task *tasks[] = { &ngx_conn(&tale)->owner, &ngx_conn(&tale)->closer,
-				    &tale.pair.nginx.far };
+				    &tale.pair.nginx.peer };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(tasks); i++) {

@@ -8,13 +8,13 @@ static struct uc_engine *engine;
 static struct uc_frames to;
 static struct tale tale;
 
-static unsigned told, told_without_far;
+static unsigned told, told_without_peer;
 
 static int take_connection(struct uc_sink *sink, const struct uc_report *r)
 {
 	(void)sink;
 	told++;
-	told_without_far += r->pair->upstream_missing;
+	told_without_peer += r->pair->upstream_missing;
 	return 0;
 }
 
@@ -30,7 +30,7 @@ static int set_up(void **state)
 	static struct uc_sink sink = { .connection = take_connection, .summary = take_summary };
 	const struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1 };
 
-	told = told_without_far = 0;
+	told = told_without_peer = 0;
 	(void)state;
 	assert_int_equal(uc_engine_new(&cfg, &engine), 0);
 	to = uc_engine_frames(engine);
@@ -49,11 +49,11 @@ static void tell(uint32_t n)
 {
 	tale.ngx_isn = NGX_ISN + n;
 	request_in_hand(&tale);
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	end_by_fin(&tale);
 }
 
-static void give_far(void)
+static void give_peer(void)
 {
 	to.record(to.ctx, &tale.pair.upstream, sizeof(tale.pair.upstream));
 }
@@ -114,9 +114,9 @@ static void death(uint32_t n)
 	tale.ngx_isn = NGX_ISN + n;
 	request_in_hand(&tale);
 	up_conn(&tale)->owner.tgid = SERVER + n;
-	tale_far_close(&tale, UC_TASK_EXITING, SIGNAL(9));
+	tale_peer_close(&tale, UC_TASK_EXITING, SIGNAL(9));
 	end_by_fin(&tale);
-	give_far();
+	give_peer();
 	give_nginx();
 }
 
@@ -136,7 +136,7 @@ static void awaited(uint32_t n)
 {
 	tell(n);
 	ngx_conn(&tale)->flags |= UC_CONN_FOLLOWUP;
-	give_far();
+	give_peer();
 	give_nginx();
 }
 
@@ -161,11 +161,11 @@ static void test_ends(void **state)
 	(void)state;
 	for (uint32_t n = 0; n < 16384; n++) {
 		tell(n);
-		give_far();
+		give_peer();
 	}
 	assert_int_equal(totals().evicted, 0);
 	tell(16384);
-	give_far();
+	give_peer();
 	assert_int_equal(totals().evicted, 1);
 	assert_int_equal(uc_totals_lost(&(struct uc_totals){ .evicted = totals().evicted }), 1);
 	/* the oldest one's other end waits in the next oldest one's place, and is judged without it */
@@ -176,7 +176,7 @@ static void test_ends(void **state)
 	give_nginx();
 	assert_int_equal(uc_engine_finish(engine, S, S), 0);
 	assert_int_equal(told, 2);
-	assert_int_equal(told_without_far, 1);
+	assert_int_equal(told_without_peer, 1);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

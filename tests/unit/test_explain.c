@@ -21,7 +21,7 @@ static void explain(void)
 	report.facts = &tale.facts;
 	report.timeline = &tale.timeline;
 	report.verdict = tale_judge(&tale);
-	report.upstream = !tale.pair.has_upstream     ? tale.pair.nginx.far :
+	report.upstream = !tale.pair.has_upstream     ? tale.pair.nginx.peer :
 			  up_conn(&tale)->closer.tgid ? up_conn(&tale)->closer :
 							up_conn(&tale)->owner;
 	report.exit = ended.ts_ns ? &ended : NULL;
@@ -105,7 +105,7 @@ static void test_every_tale_otherwise(void **state)
 		explain();
 		expect_explained(tales[i].name);
 		tales[i].tell(&tale);
-		tale_lose_far(&tale);
+		tale_lose_peer(&tale);
 		explain();
 		expect_explained(tales[i].name);
 		tales[i].tell(&tale);
@@ -260,7 +260,7 @@ static void test_advice_on_retry(void **state)
 		tale_write(&tale, request);
 		tale_arrive(&tale);
 		tale_read_all(&tale);
-		tale_far_close(&tale, 0, 0);
+		tale_peer_close(&tale, 0, 0);
 		end_by_fin(&tale);
 		explain();
 		assert_int_equal(says("proxy_next_upstream"), methods[i].repeated);
@@ -302,7 +302,7 @@ static void test_long_method(void **state)
 	tale_write_bytes(&tale, request, 415, 415);
 	tale_arrive(&tale);
 	tale_read_all(&tale);
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	end_by_fin(&tale);
 	explain();
 	for (size_t i = 0; i < said.advice.count; i++)

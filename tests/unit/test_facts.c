@@ -131,7 +131,7 @@ static void test_unread_does_not_count_the_fin(void **state)
 	tale_close(&tale);
 	tale.up.rcv_nxt++;
 	up_conn(&tale)->peer_closed = UC_EV_FIN;
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	tale_judge(&tale);
 	assert_int_equal(f->unread_bytes, strlen(GET));
 	assert_int_equal(f->closed_by, UC_CLOSED_BY_NGINX);
@@ -368,7 +368,7 @@ static void test_upstream_idle(void **state)
 	assert_idle(idle_of(idle_closed_by_upstream), 5 * S);
 	assert_idle(idle_of(race_crossed), 5 * S);
 	assert_idle(idle_of(race_after_fin), 5 * S);
-	/* the clock of the far end counts, not the time on the way */
+	/* the clock of the peer counts, not the time on the way */
 	told(idle_closed_by_upstream);
 	ngx_conn(&tale)->peer.ts_ns += 3 * S;
 	ngx_conn(&tale)->end.ts_ns += 3 * S;
@@ -376,7 +376,7 @@ static void test_upstream_idle(void **state)
 	assert_idle(uc_facts_upstream_idle(f), 5 * S);
 	/* nginx was late: its request came two seconds after the FIN */
 	begin_reused(&tale);
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	tale_fin(&tale);
 	tale_wait(&tale, 2 * S);
 	tale_write(&tale, GET);

@@ -120,7 +120,7 @@ static void secrets(struct tale *t)
 	memcpy(h->response + UC_RESPONSE_HEAD - 7, SECRET, 7);
 	memcpy(h->tail, SECRET "x", UC_RESPONSE_TAIL);
 	h->tail_len = UC_RESPONSE_TAIL;
-	tale_far_close(t, 0, 0);
+	tale_peer_close(t, 0, 0);
 	end_by_fin(t);
 }
 

@@ -60,7 +60,7 @@ static void exchange_and_fin(void)
 	tale_read_all(&tale);
 	tale_answer(&tale, OK);
 	tale_wait(&tale, MS);
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	tale_fin(&tale);
 	tale_wait(&tale, MS);
 }
@@ -94,7 +94,7 @@ static void late_sends(uint32_t ngx_isn, uint32_t up_isn)
 	tale_answer(&tale, OK);
 	traced_late(up_conn(&tale), 800 * US);
 	tale_wait(&tale, 10 * US);
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	tale_fin(&tale);
 	tale_wait(&tale, 10 * US);
 	tale_close(&tale);
@@ -144,7 +144,7 @@ static void test_send_before_fin_of_its_own_end(void **state)
 	tale_wait(&tale, MS);
 	tale_write(&tale, GET);
 	traced_late(ngx_conn(&tale), 5 * MS);
-	tale_far_close(&tale, 0, 0);
+	tale_peer_close(&tale, 0, 0);
 	tale_fin(&tale);
 	tell();
 	assert_string_equal(order() + strlen("n:connect n:established u:established "),

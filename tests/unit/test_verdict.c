@@ -86,7 +86,7 @@ static void test_flags(void **state)
 	}
 }
 
-/* Without the far end nothing may be claimed that only the far end shows. */
+/* Without the peer nothing may be claimed that only the peer shows. */
 static void test_far_end_lost(void **state)
 {
 	(void)state;
@@ -95,10 +95,10 @@ static void test_far_end_lost(void **state)
 
 		tale.ngx_isn = tale.up_isn = 0;
 		tales[i].tell(&tale);
-		tale_lose_far(&tale);
+		tale_lose_peer(&tale);
 		v = tale_judge(&tale);
 		assert_false(v.lossy && v.confidence == UC_CONFIDENCE_PROVEN);
-		/* nginx closed first, or nothing was cut: the far end could not change it */
+		/* nginx closed first, or nothing was cut: the peer could not change it */
 		if (tale.facts.closed_by != UC_CLOSED_BY_UPSTREAM || !v.flagged)
 			assert_false(v.lossy);
 		else if (v.id != UC_VERDICT_UNKNOWN && tale.facts.established &&

@@ -88,10 +88,10 @@ static struct uc_task upstream_of(const struct uc_pair *p)
 	const struct uc_conn *u = &p->upstream.conn;
 
 	if (!p->has_upstream)
-		return p->nginx.far;
+		return p->nginx.peer;
 	if (u->closer.tgid && !(u->closer.flags & UC_TASK_KTHREAD))
 		return u->closer;
-	return u->owner.tgid ? u->owner : p->nginx.far;
+	return u->owner.tgid ? u->owner : p->nginx.peer;
 }
 
 static bool wanted(const struct uc_engine *e, const struct uc_conn *c)

@@ -66,7 +66,7 @@ static bool heads_valid(const struct uc_heads *h)
 
 static bool nginx_valid(const struct uc_record *r)
 {
-	return conn_valid(&r->nginx.conn, true) && task_valid(&r->nginx.far) &&
+	return conn_valid(&r->nginx.conn, true) && task_valid(&r->nginx.peer) &&
 	       heads_valid(&r->nginx.heads);
 }
 

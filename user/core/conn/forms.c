@@ -78,7 +78,7 @@ int uc_forms_unfold_nginx(const void *bytes, size_t len, struct uc_rec_nginx *re
 	memset(ret, 0, sizeof(*ret));
 	take(&from, &ret->hdr, sizeof(ret->hdr));
 	take(&from, &ret->conn, UC_CONN_SIZE(f->events));
-	take(&from, &ret->far, sizeof(ret->far));
+	take(&from, &ret->peer, sizeof(ret->peer));
 	take(&from, &ret->clients, sizeof(ret->clients));
 	take(&from, &ret->heads, UC_HEADS_SIZE(f->request));
 	take(&from, ret->heads.response, f->response);
@@ -101,7 +101,7 @@ size_t uc_forms_fold_nginx(const struct uc_rec_nginx *rec, void *bytes)
 	hdr.size = f->size;
 	give(&to, &hdr, sizeof(hdr));
 	give(&to, &rec->conn, UC_CONN_SIZE(f->events));
-	give(&to, &rec->far, sizeof(rec->far));
+	give(&to, &rec->peer, sizeof(rec->peer));
 	give(&to, &rec->clients, sizeof(rec->clients));
 	give(&to, &rec->heads, UC_HEADS_SIZE(f->request));
 	give(&to, rec->heads.response, f->response);

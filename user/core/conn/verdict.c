@@ -57,7 +57,7 @@ static bool never_established(const struct uc_facts *f)
 	return !f->established;
 }
 
-/* ---- the far process ended ---- */
+/* ---- the peer ended ---- */
 
 static bool by_upstream(const struct uc_facts *f)
 {
@@ -482,10 +482,10 @@ static bool always(const struct uc_facts *f)
 }
 
 /*
- * FAR: the upstream's record may change the answer, so where one should exist
+ * PEER: the upstream's record may change the answer, so where one should exist
  * and is not there, the row is no more than likely.
  */
-enum { FAR = 1 };
+enum { PEER = 1 };
 
 #define PROVEN UC_CONFIDENCE_PROVEN
 #define LIKELY UC_CONFIDENCE_LIKELY
@@ -511,7 +511,7 @@ static const struct rule {
 	{ upgraded, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
 	{ rejected_as_502, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
 	{ answered_body_unread, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNREAD, PROVEN, 0 },
-	{ answered_and_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, FAR },
+	{ answered_and_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, PEER },
 	{ reset_and_chosen, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_RST, PROVEN, 0 },
 	{ complete_and_kept, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ complete, UC_VERDICT_COMPLETE, UC_PROOF_RESPONSE_COMPLETE, PROVEN, 0 },
@@ -521,7 +521,7 @@ static const struct rule {
 	{ died, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
 	{ opaque_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, LIKELY, 0 },
 	{ opaque_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, LIKELY, 0 },
-	{ opaque_failed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_OPAQUE, LIKELY, FAR },
+	{ opaque_failed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_OPAQUE, LIKELY, PEER },
 	{ opaque_timeout, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, LIKELY, 0 },
 	{ opaque_answered, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
 	{ long_header_unpooled, UC_VERDICT_UNKNOWN, UC_PROOF_LOSSY, 0, 0 },
@@ -545,29 +545,29 @@ static const struct rule {
 	{ client_gone_likely, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, LIKELY, 0 },
 	{ nginx_closed, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
 
-	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, FAR },
-	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, FAR },
-	{ short_of_end_request, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_END_REQUEST, PROVEN, FAR },
-	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, FAR },
-	{ short_somewhere, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, LIKELY, FAR },
-	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, FAR },
-	{ not_http, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, FAR },
+	{ short_of_length, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, PROVEN, PEER },
+	{ short_of_last_chunk, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CHUNKED, PROVEN, PEER },
+	{ short_of_end_request, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_END_REQUEST, PROVEN, PEER },
+	{ reset_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_RST, PROVEN, PEER },
+	{ short_somewhere, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_CONTENT_LENGTH, LIKELY, PEER },
+	{ header_cut, UC_VERDICT_PARTIAL_HEADER, UC_PROOF_HEADER_CUT, PROVEN, PEER },
+	{ not_http, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, LIKELY, PEER },
 
-	{ unanswered_unseen, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_UNSEEN_START, LIKELY, FAR },
-	{ race_sent_after_fin, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_SENT_AFTER_FIN, PROVEN, FAR },
-	{ race_unacked, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNACKED, PROVEN, FAR },
+	{ unanswered_unseen, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_UNSEEN_START, LIKELY, PEER },
+	{ race_sent_after_fin, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_SENT_AFTER_FIN, PROVEN, PEER },
+	{ race_unacked, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNACKED, PROVEN, PEER },
 	{ race_unread, UC_VERDICT_KEEPALIVE_RACE, UC_PROOF_REQUEST_UNREAD, PROVEN, 0 },
 	{ body_unread, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNREAD, PROVEN, 0 },
-	{ fresh_sent_after_fin, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_SENT_AFTER_FIN, PROVEN, FAR },
-	{ fresh_unacked, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNACKED, PROVEN, FAR },
+	{ fresh_sent_after_fin, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_SENT_AFTER_FIN, PROVEN, PEER },
+	{ fresh_unacked, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNACKED, PROVEN, PEER },
 	{ fresh_unread, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_UNREAD, PROVEN, 0 },
 	{ closed_by_living_task, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, PROVEN, 0 },
-	{ body_unacked, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNACKED, LIKELY, FAR },
+	{ body_unacked, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNACKED, LIKELY, PEER },
 	/* from nginx's side alone a death looks the same */
-	{ had_it_all, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_ACKED, LIKELY, FAR },
-	{ reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, FAR },
+	{ had_it_all, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_REQUEST_ACKED, LIKELY, PEER },
+	{ reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, PROVEN, PEER },
 	{ closed_before_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, PROVEN, 0 },
-	{ before_any_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NONE, LIKELY, FAR },
+	{ before_any_request, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NONE, LIKELY, PEER },
 
 	{ unseen_start, UC_VERDICT_UNKNOWN, UC_PROOF_UNSEEN_START, 0, 0 },
 	{ always, UC_VERDICT_UNKNOWN, UC_PROOF_NONE, 0, 0 },
@@ -584,7 +584,7 @@ struct uc_verdict uc_verdict(const struct uc_facts *f)
 	v.proof = r->proof;
 	v.confidence = r->id == UC_VERDICT_UNKNOWN ? UC_CONFIDENCE_UNKNOWN : r->confidence;
 	v.flagged = uc_verdict_flagged(r->id);
-	v.lossy = (f->upstream_missing && r->needs & FAR) || f->log_torn || f->unheard_bytes;
+	v.lossy = (f->upstream_missing && r->needs & PEER) || f->log_torn || f->unheard_bytes;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && v.lossy)
 		v.confidence = UC_CONFIDENCE_LIKELY;
 	if (v.confidence == UC_CONFIDENCE_PROVEN && v.id == UC_VERDICT_UPSTREAM_DIED &&
