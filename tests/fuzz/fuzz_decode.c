@@ -69,7 +69,7 @@ static void check_outcome(const struct uc_outcome *o)
 
 static void check_explained(const struct uc_pair *p, struct uc_verdict v)
 {
-	struct uc_report r = { .pair = p, .facts = &facts, .timeline = &line, .verdict = v };
+	struct uc_judged r = { .pair = p, .facts = &facts, .timeline = &line, .verdict = v };
 	static struct uc_explanation e;
 
 	r.outcome = p->outcome;

@@ -10,7 +10,7 @@ static struct tale tale;
 
 static unsigned told, told_without_peer;
 
-static int take_connection(struct uc_sink *sink, const struct uc_report *r)
+static int take_connection(struct uc_sink *sink, const struct uc_judged *r)
 {
 	(void)sink;
 	told++;

@@ -3,7 +3,7 @@
 #include "tales.h"
 
 static struct tale tale;
-static struct uc_report report;
+static struct uc_judged report;
 static struct uc_explanation said;
 static struct uc_exit ended; /* of the process that closed; all zero: it did not */
 

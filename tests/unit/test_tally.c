@@ -7,14 +7,14 @@
 static struct uc_tally *t;
 static struct uc_conn conn;
 static struct uc_facts facts;
-static struct uc_report r;
+static struct uc_judged r;
 
 static int set_up(void **state)
 {
 	(void)state;
 	memset(&conn, 0, sizeof(conn));
 	facts = (struct uc_facts){ .nginx = &conn };
-	r = (struct uc_report){ .facts = &facts };
+	r = (struct uc_judged){ .facts = &facts };
 	return uc_tally_new(2, &t);
 }
 

@@ -125,7 +125,7 @@ static void send_connection(struct uc_alerting *a, const char *text)
 			uc_delivery_post(a->sinks[i].delivery, text, false);
 }
 
-static int on_connection(struct uc_sink *sink, const struct uc_report *r)
+static int on_connection(struct uc_sink *sink, const struct uc_judged *r)
 {
 	struct uc_alerting *a = (struct uc_alerting *)sink;
 	const struct uc_tuple *t = &r->facts->nginx->tuple;

@@ -113,7 +113,7 @@ void uc_journal_send(int priority, const char *message, const json_t *o)
 /* --- the sink ----------------------------------------------------------------------- */
 
 /* "node[7] closed its idle connection ... The client got 502." */
-static void sentence(const struct uc_report *r, char *buf, size_t size)
+static void sentence(const struct uc_judged *r, char *buf, size_t size)
 {
 	char where[UC_ADDR_LEN];
 	struct uc_explanation e;
@@ -143,7 +143,7 @@ void uc_log_sink_tick(struct uc_log_sink *s, uint64_t now_ns)
 	s->in_second = 0;
 }
 
-static int log_connection(struct uc_sink *sink, const struct uc_report *r)
+static int log_connection(struct uc_sink *sink, const struct uc_judged *r)
 {
 	struct uc_log_sink *s = (struct uc_log_sink *)sink;
 	char text[1024], when[48];
@@ -160,7 +160,7 @@ static int log_connection(struct uc_sink *sink, const struct uc_report *r)
 	} else if (o) {
 		print_json(o);
 	} else {
-		uc_text_rfc3339(uc_report_wall(r, r->facts->end_ns), when, sizeof(when));
+		uc_text_rfc3339(uc_judged_wall(r, r->facts->end_ns), when, sizeof(when));
 		fprintf(stderr, "%.23sZ %s\n", when, text);
 	}
 	json_decref(o);

@@ -37,7 +37,7 @@ static int take(struct gathering *g, json_t *o)
 	return err;
 }
 
-static int on_connection(struct uc_sink *s, const struct uc_report *r)
+static int on_connection(struct uc_sink *s, const struct uc_judged *r)
 {
 	return take((struct gathering *)s, uc_json_connection(r));
 }

@@ -57,7 +57,7 @@ struct daemon {
 
 /* --- what the view is fed with ------------------------------------------------------ */
 
-static int view_connection(struct uc_sink *sink, const struct uc_report *r)
+static int view_connection(struct uc_sink *sink, const struct uc_judged *r)
 {
 	struct uc_view *v = &((struct view_sink *)sink)->view;
 	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);

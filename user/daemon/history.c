@@ -42,7 +42,7 @@ static bool flooded(struct uc_history *h, uint64_t now_ns)
 	return ++h->in_second > PER_SECOND;
 }
 
-void uc_history_add(struct uc_history *h, const struct uc_report *r, uint64_t now_ns)
+void uc_history_add(struct uc_history *h, const struct uc_judged *r, uint64_t now_ns)
 {
 	char **place = &h->text[h->count % UC_HISTORY_KEPT], *text;
 	json_t *o;

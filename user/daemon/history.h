@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "engine/report.h"
+#include "engine/judged.h"
 
 #define UC_HISTORY_KEPT 50
 
@@ -19,7 +19,7 @@ void uc_history_free(struct uc_history *h);
  * Under a flood only some of each second are kept, so that what came before it
  * stays, and making the JSON does not hold up the ring.
  */
-void uc_history_add(struct uc_history *h, const struct uc_report *r, uint64_t now_ns);
+void uc_history_add(struct uc_history *h, const struct uc_judged *r, uint64_t now_ns);
 
 size_t uc_history_count(const struct uc_history *h);
 /* i = 0 is the newest; the caller's; NULL: no memory. */

@@ -88,7 +88,7 @@ static void advance(struct uc_tally *t, uint64_t now_ns)
 	t->minute = minute;
 }
 
-void uc_tally_end(struct uc_tally *t, const struct uc_report *r, uint64_t now_ns)
+void uc_tally_end(struct uc_tally *t, const struct uc_judged *r, uint64_t now_ns)
 {
 	const struct uc_tuple *tuple = &r->facts->nginx->tuple;
 	struct uc_tally_upstream *u = place_of(t, tuple->remote_addr, tuple->remote_port);

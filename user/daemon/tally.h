@@ -13,7 +13,7 @@
 #include "core/conn/upstreams.h"
 #include "core/vocabulary.h"
 #include "live.h"
-#include "engine/report.h"
+#include "engine/judged.h"
 #include "base/text.h"
 
 #define UC_TALLY_MINUTES 60
@@ -35,7 +35,7 @@ int uc_tally_new(size_t capacity, struct uc_tally **ret);
 void uc_tally_free(struct uc_tally *t);
 
 /* A connection ended. */
-void uc_tally_end(struct uc_tally *t, const struct uc_report *r, uint64_t now_ns);
+void uc_tally_end(struct uc_tally *t, const struct uc_judged *r, uint64_t now_ns);
 
 void uc_tally_repeated(struct uc_tally *t, const struct uc_upstream_addr *addr);
 

@@ -106,7 +106,7 @@ static bool wanted(const struct uc_engine *e, const struct uc_conn *c)
 }
 
 static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
-		     const struct uc_report *r)
+		     const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	const struct uc_verdict *v = &r->verdict;
@@ -125,7 +125,7 @@ static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
 }
 
 /* The death that closed this connection, be it in use or idle; NULL: none did. */
-static const struct uc_death *death_of(struct uc_engine *e, const struct uc_report *r)
+static const struct uc_death *death_of(struct uc_engine *e, const struct uc_judged *r)
 {
 	const struct uc_conn *u = r->facts->upstream;
 	struct uc_death *d = NULL;
@@ -162,22 +162,22 @@ static const struct uc_exit *exit_of(const struct uc_engine *e, const struct uc_
 }
 
 /* nginx logs failures and clients that left, and nothing of its own worker's end. */
-static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct uc_report *r)
+static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct uc_judged *r)
 {
 	const struct uc_verdict *v = &r->verdict;
 
 	if (!e->cfg.error_log || (!v->flagged && v->id != UC_VERDICT_CLIENT_GONE))
 		return NULL;
-	return uc_errorlog_match(e->cfg.error_log, r->facts, uc_report_wall(r, r->facts->end_ns),
+	return uc_errorlog_match(e->cfg.error_log, r->facts, uc_judged_wall(r, r->facts->end_ns),
 				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
 }
 
-static bool sink_wants(const struct uc_sink *s, const struct uc_report *r)
+static bool sink_wants(const struct uc_sink *s, const struct uc_judged *r)
 {
 	return r->verdict.flagged || s->all;
 }
 
-static bool wants(const struct uc_engine *e, const struct uc_report *r)
+static bool wants(const struct uc_engine *e, const struct uc_judged *r)
 {
 	for (size_t i = 0; i < e->cfg.sink_count; i++)
 		if (sink_wants(e->cfg.sinks[i], r))
@@ -185,7 +185,7 @@ static bool wants(const struct uc_engine *e, const struct uc_report *r)
 	return false;
 }
 
-static void hand_on(struct uc_engine *e, const struct uc_report *r)
+static void hand_on(struct uc_engine *e, const struct uc_judged *r)
 {
 	for (size_t i = 0; i < e->cfg.sink_count; i++) {
 		struct uc_sink *s = e->cfg.sinks[i];
@@ -202,7 +202,7 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	const struct uc_proc *proc;
 	struct uc_idle_learned idle;
 	struct uc_directive_at directive;
-	struct uc_report r = { .pair = pair,
+	struct uc_judged r = { .pair = pair,
 			       .facts = &e->facts,
 			       .timeline = &e->timeline,
 			       .wall_offset_ns = e->wall_offset_ns,

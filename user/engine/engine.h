@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/report.h"
+#include "engine/judged.h"
 #include "engine/sink.h"
 #include "source/source.h"
 
 #define UC_ENGINE_SINKS 6
 
 /* Finds the directive that a flagged verdict is about; false: none, or not for certain. */
-typedef bool (*uc_directive_fn)(void *ctx, const struct uc_report *r, struct uc_directive_at *ret);
+typedef bool (*uc_directive_fn)(void *ctx, const struct uc_judged *r, struct uc_directive_at *ret);
 
 struct uc_engine_config {
 	struct uc_sink *sinks[UC_ENGINE_SINKS]; /* each gets what the others get, in this order */

@@ -5,11 +5,11 @@
 
 #include <stdio.h>
 
-#include "engine/report.h"
+#include "engine/judged.h"
 
 struct uc_sink {
 	/* both return 0, or a negative errno when the output took no more */
-	int (*connection)(struct uc_sink *s, const struct uc_report *r);
+	int (*connection)(struct uc_sink *s, const struct uc_judged *r);
 	int (*summary)(struct uc_sink *s, const struct uc_totals *t);
 	/* nginx made another attempt, at this address; may be NULL */
 	void (*repeated)(struct uc_sink *s, const struct uc_upstream_addr *addr);

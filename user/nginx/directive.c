@@ -352,7 +352,7 @@ static bool as_it_began(const struct master *m, uint64_t worker_ns)
 	return m->changed_ns <= began + TICK_NS;
 }
 
-bool uc_directives_find(void *directives, const struct uc_report *r, struct uc_directive_at *ret)
+bool uc_directives_find(void *directives, const struct uc_judged *r, struct uc_directive_at *ret)
 {
 	const struct uc_conn *c = r->facts->nginx;
 	bool race = r->verdict.id == UC_VERDICT_KEEPALIVE_RACE;

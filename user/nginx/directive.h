@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "engine/report.h"
+#include "engine/judged.h"
 
 struct uc_directives;
 
@@ -23,6 +23,6 @@ void uc_directives_free(struct uc_directives *d);
  * configuration cannot be read, has changed since the worker began, or passes
  * requests to that address in ways that differ. The engine's uc_directive_fn.
  */
-bool uc_directives_find(void *directives, const struct uc_report *r, struct uc_directive_at *ret);
+bool uc_directives_find(void *directives, const struct uc_judged *r, struct uc_directive_at *ret);
 
 #endif

@@ -40,7 +40,7 @@ void uc_signal_name(int signal, char *buf, size_t len)
 		snprintf(buf, len, "signal %d", signal);
 }
 
-void uc_explain_upstream(const struct uc_report *r, char *buf, size_t len)
+void uc_explain_upstream(const struct uc_judged *r, char *buf, size_t len)
 {
 	char comm[4 * UC_COMM_LEN];
 
@@ -86,7 +86,7 @@ static bool repeats(const struct uc_request_head *req)
 }
 
 /* nginx src/http/ngx_http_upstream.c, ngx_http_upstream_next(): NON_IDEMPOTENT once sent. */
-static void advise_on_retry(const struct uc_report *r, struct uc_explanation *e)
+static void advise_on_retry(const struct uc_judged *r, struct uc_explanation *e)
 {
 	if (!r->facts->request.method || r->outcome.id == UC_OUTCOME_RETRIED)
 		return;
@@ -101,7 +101,7 @@ static void advise_on_retry(const struct uc_report *r, struct uc_explanation *e)
 		    "its access log shows it as two statuses in $upstream_status.");
 }
 
-static void explain_outcome(const struct uc_report *r, struct uc_explanation *e)
+static void explain_outcome(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_outcome *o = &r->outcome;
 	char where[UC_ADDR_LEN], nth[32] = "";
@@ -130,7 +130,7 @@ static void explain_outcome(const struct uc_report *r, struct uc_explanation *e)
 }
 
 /* What is known to close at that age, as a hint and no more. */
-static void name_candidates(const struct uc_report *r, struct uc_explanation *e, uint64_t idle_ns)
+static void name_candidates(const struct uc_judged *r, struct uc_explanation *e, uint64_t idle_ns)
 {
 	struct uc_known_idle known[UC_KNOWN_IDLE_MAX];
 	size_t count = uc_known_idle(idle_ns, r->upstream_exe, known);
@@ -145,7 +145,7 @@ static void name_candidates(const struct uc_report *r, struct uc_explanation *e,
  * The learned timeout where there is one, else how long this connection had been
  * idle. nginx's own (keepalive_timeout of upstream{}, since 1.15.3) is 60 s by default.
  */
-static void advise_on_idle(const struct uc_report *r, struct uc_explanation *e)
+static void advise_on_idle(const struct uc_judged *r, struct uc_explanation *e)
 {
 	uint64_t own = uc_facts_upstream_idle(r->facts), idle = r->idle ? r->idle->ns : own;
 	char source[64] = "here";
@@ -178,7 +178,7 @@ struct clause {
 };
 
 /* ", then exited with status 0 (2.9 ms after that)", or nothing. */
-static struct clause then_exited(const struct uc_report *r)
+static struct clause then_exited(const struct uc_judged *r)
 {
 	struct clause c = { "" };
 	char how[32];
@@ -202,7 +202,7 @@ static void advise_on_exit(struct uc_explanation *e)
 			"limit on requests per worker, an exception), and let it drain first.");
 }
 
-static void explain_race(const struct uc_report *r, struct uc_explanation *e, const char *who)
+static void explain_race(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	if (r->verdict.proof == UC_PROOF_SENT_AFTER_FIN)
 		say(e,
@@ -223,7 +223,7 @@ static void explain_race(const struct uc_report *r, struct uc_explanation *e, co
 	advise_on_retry(r, e);
 }
 
-static void explain_unaccepted(const struct uc_report *r, struct uc_explanation *e, const char *who)
+static void explain_unaccepted(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	say(e, "%s closed its listening socket while this connection waited to be accepted%s.", who,
 	    then_exited(r).text);
@@ -233,7 +233,7 @@ static void explain_unaccepted(const struct uc_report *r, struct uc_explanation 
 	advise_on_retry(r, e);
 }
 
-static void explain_closed(const struct uc_report *r, struct uc_explanation *e, const char *who)
+static void explain_closed(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
 	struct span waited = span(f->waited_ns);
@@ -300,7 +300,7 @@ static void explain_closed(const struct uc_report *r, struct uc_explanation *e, 
 	advise_on_retry(r, e);
 }
 
-static void explain_died(const struct uc_report *r, struct uc_explanation *e, const char *who)
+static void explain_died(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	const char *with = r->facts->unaccepted ? "with this connection waiting to be accepted" :
 			   r->facts->exchange   ? "while it held this request" :
@@ -341,7 +341,7 @@ static void explain_died(const struct uc_report *r, struct uc_explanation *e, co
 		    "drain its connections before it exits.");
 }
 
-static void explain_connect(const struct uc_report *r, struct uc_explanation *e)
+static void explain_connect(const struct uc_judged *r, struct uc_explanation *e)
 {
 	switch (r->verdict.proof) {
 	case UC_PROOF_REFUSED:
@@ -381,7 +381,7 @@ static bool never_acknowledged(const struct uc_facts *f)
 	       f->unacked_known && f->unacked_bytes == f->request_bytes && !f->response_bytes;
 }
 
-static void explain_timeout(const struct uc_report *r, struct uc_explanation *e, const char *who)
+static void explain_timeout(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
 	struct span stalled = span(f->stalled_ns);
@@ -420,7 +420,7 @@ static void explain_timeout(const struct uc_report *r, struct uc_explanation *e,
 		    stalled.text);
 }
 
-static void explain_body(const struct uc_report *r, struct uc_explanation *e, const char *who)
+static void explain_body(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
 	char client[64] = "the client got a cut response";
@@ -445,7 +445,7 @@ static void explain_body(const struct uc_report *r, struct uc_explanation *e, co
 	    "that shrank, a wrong Content-Length).");
 }
 
-static void explain_unknown(const struct uc_report *r, struct uc_explanation *e)
+static void explain_unknown(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_facts *f = r->facts;
 
@@ -483,7 +483,7 @@ static void explain_unknown(const struct uc_report *r, struct uc_explanation *e)
 }
 
 /* Its socket is on this host, or nobody here had one: the far side need not be asked. */
-static void explain_reset(const struct uc_report *r, struct uc_explanation *e)
+static void explain_reset(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_facts *f = r->facts;
 
@@ -523,7 +523,7 @@ static void explain_reset(const struct uc_report *r, struct uc_explanation *e)
 		add(&e->advice, "Run upclose on the upstream's host to see who sent it.");
 }
 
-static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
+static void explain_summary(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_facts *f = r->facts;
 	char who[96];
@@ -595,7 +595,7 @@ static void explain_summary(const struct uc_report *r, struct uc_explanation *e)
 	}
 }
 
-static void evidence_of_response(const struct uc_report *r, struct uc_lines *l)
+static void evidence_of_response(const struct uc_judged *r, struct uc_lines *l)
 {
 	static const char *const known_by[] = {
 		[UC_FRAMING_NONE] = "it has no body",
@@ -611,7 +611,7 @@ static void evidence_of_response(const struct uc_report *r, struct uc_lines *l)
 		add(l, "nginx held the connection in its idle pool when it ended");
 }
 
-static void evidence_of_order(const struct uc_report *r, struct uc_lines *l)
+static void evidence_of_order(const struct uc_judged *r, struct uc_lines *l)
 {
 	const struct uc_facts *f = r->facts;
 
@@ -645,7 +645,7 @@ static void evidence_of_order(const struct uc_report *r, struct uc_lines *l)
 	}
 }
 
-static void evidence_of_closer(const struct uc_report *r, struct uc_lines *l)
+static void evidence_of_closer(const struct uc_judged *r, struct uc_lines *l)
 {
 	const struct uc_task *t = r->facts->upstream ? &r->facts->upstream->closer : NULL;
 
@@ -681,7 +681,7 @@ static const char *opaque_because(const struct uc_facts *f)
 	return "the request could not be read as HTTP/1";
 }
 
-static void evidence(const struct uc_report *r, struct uc_lines *l)
+static void evidence(const struct uc_judged *r, struct uc_lines *l)
 {
 	const struct uc_facts *f = r->facts;
 
@@ -738,7 +738,7 @@ static void evidence(const struct uc_report *r, struct uc_lines *l)
 		add(l, "the upstream's end was not seen on this host");
 }
 
-static void name_directive(const struct uc_report *r, struct uc_explanation *e)
+static void name_directive(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_directive_at *d = r->directive;
 	struct span now;
@@ -758,7 +758,7 @@ static void name_directive(const struct uc_report *r, struct uc_explanation *e)
 		    now.text, d->path, d->line);
 }
 
-void uc_explain(const struct uc_report *r, struct uc_explanation *e)
+void uc_explain(const struct uc_judged *r, struct uc_explanation *e)
 {
 	e->summary[0] = '\0';
 	e->outcome[0] = '\0';

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "engine/report.h"
+#include "engine/judged.h"
 
 #define UC_EXPLAIN_LINES 8
 #define UC_EXPLAIN_LEN   320
@@ -22,10 +22,10 @@ struct uc_explanation {
 	struct uc_lines evidence;
 };
 
-void uc_explain(const struct uc_report *r, struct uc_explanation *ret);
+void uc_explain(const struct uc_judged *r, struct uc_explanation *ret);
 
 /* "node[18853]", or "the upstream" where the process is not known. */
-void uc_explain_upstream(const struct uc_report *r, char *buf, size_t len);
+void uc_explain_upstream(const struct uc_judged *r, char *buf, size_t len);
 
 /* "SIGKILL"; "signal 40" where it has no name. */
 void uc_signal_name(int signal, char *buf, size_t len);

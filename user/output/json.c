@@ -70,7 +70,7 @@ static void set_number(json_t *o, const char *name, uint64_t n)
 	set(o, name, json_integer(n));
 }
 
-static json_t *nginx_object(const struct uc_report *r)
+static json_t *nginx_object(const struct uc_judged *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
 	json_t *o = json_object();
@@ -97,7 +97,7 @@ static void set_end(json_t *o, const struct uc_task *t, bool known)
 }
 
 /* After it had closed the connection. */
-static json_t *exit_object(const struct uc_report *r)
+static json_t *exit_object(const struct uc_judged *r)
 {
 	json_t *o;
 
@@ -109,7 +109,7 @@ static json_t *exit_object(const struct uc_report *r)
 	return o;
 }
 
-static json_t *upstream_object(const struct uc_report *r)
+static json_t *upstream_object(const struct uc_judged *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
 	const struct uc_task *t = &r->upstream;
@@ -146,7 +146,7 @@ static json_t *headers_complete(const struct uc_facts *f)
 }
 
 /* Always an object, so that scripts need no special case; all null before the first exchange. */
-static json_t *exchange_object(const struct uc_report *r)
+static json_t *exchange_object(const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	bool seen = f->exchange && !f->exchange_unseen;
@@ -234,7 +234,7 @@ static json_t *slice_or_null(struct uc_slice s)
 }
 
 /* nginx's own line, with queries left out like everywhere. */
-static json_t *log_object(const struct uc_report *r)
+static json_t *log_object(const struct uc_judged *r)
 {
 	const struct uc_error_line *l = r->line;
 	json_t *o;
@@ -321,7 +321,7 @@ static json_t *moment_object(const struct uc_moment *m, uint64_t zero_ns)
 	return o;
 }
 
-static json_t *timeline_array(const struct uc_report *r)
+static json_t *timeline_array(const struct uc_judged *r)
 {
 	const struct uc_timeline *t = r->timeline;
 	json_t *a = json_array();
@@ -347,7 +347,7 @@ static json_t *directive_object(const struct uc_directive_at *d)
 	return o;
 }
 
-json_t *uc_json_connection(const struct uc_report *r)
+json_t *uc_json_connection(const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	const struct uc_verdict *v = &r->verdict;
@@ -357,7 +357,7 @@ json_t *uc_json_connection(const struct uc_report *r)
 	char when[48];
 
 	uc_explain(r, &e);
-	uc_text_rfc3339(uc_report_wall(r, f->end_ns), when, sizeof(when));
+	uc_text_rfc3339(uc_judged_wall(r, f->end_ns), when, sizeof(when));
 	set_number(o, "schema", 1);
 	set(o, "kind", json_string("connection"));
 	set(o, "time", json_string(when));

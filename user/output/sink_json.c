@@ -16,7 +16,7 @@ static int print_line(const struct uc_sink *s, json_t *o)
 	return err;
 }
 
-static int connection(struct uc_sink *s, const struct uc_report *r)
+static int connection(struct uc_sink *s, const struct uc_judged *r)
 {
 	return print_line(s, uc_json_connection(r));
 }

@@ -5,7 +5,7 @@
 #include "engine/sink.h"
 #include "base/text.h"
 
-static int table_row(struct uc_sink *s, const struct uc_report *r)
+static int table_row(struct uc_sink *s, const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	const struct uc_conn *c = f->nginx;
@@ -19,7 +19,7 @@ static int table_row(struct uc_sink *s, const struct uc_report *r)
 			"UPID", "REQ", "IDLE_MS", "METHOD", "TARGET");
 		s->header_due = false;
 	}
-	uc_text_clock(uc_report_wall(r, f->end_ns), when, sizeof(when));
+	uc_text_clock(uc_judged_wall(r, f->end_ns), when, sizeof(when));
 	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, to);
 	if (f->request.method) {
 		uc_text_escape(f->request.method, f->request.method_len, method, sizeof(method));

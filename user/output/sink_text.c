@@ -29,13 +29,13 @@ static const char *verdict_colour(const struct uc_verdict *v)
 	return v->confidence == UC_CONFIDENCE_PROVEN ? RED : YELLOW;
 }
 
-static void headline(const struct uc_sink *s, const struct uc_report *r)
+static void headline(const struct uc_sink *s, const struct uc_judged *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
 	const struct uc_verdict *v = &r->verdict;
 	char when[32], to[UC_ADDR_LEN], who[96] = "";
 
-	uc_text_clock(uc_report_wall(r, r->facts->end_ns), when, sizeof(when));
+	uc_text_clock(uc_judged_wall(r, r->facts->end_ns), when, sizeof(when));
 	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, to);
 	if (r->upstream.tgid)
 		uc_explain_upstream(r, who, sizeof(who));
@@ -49,7 +49,7 @@ static void headline(const struct uc_sink *s, const struct uc_report *r)
 		v->lossy ? "   (lossy)" : "");
 }
 
-static void exchange_line(const struct uc_sink *s, const struct uc_report *r)
+static void exchange_line(const struct uc_sink *s, const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	char method[64], target[256];
@@ -164,7 +164,7 @@ static void event_detail(const struct uc_facts *f, const struct uc_moment *m, ch
  * The story is the newest exchange, and what closed the connection if that came
  * before it; its zero is nginx's first event in that exchange.
  */
-static void story(const struct uc_report *r, size_t *ret_first, size_t *ret_zero)
+static void story(const struct uc_judged *r, size_t *ret_first, size_t *ret_zero)
 {
 	const struct uc_timeline *t = r->timeline;
 	uint32_t number = r->facts->nginx->x.number;
@@ -185,7 +185,7 @@ static void story(const struct uc_report *r, size_t *ret_first, size_t *ret_zero
 	*ret_zero = zero;
 }
 
-static void timeline(const struct uc_sink *s, const struct uc_report *r)
+static void timeline(const struct uc_sink *s, const struct uc_judged *r)
 {
 	const struct uc_timeline *t = r->timeline;
 	size_t first, zero;
@@ -204,7 +204,7 @@ static void timeline(const struct uc_sink *s, const struct uc_report *r)
 }
 
 /* What nginx knew of it: its client, and its words. */
-static void nginx_line(const struct uc_sink *s, const struct uc_report *r)
+static void nginx_line(const struct uc_sink *s, const struct uc_judged *r)
 {
 	const struct uc_error_line *l = r->line;
 	struct uc_slice request;
@@ -231,7 +231,7 @@ static int done(const struct uc_sink *s)
 	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
 }
 
-static int connection(struct uc_sink *s, const struct uc_report *r)
+static int connection(struct uc_sink *s, const struct uc_judged *r)
 {
 	struct uc_explanation e;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "engine/report.h"
+#include "engine/judged.h"
 
 uint64_t uc_totals_lost(const struct uc_totals *t)
 {

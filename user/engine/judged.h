@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One judged connection as every sink gets it, and the totals at the end. */
-#ifndef UPCLOSE_REPORT_H
-#define UPCLOSE_REPORT_H
+#ifndef UPCLOSE_JUDGED_H
+#define UPCLOSE_JUDGED_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ struct uc_directive_at {
 	bool by_default; /* no directive says it */
 };
 
-struct uc_report {
+struct uc_judged {
 	const struct uc_pair *pair;
 	const struct uc_facts *facts;
 	const struct uc_timeline *timeline;
@@ -89,7 +89,7 @@ struct uc_totals {
 uint64_t uc_totals_lost(const struct uc_totals *t);
 
 /* The wall clock's time of a record's time, in ns since the epoch. */
-static inline uint64_t uc_report_wall(const struct uc_report *r, uint64_t mono_ns)
+static inline uint64_t uc_judged_wall(const struct uc_judged *r, uint64_t mono_ns)
 {
 	return mono_ns + (uint64_t)r->wall_offset_ns;
 }
