@@ -53,7 +53,7 @@ static void mend(const struct uc_nginx_conf *conf, const struct uc_finding *find
 	uc_fix_free(x);
 }
 
-static void judge(const struct uc_nginx_conf *conf, const struct uc_evidence *e, uint32_t version,
+static void judge(const struct uc_nginx_conf *conf, const struct uc_timeouts *e, uint32_t version,
 		  FILE *out)
 {
 	struct uc_judge_config cfg = { .conf = conf,
@@ -82,14 +82,14 @@ static void judge(const struct uc_nginx_conf *conf, const struct uc_evidence *e,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct uc_evidence *evidence;
+	static struct uc_timeouts *evidence;
 	static FILE *out;
 	struct uc_nginx_conf *conf = parse((const char *)data, size);
-	char why[UC_EVIDENCE_WHY];
+	char why[UC_TIMEOUTS_WHY];
 
 	if (!out)
 		out = fopen("/dev/null", "we");
-	if (!evidence && (uc_evidence_new(&evidence) || uc_evidence_state(evidence, "*=5", why)))
+	if (!evidence && (uc_timeouts_new(&evidence) || uc_timeouts_state(evidence, "*=5", why)))
 		abort();
 	if (!conf)
 		return 0;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "check/evidence.h"
+#include "check/timeouts.h"
 #include "core/nginx/httpconf.h"
 #include "core/vocabulary.h"
 

@@ -225,10 +225,10 @@ static bool is_end_of(const char *end, const char *path)
 static bool is_upstream(const char *name, const struct uc_finding *f)
 {
 	const struct uc_nginx_group *g = f->place->group;
-	char addr[UC_EVIDENCE_ADDR] = "";
+	char addr[UC_TIMEOUTS_ADDR] = "";
 
 	if (f->server)
-		uc_evidence_addr(f->server, addr);
+		uc_timeouts_addr(f->server, addr);
 	return !strcmp(name, addr) || (g && uc_nginx_word_is(&g->name, name));
 }
 

@@ -12,7 +12,7 @@ struct uc_check_report {
 	const struct uc_sources *sources;
 	const struct uc_nginx_http *http;
 	const char *version_source; /* "as told", "of process 77", "assumed" */
-	const struct uc_evidence *evidence;
+	const struct uc_timeouts *evidence;
 	const struct uc_finding *findings;
 	size_t finding_count, left_out;
 	const struct uc_check_contract *contracts;

@@ -68,11 +68,11 @@ static json_t *where_json(const struct uc_nginx_place *p)
 
 static json_t *addr_json(const struct uc_nginx_server *s)
 {
-	char addr[UC_EVIDENCE_ADDR];
+	char addr[UC_TIMEOUTS_ADDR];
 
 	if (!s)
 		return json_null();
-	uc_evidence_addr(s, addr);
+	uc_timeouts_addr(s, addr);
 	return json_string(addr);
 }
 
@@ -142,7 +142,7 @@ static json_t *idle_json(const struct uc_check_contract *c)
 
 static json_t *name_json(const struct uc_nginx_word *w)
 {
-	char name[UC_EVIDENCE_ADDR];
+	char name[UC_TIMEOUTS_ADDR];
 
 	uc_text_escape(w->p, w->len, name, sizeof(name));
 	return json_string(name);
@@ -210,7 +210,7 @@ static int print_summary(FILE *out, const struct uc_check_report *r)
 	size_t errors = uc_check_counted(r, UC_SEVERITY_ERROR),
 	       warnings = uc_check_counted(r, UC_SEVERITY_WARNING),
 	       notes = uc_check_counted(r, UC_SEVERITY_NOTE);
-	int64_t recorded = uc_evidence_recorded_ms(r->evidence);
+	int64_t recorded = uc_timeouts_recorded_ms(r->evidence);
 	json_t *o = json_object();
 	char version[32];
 

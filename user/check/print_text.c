@@ -119,7 +119,7 @@ static void print_figure(FILE *out, const struct uc_figure *f)
 
 static void print_recorded(FILE *out, const struct uc_check_report *r, const struct uc_finding *f)
 {
-	int64_t ms = uc_evidence_recorded_ms(r->evidence);
+	int64_t ms = uc_timeouts_recorded_ms(r->evidence);
 
 	if (!f->recorded)
 		return;
@@ -158,11 +158,11 @@ static void print_finding(FILE *out, const struct uc_check_report *r, const stru
 
 static void print_contract(FILE *out, const struct uc_check_contract *c)
 {
-	char addr[UC_EVIDENCE_ADDR] = "a variable", nginx[32], idle[32], where[400];
+	char addr[UC_TIMEOUTS_ADDR] = "a variable", nginx[32], idle[32], where[400];
 
 	uc_check_where(c->place, where, sizeof(where));
 	if (c->server)
-		uc_evidence_addr(c->server, addr);
+		uc_timeouts_addr(c->server, addr);
 	fprintf(out, "  %-24s %s", addr, uc_check_pool_text(c->place->pool));
 	if (c->place->pool == UC_NGINX_POOL_KEPT) {
 		uc_check_time(uc_contract_nginx_idle(c->place), nginx, sizeof(nginx));
@@ -185,13 +185,13 @@ static void print_contract(FILE *out, const struct uc_check_contract *c)
 
 static void ask_for_idle(FILE *out, const struct uc_check_report *r)
 {
-	char addr[UC_EVIDENCE_ADDR];
+	char addr[UC_TIMEOUTS_ADDR];
 	size_t unknown = 0;
 
 	for (size_t i = 0; i < r->contract_count; i++)
 		if (r->contracts[i].race == UC_RACE_UNKNOWN && r->contracts[i].server &&
 		    !r->contracts[i].idle.origin && !unknown++)
-			uc_evidence_addr(r->contracts[i].server, addr);
+			uc_timeouts_addr(r->contracts[i].server, addr);
 	if (unknown)
 		fprintf(out,
 			"  Whether the idle race is possible is unknown for %zu of them: measure the "

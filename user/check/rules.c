@@ -66,7 +66,7 @@ void uc_check_version(uint32_t version, char *buf, size_t size)
 }
 
 struct text {
-	char s[UC_EVIDENCE_ADDR];
+	char s[UC_TIMEOUTS_ADDR];
 };
 
 static struct text time_text(int64_t ms)
@@ -81,7 +81,7 @@ static struct text addr_text(const struct uc_nginx_server *s)
 {
 	struct text t = { "" };
 
-	uc_evidence_addr(s, t.s);
+	uc_timeouts_addr(s, t.s);
 	return t;
 }
 
@@ -222,7 +222,7 @@ static void setting_figure(const struct uc_judge *j, struct uc_finding *f,
 
 static void count_recorded(const struct uc_judge *j, struct uc_finding *f)
 {
-	const struct uc_evidence_of *e = f->server ? uc_evidence_find(j->cfg.evidence, f->server) :
+	const struct uc_timeouts_of *e = f->server ? uc_timeouts_find(j->cfg.evidence, f->server) :
 						     NULL;
 
 	if (!e || !e->recorded || f->rule->verdict == UC_VERDICT_MAX)
@@ -292,7 +292,7 @@ static int64_t shortest_idle(const struct uc_judge *j, const struct uc_nginx_gro
 
 	for (size_t i = 0; i < g->server_count; i++) {
 		const char *source;
-		struct uc_idle idle = uc_evidence_idle(j->cfg.evidence, &g->servers[i], g, &source);
+		struct uc_idle idle = uc_timeouts_idle(j->cfg.evidence, &g->servers[i], g, &source);
 
 		if (!g->servers[i].down && idle.origin && !idle.at_least && idle.min_ms > 0 &&
 		    idle.min_ms < least)
@@ -767,13 +767,13 @@ static void unbuffered_no_retry(struct uc_judge *j, const struct uc_check_contra
 
 /* --- timeouts ---------------------------------------------------------------------------------------- */
 
-static const struct uc_evidence_canary *slowest_canary(const struct uc_judge *j,
+static const struct uc_timeouts_canary *slowest_canary(const struct uc_judge *j,
 						       const struct uc_nginx_place *p)
 {
-	const struct uc_evidence_canary *slowest = NULL, *all;
+	const struct uc_timeouts_canary *slowest = NULL, *all;
 	size_t count;
 
-	all = uc_evidence_canaries(j->cfg.evidence, &count);
+	all = uc_timeouts_canaries(j->cfg.evidence, &count);
 	for (size_t i = 0; i < count; i++)
 		if ((!slowest || all[i].ms > slowest->ms) &&
 		    uc_nginx_route(uc_nginx_conf_top(j->cfg.conf), p, all[i].port, all[i].host,
@@ -798,7 +798,7 @@ static void lengthen(const struct uc_judge *j, struct uc_finding *f, const struc
 }
 
 static void shorter_than_canary(struct uc_judge *j, const struct uc_check_contract *c,
-				const struct uc_evidence_canary *slow)
+				const struct uc_timeouts_canary *slow)
 {
 	const struct uc_nginx_place *p = c->place;
 	const struct uc_nginx_value *v = &p->values[UC_NGINX_READ_TIMEOUT];
@@ -823,11 +823,11 @@ static void shorter_than_canary(struct uc_judge *j, const struct uc_check_contra
 
 static void timeout_shorter(struct uc_judge *j, const struct uc_check_contract *c)
 {
-	const struct uc_evidence_canary *slow = slowest_canary(j, c->place);
+	const struct uc_timeouts_canary *slow = slowest_canary(j, c->place);
 
 	const struct uc_nginx_place *p = c->place;
 	const struct uc_nginx_value *v = &p->values[UC_NGINX_READ_TIMEOUT];
-	const struct uc_evidence_of *e = c->server ? uc_evidence_find(j->cfg.evidence, c->server) :
+	const struct uc_timeouts_of *e = c->server ? uc_timeouts_find(j->cfg.evidence, c->server) :
 						     NULL;
 	struct uc_finding *f;
 
@@ -970,7 +970,7 @@ static void header_buffer_small(struct uc_judge *j, const struct uc_check_contra
 {
 	const struct uc_nginx_place *p = c->place;
 	const struct uc_nginx_value *v = &p->values[UC_NGINX_BUFFER_SIZE];
-	const struct uc_evidence_of *e = c->server ? uc_evidence_find(j->cfg.evidence, c->server) :
+	const struct uc_timeouts_of *e = c->server ? uc_timeouts_find(j->cfg.evidence, c->server) :
 						     NULL;
 	uint64_t refused = e ? e->happened[UC_VERDICT_NGINX_REJECTED_RESPONSE] : 0;
 	bool small = v->from && v->n > 0 && v->n < 4096;
@@ -1169,7 +1169,7 @@ static int judge_contract(struct uc_judge *j, const struct uc_nginx_place *p,
 	struct uc_check_contract *same;
 
 	if (s)
-		c.idle = uc_evidence_idle(j->cfg.evidence, s, p->group, &c.idle_source);
+		c.idle = uc_timeouts_idle(j->cfg.evidence, s, p->group, &c.idle_source);
 	c.race = uc_contract_race(p->pool, uc_contract_nginx_idle(p), &c.idle);
 	for (size_t i = 0; i < COUNT(rules); i++) {
 		j->rule = &rules[i];

@@ -33,7 +33,7 @@ struct uc_judge_config {
 	const struct uc_nginx_conf *conf;
 	const struct uc_nginx_http *http; /* as it will be */
 	const struct uc_nginx_http *from; /* before an upgrade, of the same conf; or NULL */
-	const struct uc_evidence *evidence;
+	const struct uc_timeouts *evidence;
 	int64_t client_timeout_ms; /* after which the client or balancer gives up; -1: not told */
 	int64_t balancer_idle_ms;  /* how long it keeps idle connections to nginx; -1: not told */
 	struct uc_requirements require;

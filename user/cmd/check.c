@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check/evidence.h"
+#include "check/timeouts.h"
 #include "check/fix.h"
 #include "check/inplace.h"
 #include "check/policy.h"
@@ -61,7 +61,7 @@ struct check {
 	uint64_t pid;
 	uint32_t version, from, to; /* 0: not told */
 	int64_t client_timeout_ms, balancer_idle_ms;
-	struct uc_evidence *evidence;
+	struct uc_timeouts *evidence;
 	struct uc_policy *policy; /* or NULL */
 	bool fix, in_place;
 	const char *nginx;
@@ -136,17 +136,17 @@ enum {
 
 static int evidence_option(struct check *c, int option, const char *value)
 {
-	char why[UC_EVIDENCE_WHY] = "out of memory";
+	char why[UC_TIMEOUTS_WHY] = "out of memory";
 	int err = 0;
 
 	if (option == UPSTREAM)
-		err = uc_evidence_state(c->evidence, value, why);
+		err = uc_timeouts_state(c->evidence, value, why);
 	else if (option == KIND)
-		err = uc_evidence_kind(c->evidence, value, why);
+		err = uc_timeouts_kind(c->evidence, value, why);
 	else if (option == PROBE)
-		err = uc_evidence_probe(c->evidence, value, why);
+		err = uc_timeouts_probe(c->evidence, value, why);
 	else
-		err = uc_evidence_learned(c->evidence, value, why);
+		err = uc_timeouts_learned(c->evidence, value, why);
 	if (!err)
 		return UC_GO_ON;
 	uc_error("%s", why);
@@ -500,7 +500,7 @@ int uc_cmd_check(int argc, char **argv)
 			   .print = uc_check_print_text };
 	int status;
 
-	if (uc_evidence_new(&c.evidence)) {
+	if (uc_timeouts_new(&c.evidence)) {
 		uc_error("out of memory");
 		return UC_EXIT_FAILED;
 	}
@@ -508,6 +508,6 @@ int uc_cmd_check(int argc, char **argv)
 	if (status == UC_GO_ON)
 		status = check(&c);
 	uc_policy_free(c.policy);
-	uc_evidence_free(c.evidence);
+	uc_timeouts_free(c.evidence);
 	return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "check/evidence.h"
+#include "check/timeouts.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -13,21 +13,21 @@
 
 #define LINE_LIMIT (1 << 20)
 
-struct uc_evidence {
-	struct uc_evidence_of *rows;
+struct uc_timeouts {
+	struct uc_timeouts_of *rows;
 	size_t count, room;
-	struct uc_evidence_canary *canaries; /* of UC_EVIDENCE_MAX, NULL before the first */
+	struct uc_timeouts_canary *canaries; /* of UC_TIMEOUTS_MAX, NULL before the first */
 	size_t canary_count;
 	int64_t recorded_ms;
 };
 
-int uc_evidence_new(struct uc_evidence **ret)
+int uc_timeouts_new(struct uc_timeouts **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
 	return *ret ? 0 : -ENOMEM;
 }
 
-void uc_evidence_free(struct uc_evidence *e)
+void uc_timeouts_free(struct uc_timeouts *e)
 {
 	if (!e)
 		return;
@@ -36,14 +36,14 @@ void uc_evidence_free(struct uc_evidence *e)
 	free(e);
 }
 
-int64_t uc_evidence_recorded_ms(const struct uc_evidence *e)
+int64_t uc_timeouts_recorded_ms(const struct uc_timeouts *e)
 {
 	return e->recorded_ms;
 }
 
 /* --- rows --------------------------------------------------------------------------- */
 
-static struct uc_evidence_of *find(const struct uc_evidence *e, const char *addr)
+static struct uc_timeouts_of *find(const struct uc_timeouts *e, const char *addr)
 {
 	for (size_t i = 0; i < e->count; i++)
 		if (!strcasecmp(e->rows[i].addr, addr))
@@ -51,13 +51,13 @@ static struct uc_evidence_of *find(const struct uc_evidence *e, const char *addr
 	return NULL;
 }
 
-static struct uc_evidence_of *row_of(struct uc_evidence *e, const char *addr)
+static struct uc_timeouts_of *row_of(struct uc_timeouts *e, const char *addr)
 {
-	struct uc_evidence_of *row = find(e, addr);
+	struct uc_timeouts_of *row = find(e, addr);
 
 	if (row)
 		return row;
-	if (e->count == UC_EVIDENCE_MAX || strlen(addr) >= UC_EVIDENCE_ADDR)
+	if (e->count == UC_TIMEOUTS_MAX || strlen(addr) >= UC_TIMEOUTS_ADDR)
 		return NULL;
 	if (e->count == e->room) {
 		size_t room = e->room ? 2 * e->room : 16;
@@ -75,37 +75,37 @@ static struct uc_evidence_of *row_of(struct uc_evidence *e, const char *addr)
 	return row;
 }
 
-void uc_evidence_addr(const struct uc_nginx_server *s, char buf[UC_EVIDENCE_ADDR])
+void uc_timeouts_addr(const struct uc_nginx_server *s, char buf[UC_TIMEOUTS_ADDR])
 {
 	const struct uc_nginx_word *h = &s->at.host;
 	const char *at = h->len ? memrchr(h->p, '@', h->len) : NULL, *from = at ? at + 1 : h->p;
-	char host[UC_EVIDENCE_ADDR - 16];
+	char host[UC_TIMEOUTS_ADDR - 16];
 
 	/* who writes a name and a password there is in error, but not to be exposed */
 	uc_text_escape(from, h->len - (from - h->p), host, sizeof(host));
 	if (s->at.unix_socket)
-		snprintf(buf, UC_EVIDENCE_ADDR, "unix:%s", host);
+		snprintf(buf, UC_TIMEOUTS_ADDR, "unix:%s", host);
 	else
-		snprintf(buf, UC_EVIDENCE_ADDR, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+		snprintf(buf, UC_TIMEOUTS_ADDR, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
 			 s->at.port);
 }
 
-static const struct uc_evidence_of *find_server(const struct uc_evidence *e,
+static const struct uc_timeouts_of *find_server(const struct uc_timeouts *e,
 						const struct uc_nginx_server *s, const char *host)
 {
-	char addr[UC_EVIDENCE_ADDR];
+	char addr[UC_TIMEOUTS_ADDR];
 
 	if (!host)
-		uc_evidence_addr(s, addr);
+		uc_timeouts_addr(s, addr);
 	else
 		snprintf(addr, sizeof(addr), "%s:%u", host, s->at.port);
 	return find(e, addr);
 }
 
-const struct uc_evidence_of *uc_evidence_find(const struct uc_evidence *e,
+const struct uc_timeouts_of *uc_timeouts_find(const struct uc_timeouts *e,
 					      const struct uc_nginx_server *s)
 {
-	const struct uc_evidence_of *row = find_server(e, s, NULL);
+	const struct uc_timeouts_of *row = find_server(e, s, NULL);
 
 	if (!row && uc_nginx_word_is(&s->at.host, "localhost")) {
 		row = find_server(e, s, "127.0.0.1");
@@ -114,11 +114,11 @@ const struct uc_evidence_of *uc_evidence_find(const struct uc_evidence *e,
 	return row;
 }
 
-struct uc_idle uc_evidence_idle(const struct uc_evidence *e, const struct uc_nginx_server *s,
+struct uc_idle uc_timeouts_idle(const struct uc_timeouts *e, const struct uc_nginx_server *s,
 				const struct uc_nginx_group *group, const char **source)
 {
-	const struct uc_evidence_of *rows[3] = { uc_evidence_find(e, s), NULL, find(e, "*") };
-	char name[UC_EVIDENCE_ADDR];
+	const struct uc_timeouts_of *rows[3] = { uc_timeouts_find(e, s), NULL, find(e, "*") };
+	char name[UC_TIMEOUTS_ADDR];
 
 	if (group) {
 		uc_text_escape(group->name.p, group->name.len, name, sizeof(name));
@@ -137,28 +137,28 @@ struct uc_idle uc_evidence_idle(const struct uc_evidence *e, const struct uc_ngi
 /* --- told by the user -------------------------------------------------------------------- */
 
 /* The part before the last "=", copied; NULL: there is none. */
-static const char *split(const char *text, char addr[UC_EVIDENCE_ADDR])
+static const char *split(const char *text, char addr[UC_TIMEOUTS_ADDR])
 {
 	const char *equals = strrchr(text, '=');
 
-	if (!equals || equals == text || !equals[1] || equals - text >= UC_EVIDENCE_ADDR)
+	if (!equals || equals == text || !equals[1] || equals - text >= UC_TIMEOUTS_ADDR)
 		return NULL;
 	memcpy(addr, text, equals - text);
 	addr[equals - text] = '\0';
 	return equals + 1;
 }
 
-int uc_evidence_state(struct uc_evidence *e, const char *text, char why[UC_EVIDENCE_WHY])
+int uc_timeouts_state(struct uc_timeouts *e, const char *text, char why[UC_TIMEOUTS_WHY])
 {
-	char addr[UC_EVIDENCE_ADDR];
+	char addr[UC_TIMEOUTS_ADDR];
 	const char *value = split(text, addr);
-	struct uc_evidence_of *row;
+	struct uc_timeouts_of *row;
 	uint64_t ns = 0;
 	int64_t ms;
 
 	if (!value ||
 	    (strcmp(value, "never") && strcmp(value, "0") && !uc_parse_seconds(value, &ns))) {
-		snprintf(why, UC_EVIDENCE_WHY,
+		snprintf(why, UC_TIMEOUTS_WHY,
 			 "upstream '%s' is not valid: ADDR=SECONDS, such as 127.0.0.1:3000=5, "
 			 "ADDR=0 where it closes after each response, or ADDR=never",
 			 text);
@@ -171,7 +171,7 @@ int uc_evidence_state(struct uc_evidence *e, const char *text, char why[UC_EVIDE
 	row->idle[UC_IDLE_STATED] = (struct uc_idle){ .origin = UC_IDLE_STATED,
 						      .ms = ms,
 						      .min_ms = ms };
-	snprintf(row->source[UC_IDLE_STATED], UC_EVIDENCE_SOURCE, "as told by --upstream");
+	snprintf(row->source[UC_IDLE_STATED], UC_TIMEOUTS_SOURCE, "as told by --upstream");
 	return 0;
 }
 
@@ -185,17 +185,17 @@ static void list_kinds(char *buf, size_t size)
 		used += snprintf(buf + used, size - used, "%s%s", i ? ", " : "", name);
 }
 
-int uc_evidence_kind(struct uc_evidence *e, const char *text, char why[UC_EVIDENCE_WHY])
+int uc_timeouts_kind(struct uc_timeouts *e, const char *text, char why[UC_TIMEOUTS_WHY])
 {
-	char addr[UC_EVIDENCE_ADDR], kinds[400];
+	char addr[UC_TIMEOUTS_ADDR], kinds[400];
 	const char *value = split(text, addr);
-	struct uc_evidence_of *row;
+	struct uc_timeouts_of *row;
 	struct uc_known_kind kind;
 	struct uc_idle idle = { .origin = UC_IDLE_KIND };
 
 	if (!value || !uc_known_idle_kind(value, &kind)) {
 		list_kinds(kinds, sizeof(kinds));
-		snprintf(why, UC_EVIDENCE_WHY,
+		snprintf(why, UC_TIMEOUTS_WHY,
 			 "kind '%.60s' is not valid: ADDR=KIND, where KIND is one of %s", text,
 			 kinds);
 		return -EINVAL;
@@ -206,18 +206,18 @@ int uc_evidence_kind(struct uc_evidence *e, const char *text, char why[UC_EVIDEN
 	idle.ms = kind.closes ? kind.idle_ms : UC_NGINX_NEVER;
 	idle.min_ms = kind.closes ? kind.min_ms : UC_NGINX_NEVER;
 	row->idle[UC_IDLE_KIND] = idle;
-	snprintf(row->source[UC_IDLE_KIND], UC_EVIDENCE_SOURCE, "the default of %s (%s)", kind.name,
+	snprintf(row->source[UC_IDLE_KIND], UC_TIMEOUTS_SOURCE, "the default of %s (%s)", kind.name,
 		 kind.setting);
 	return 0;
 }
 
 /* --- recordings ------------------------------------------------------------------------------ */
 
-static struct uc_evidence_of *row_of_json(struct uc_evidence *e, json_t *o)
+static struct uc_timeouts_of *row_of_json(struct uc_timeouts *e, json_t *o)
 {
 	const char *addr = json_string_value(json_object_get(o, "addr"));
 	json_int_t port = json_integer_value(json_object_get(o, "port"));
-	char text[UC_EVIDENCE_ADDR];
+	char text[UC_TIMEOUTS_ADDR];
 
 	if (!addr || strlen(addr) > 128)
 		return NULL;
@@ -233,7 +233,7 @@ static int64_t ms_of(json_t *o, const char *name, int64_t otherwise)
 	return json_is_number(v) && ms >= 0 && ms < 1e12 ? (int64_t)ms : otherwise;
 }
 
-static void learn_idle(struct uc_evidence_of *row, json_t *idle)
+static void learn_idle(struct uc_timeouts_of *row, json_t *idle)
 {
 	struct uc_idle *to = &row->idle[UC_IDLE_LEARNED];
 	int64_t ms = ms_of(idle, "timeout_ms", -1);
@@ -244,25 +244,25 @@ static void learn_idle(struct uc_evidence_of *row, json_t *idle)
 	to->ms = ms;
 	to->min_ms = ms_of(idle, "min_ms", ms);
 	to->count = ms_of(idle, "count", 0);
-	snprintf(row->source[UC_IDLE_LEARNED], UC_EVIDENCE_SOURCE,
+	snprintf(row->source[UC_IDLE_LEARNED], UC_TIMEOUTS_SOURCE,
 		 "learned from %u closes of idle connections, after %.2f to %.2f s", to->count,
 		 to->min_ms / 1e3, ms_of(idle, "max_ms", ms) / 1e3);
 }
 
-static void learn_response(struct uc_evidence_of *row, json_t *o)
+static void learn_response(struct uc_timeouts_of *row, json_t *o)
 {
 	int64_t waited = ms_of(json_object_get(o, "exchange"), "waited_ms", -1);
 
 	if (waited <= row->response_ms)
 		return;
 	row->response_ms = waited;
-	snprintf(row->response_source, UC_EVIDENCE_SOURCE, "the longest of the recorded");
+	snprintf(row->response_source, UC_TIMEOUTS_SOURCE, "the longest of the recorded");
 }
 
-static void learn_connection(struct uc_evidence *e, json_t *o)
+static void learn_connection(struct uc_timeouts *e, json_t *o)
 {
 	const char *verdict = json_string_value(json_object_get(o, "verdict"));
-	struct uc_evidence_of *row = row_of_json(e, json_object_get(o, "upstream"));
+	struct uc_timeouts_of *row = row_of_json(e, json_object_get(o, "upstream"));
 
 	if (!row || !verdict)
 		return;
@@ -276,14 +276,14 @@ static void learn_connection(struct uc_evidence *e, json_t *o)
 		learn_response(row, o);
 }
 
-static void learn_summary(struct uc_evidence *e, json_t *o)
+static void learn_summary(struct uc_timeouts *e, json_t *o)
 {
 	json_t *upstream;
 	size_t i;
 
 	e->recorded_ms += ms_of(o, "duration_ms", 0);
 	json_array_foreach(json_object_get(o, "upstreams"), i, upstream) {
-		struct uc_evidence_of *row = row_of_json(e, upstream);
+		struct uc_timeouts_of *row = row_of_json(e, upstream);
 
 		if (!row)
 			continue;
@@ -292,7 +292,7 @@ static void learn_summary(struct uc_evidence *e, json_t *o)
 	}
 }
 
-static bool learn(struct uc_evidence *e, json_t *o, const char *kind)
+static bool learn(struct uc_timeouts *e, json_t *o, const char *kind)
 {
 	if (!strcmp(kind, "connection"))
 		learn_connection(e, o);
@@ -305,10 +305,10 @@ static bool learn(struct uc_evidence *e, json_t *o, const char *kind)
 
 /* --- lines ---------------------------------------------------------------------------------- */
 
-typedef bool (*take_fn)(struct uc_evidence *e, json_t *o, const char *kind);
+typedef bool (*take_fn)(struct uc_timeouts *e, json_t *o, const char *kind);
 
 /* 1: taken; 0: an object of another kind; negative: no JSON object. */
-static int take_line(struct uc_evidence *e, const char *line, size_t len, take_fn take)
+static int take_line(struct uc_timeouts *e, const char *line, size_t len, take_fn take)
 {
 	json_t *o = json_loadb(line, len, 0, NULL);
 	const char *kind = json_string_value(json_object_get(o, "kind"));
@@ -318,8 +318,8 @@ static int take_line(struct uc_evidence *e, const char *line, size_t len, take_f
 	return ret;
 }
 
-static int read_lines(struct uc_evidence *e, FILE *in, const char *name, take_fn take,
-		      const char *maker, char why[UC_EVIDENCE_WHY])
+static int read_lines(struct uc_timeouts *e, FILE *in, const char *name, take_fn take,
+		      const char *maker, char why[UC_TIMEOUTS_WHY])
 {
 	char *line = malloc(LINE_LIMIT);
 	unsigned long number = 0, taken = 0;
@@ -339,25 +339,25 @@ static int read_lines(struct uc_evidence *e, FILE *in, const char *name, take_fn
 	}
 	free(line);
 	if (err)
-		snprintf(why, UC_EVIDENCE_WHY, "%s:%lu: not a line of JSON of `%s`", name, number,
+		snprintf(why, UC_TIMEOUTS_WHY, "%s:%lu: not a line of JSON of `%s`", name, number,
 			 maker);
 	else if (ferror(in))
-		err = -EIO, snprintf(why, UC_EVIDENCE_WHY, "%s: cannot be read", name);
+		err = -EIO, snprintf(why, UC_TIMEOUTS_WHY, "%s: cannot be read", name);
 	else if (!taken)
 		err = -ENODATA,
-		snprintf(why, UC_EVIDENCE_WHY, "%s: no line of it is of `%s`", name, maker);
+		snprintf(why, UC_TIMEOUTS_WHY, "%s: no line of it is of `%s`", name, maker);
 	return err;
 }
 
-static int read_file(struct uc_evidence *e, const char *path, take_fn take, const char *maker,
-		     char why[UC_EVIDENCE_WHY])
+static int read_file(struct uc_timeouts *e, const char *path, take_fn take, const char *maker,
+		     char why[UC_TIMEOUTS_WHY])
 {
 	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	int err;
 
 	if (!in) {
 		err = -errno;
-		snprintf(why, UC_EVIDENCE_WHY, "%s: %s", path, strerror(errno));
+		snprintf(why, UC_TIMEOUTS_WHY, "%s: %s", path, strerror(errno));
 		return err;
 	}
 	err = read_lines(e, in, path, take, maker, why);
@@ -366,7 +366,7 @@ static int read_file(struct uc_evidence *e, const char *path, take_fn take, cons
 	return err;
 }
 
-int uc_evidence_learned(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY])
+int uc_timeouts_learned(struct uc_timeouts *e, const char *path, char why[UC_TIMEOUTS_WHY])
 {
 	return read_file(e, path, learn, "upclose trace -o json", why);
 }
@@ -374,7 +374,7 @@ int uc_evidence_learned(struct uc_evidence *e, const char *path, char why[UC_EVI
 /* --- probes ------------------------------------------------------------------------------------ */
 
 /* Closed by itself, closed with each response, or still open when the probe had waited enough. */
-static void probe_idle(struct uc_evidence_of *row, json_t *idle)
+static void probe_idle(struct uc_timeouts_of *row, json_t *idle)
 {
 	json_t *kept = json_object_get(idle, "kept_alive");
 	struct uc_idle to = { .origin = UC_IDLE_PROBE, .count = ms_of(idle, "count", 0) };
@@ -384,23 +384,23 @@ static void probe_idle(struct uc_evidence_of *row, json_t *idle)
 	to.min_ms = ms_of(idle, "min_ms", to.ms);
 	if (json_is_false(kept)) {
 		to.ms = to.min_ms = 0;
-		snprintf(source, UC_EVIDENCE_SOURCE, "probed: it closes after each response");
+		snprintf(source, UC_TIMEOUTS_SOURCE, "probed: it closes after each response");
 	} else if (to.ms >= 0) {
-		snprintf(source, UC_EVIDENCE_SOURCE, "probed: %u closes after %.2f to %.2f s",
+		snprintf(source, UC_TIMEOUTS_SOURCE, "probed: %u closes after %.2f to %.2f s",
 			 to.count, to.min_ms / 1e3, ms_of(idle, "max_ms", to.ms) / 1e3);
 	} else {
 		to.at_least = true;
 		to.ms = to.min_ms = ms_of(idle, "at_least_ms", -1);
-		snprintf(source, UC_EVIDENCE_SOURCE, "probed: still open after %.1f s",
+		snprintf(source, UC_TIMEOUTS_SOURCE, "probed: still open after %.1f s",
 			 to.ms / 1e3);
 	}
 	if (to.ms >= 0)
 		row->idle[UC_IDLE_PROBE] = to;
 }
 
-static void probe_row(struct uc_evidence *e, json_t *o, const char *addr)
+static void probe_row(struct uc_timeouts *e, json_t *o, const char *addr)
 {
-	struct uc_evidence_of *row = row_of(e, addr);
+	struct uc_timeouts_of *row = row_of(e, addr);
 	int64_t answer = ms_of(json_object_get(o, "answer"), "answer_ms", -1);
 
 	if (!row)
@@ -409,15 +409,15 @@ static void probe_row(struct uc_evidence *e, json_t *o, const char *addr)
 	if (answer <= row->response_ms)
 		return;
 	row->response_ms = answer;
-	snprintf(row->response_source, UC_EVIDENCE_SOURCE, "probed");
+	snprintf(row->response_source, UC_TIMEOUTS_SOURCE, "probed");
 }
 
 /* "http://app:3000/x" is known as app:3000 too, as nginx's configuration may name it. */
-static void probe_named(struct uc_evidence *e, json_t *o)
+static void probe_named(struct uc_timeouts *e, json_t *o)
 {
 	const char *url = json_string_value(json_object_get(o, "url")), *at;
 	bool https = url && !strncmp(url, "https://", 8);
-	char addr[UC_EVIDENCE_ADDR], *colon;
+	char addr[UC_TIMEOUTS_ADDR], *colon;
 	size_t n;
 
 	at = url ? strstr(url, "://") : NULL;
@@ -434,31 +434,31 @@ static void probe_named(struct uc_evidence *e, json_t *o)
 	probe_row(e, o, addr);
 }
 
-static struct uc_evidence_canary *canary_of(struct uc_evidence *e, const char *url,
+static struct uc_timeouts_canary *canary_of(struct uc_timeouts *e, const char *url,
 					    const char *host)
 {
 	if (!e->canaries)
-		e->canaries = calloc(UC_EVIDENCE_MAX, sizeof(*e->canaries));
+		e->canaries = calloc(UC_TIMEOUTS_MAX, sizeof(*e->canaries));
 	for (size_t i = 0; i < e->canary_count; i++)
 		if (!strcmp(e->canaries[i].url, url) && !strcmp(e->canaries[i].host, host))
 			return &e->canaries[i];
-	if (!e->canaries || e->canary_count == UC_EVIDENCE_MAX)
+	if (!e->canaries || e->canary_count == UC_TIMEOUTS_MAX)
 		return NULL;
 	return memset(&e->canaries[e->canary_count++], 0, sizeof(*e->canaries));
 }
 
-static void probe_canary(struct uc_evidence *e, json_t *o)
+static void probe_canary(struct uc_timeouts *e, json_t *o)
 {
 	const char *url = json_string_value(json_object_get(o, "url"));
 	const char *outcome = json_string_value(json_object_get(o, "outcome")), *host, *colon;
 	const char *told = json_string_value(json_object_get(o, "host"));
-	char authority[UC_EVIDENCE_ADDR] = "";
+	char authority[UC_TIMEOUTS_ADDR] = "";
 	bool gave_up = outcome && !strcmp(outcome, "nginx_timeout");
 	int64_t ms = ms_of(o, gave_up ? "total_ms" : "first_byte_ms", -1);
-	struct uc_evidence_canary *c;
+	struct uc_timeouts_canary *c;
 	size_t n;
 
-	if (!url || !outcome || strlen(url) >= UC_EVIDENCE_ADDR || ms < 0 || strstr(url, "//unix:"))
+	if (!url || !outcome || strlen(url) >= UC_TIMEOUTS_ADDR || ms < 0 || strstr(url, "//unix:"))
 		return;
 	host = strstr(url, "://");
 	if (!host || (!gave_up && strcmp(outcome, "answered") != 0))
@@ -485,17 +485,17 @@ static void probe_canary(struct uc_evidence *e, json_t *o)
 					       80;
 }
 
-const struct uc_evidence_canary *uc_evidence_canaries(const struct uc_evidence *e, size_t *count)
+const struct uc_timeouts_canary *uc_timeouts_canaries(const struct uc_timeouts *e, size_t *count)
 {
 	*count = e->canary_count;
 	return e->canaries;
 }
 
-static bool probe(struct uc_evidence *e, json_t *o, const char *kind)
+static bool probe(struct uc_timeouts *e, json_t *o, const char *kind)
 {
 	const char *addr = json_string_value(json_object_get(o, "addr"));
 	const char *path = json_string_value(json_object_get(o, "unix"));
-	char text[UC_EVIDENCE_ADDR];
+	char text[UC_TIMEOUTS_ADDR];
 
 	if (!strcmp(kind, "canary")) {
 		probe_canary(e, o);
@@ -515,7 +515,7 @@ static bool probe(struct uc_evidence *e, json_t *o, const char *kind)
 	return true;
 }
 
-int uc_evidence_probe(struct uc_evidence *e, const char *path, char why[UC_EVIDENCE_WHY])
+int uc_timeouts_probe(struct uc_timeouts *e, const char *path, char why[UC_TIMEOUTS_WHY])
 {
 	return read_file(e, path, probe, "upclose probe -o json", why);
 }
