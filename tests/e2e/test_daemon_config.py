@@ -6,7 +6,7 @@ import re
 import pytest
 from harness.upclose import TOP, run
 
-DEFAULT = TOP / "user" / "daemon" / "upclose.yaml"
+DEFAULT = TOP / "user" / "share" / "upclose.yaml"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from harness.prometheus import Prometheus
 from harness.stage import target
 from harness.upclose import TOP
 
-RULES = TOP / "user" / "daemon" / "prometheus-rules.yaml"
+RULES = TOP / "user" / "share" / "prometheus-rules.yaml"
 FLAGGED = "upclose_flagged_connections_total"
 
 

@@ -10,7 +10,7 @@ from harness.prometheus import Alertmanager, Prometheus, promtool
 from harness.receiver import Receiver
 from harness.upclose import TOP
 
-DAEMON = TOP / "user" / "daemon"
+DAEMON = TOP / "user" / "share"
 RULES = DAEMON / "prometheus-rules.yaml"
 DASHBOARD = DAEMON / "grafana-dashboard.json"
 RULES_TEST = TOP / "tests" / "e2e" / "prometheus_rules_test.yaml"

@@ -127,7 +127,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 static char *replay(const uint8_t *data, size_t size, bool *ret_clean)
 {
 	FILE *in = fmemopen((void *)data, size, "rb"), *out;
-	struct uc_sink sink = uc_sink_json;
+	struct uc_output sink = uc_output_json;
 	struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1, .show_query = true };
 	struct uc_engine *engine = NULL;
 	struct uc_replay_end end;

@@ -10,25 +10,25 @@ static struct tale tale;
 
 static unsigned told, told_without_peer;
 
-static int take_connection(struct uc_sink *sink, const struct uc_judged *r)
+static int take_connection(struct uc_output *output, const struct uc_judged *r)
 {
-	(void)sink;
+	(void)output;
 	told++;
 	told_without_peer += r->pair->upstream_missing;
 	return 0;
 }
 
-static int take_summary(struct uc_sink *sink, const struct uc_totals *t)
+static int take_summary(struct uc_output *output, const struct uc_totals *t)
 {
-	(void)sink;
+	(void)output;
 	(void)t;
 	return 0;
 }
 
 static int set_up(void **state)
 {
-	static struct uc_sink sink = { .connection = take_connection, .summary = take_summary };
-	const struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1 };
+	static struct uc_output output = { .connection = take_connection, .summary = take_summary };
+	const struct uc_engine_config cfg = { .outputs = { &output }, .output_count = 1 };
 
 	told = told_without_peer = 0;
 	(void)state;

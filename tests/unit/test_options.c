@@ -17,7 +17,7 @@ void uc_error(const char *fmt, ...)
 static int set_up(void **state)
 {
 	(void)state;
-	uc_output_init(&opt);
+	uc_output_options_init(&opt);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static void test_seconds(void **state)
 static bool give(int option, const char *value)
 {
 	unsigned before = said;
-	bool good = uc_output_option(&opt, option, value) == UC_GO_ON;
+	bool good = uc_output_options_take(&opt, option, value) == UC_GO_ON;
 
 	assert_int_equal(said - before, !good);
 	return good;
@@ -103,7 +103,7 @@ static bool give(int option, const char *value)
 static void test_defaults(void **state)
 {
 	(void)state;
-	assert_ptr_equal(opt.sink.connection, uc_sink_text.connection);
+	assert_ptr_equal(opt.output.connection, uc_output_text.connection);
 	assert_int_equal(opt.engine.max_count, 0);
 	assert_int_equal(opt.engine.port_count, 0);
 	assert_int_equal(opt.engine.comm_count, 0);
@@ -117,11 +117,11 @@ static void test_output(void **state)
 {
 	(void)state;
 	assert_true(give('o', "json"));
-	assert_ptr_equal(opt.sink.connection, uc_sink_json.connection);
+	assert_ptr_equal(opt.output.connection, uc_output_json.connection);
 	assert_true(give('o', "table"));
-	assert_ptr_equal(opt.sink.connection, uc_sink_table.connection);
+	assert_ptr_equal(opt.output.connection, uc_output_table.connection);
 	assert_true(give('o', "text"));
-	assert_ptr_equal(opt.sink.connection, uc_sink_text.connection);
+	assert_ptr_equal(opt.output.connection, uc_output_text.connection);
 	assert_false(give('o', "xml"));
 	assert_false(give('o', ""));
 	assert_false(give('o', "JSON"));

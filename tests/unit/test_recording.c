@@ -556,16 +556,16 @@ static void test_cannot_be_created(void **state)
 
 static char *json_of(const void *bytes, size_t len)
 {
-	struct uc_sink sink = uc_sink_json;
-	struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1 };
+	struct uc_output output = uc_output_json;
+	struct uc_engine_config cfg = { .outputs = { &output }, .output_count = 1 };
 	struct uc_engine *engine;
 	struct uc_frames to;
 	char *text = NULL;
 	size_t text_len;
 	FILE *in = fmemopen((void *)bytes, len, "rb"), *out = open_memstream(&text, &text_len);
 
-	sink.out = out;
-	sink.all = true;
+	output.out = out;
+	output.all = true;
 	assert_int_equal(uc_engine_new(&cfg, &engine), 0);
 	to = uc_engine_frames(engine);
 	uc_replay(in, &to, NULL, NULL, &end, why);

@@ -37,7 +37,7 @@ struct sink {
 };
 
 struct uc_alerting {
-	struct uc_sink engine_sink; /* first: it is what the engine hands back */
+	struct uc_output engine_output; /* first: it is what the engine hands back */
 	struct uc_alerts *alerts;
 	char instance[256];
 	char state_directory[PATH_MAX];
@@ -125,7 +125,7 @@ static void send_connection(struct uc_alerting *a, const char *text)
 			uc_delivery_post(a->sinks[i].delivery, text, false);
 }
 
-static int on_connection(struct uc_sink *sink, const struct uc_judged *r)
+static int on_connection(struct uc_output *sink, const struct uc_judged *r)
 {
 	struct uc_alerting *a = (struct uc_alerting *)sink;
 	const struct uc_tuple *t = &r->facts->nginx->tuple;
@@ -154,7 +154,7 @@ static int on_connection(struct uc_sink *sink, const struct uc_judged *r)
 	return 0;
 }
 
-static int on_summary(struct uc_sink *sink, const struct uc_totals *t)
+static int on_summary(struct uc_output *sink, const struct uc_totals *t)
 {
 	(void)sink;
 	(void)t;
@@ -294,10 +294,10 @@ static void take_rules(struct uc_alerting *a, const struct uc_alerts_config *cfg
 		a->shares |= cfg->all[i].share_ppm;
 		verdicts |= cfg->all[i].verdicts;
 	}
-	a->engine_sink.all = false;
+	a->engine_output.all = false;
 	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
 		if (verdicts & UC_ALERT_VERDICT(v) && !uc_verdict_flagged(v))
-			a->engine_sink.all = true;
+			a->engine_output.all = true;
 	name_instance(a, cfg->instance);
 }
 
@@ -362,7 +362,7 @@ int uc_alerting_new(const struct uc_config *cfg, struct uc_alerting **ret)
 		free(a);
 		return -ENOMEM;
 	}
-	a->engine_sink = (struct uc_sink){ .connection = on_connection, .summary = on_summary };
+	a->engine_output = (struct uc_output){ .connection = on_connection, .summary = on_summary };
 	strncpy(a->state_directory, cfg->state_directory, sizeof(a->state_directory) - 1);
 	take_rules(a, cfg->alerts);
 	*ret = a;
@@ -435,9 +435,9 @@ int uc_alerting_reload(struct uc_alerting *a, const struct uc_config *cfg)
 	return 0;
 }
 
-struct uc_sink *uc_alerting_sink(struct uc_alerting *a)
+struct uc_output *uc_alerting_output(struct uc_alerting *a)
 {
-	return &a->engine_sink;
+	return &a->engine_output;
 }
 
 const struct uc_alerts *uc_alerting_alerts(const struct uc_alerting *a)

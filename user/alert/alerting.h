@@ -14,7 +14,7 @@
 #include "config/config.h"
 #include "alert/delivery.h"
 #include "live.h"
-#include "engine/sink.h"
+#include "engine/output.h"
 
 struct uc_alerting;
 
@@ -35,7 +35,7 @@ void uc_alerting_free(struct uc_alerting *a, uint64_t patience_ns);
 int uc_alerting_reload(struct uc_alerting *a, const struct uc_config *cfg);
 
 /* For the engine; it stays the same over reloads. */
-struct uc_sink *uc_alerting_sink(struct uc_alerting *a);
+struct uc_output *uc_alerting_output(struct uc_alerting *a);
 
 /*
  * The counts of one upstream, see uc_tracer_each_live; ctx is the uc_alerting.

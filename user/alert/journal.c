@@ -132,7 +132,7 @@ static void print_json(json_t *o)
 	fputc('\n', stderr);
 }
 
-void uc_log_sink_tick(struct uc_log_sink *s, uint64_t now_ns)
+void uc_log_output_tick(struct uc_log_output *s, uint64_t now_ns)
 {
 	if (now_ns / 1000000000 == s->second)
 		return;
@@ -143,13 +143,13 @@ void uc_log_sink_tick(struct uc_log_sink *s, uint64_t now_ns)
 	s->in_second = 0;
 }
 
-static int log_connection(struct uc_sink *sink, const struct uc_judged *r)
+static int log_connection(struct uc_output *output, const struct uc_judged *r)
 {
-	struct uc_log_sink *s = (struct uc_log_sink *)sink;
+	struct uc_log_output *s = (struct uc_log_output *)output;
 	char text[1024], when[48];
 	json_t *o = NULL;
 
-	uc_log_sink_tick(s, uc_now_ns(CLOCK_MONOTONIC));
+	uc_log_output_tick(s, uc_now_ns(CLOCK_MONOTONIC));
 	if (++s->in_second > s->max_per_second)
 		return 0;
 	sentence(r, text, sizeof(text));
@@ -167,9 +167,9 @@ static int log_connection(struct uc_sink *sink, const struct uc_judged *r)
 	return 0;
 }
 
-static int log_summary(struct uc_sink *sink, const struct uc_totals *t)
+static int log_summary(struct uc_output *output, const struct uc_totals *t)
 {
-	const struct uc_log_sink *s = (const struct uc_log_sink *)sink;
+	const struct uc_log_output *s = (const struct uc_log_output *)output;
 	json_t *o = NULL;
 	char text[256];
 
@@ -207,9 +207,9 @@ static bool stderr_is_journal(void)
 	return !strcmp(stream, ours);
 }
 
-void uc_log_sink_init(struct uc_log_sink *s, const struct uc_log_config *cfg)
+void uc_log_output_init(struct uc_log_output *s, const struct uc_log_config *cfg)
 {
-	s->sink = (struct uc_sink){ .connection = log_connection, .summary = log_summary };
+	s->output = (struct uc_output){ .connection = log_connection, .summary = log_summary };
 	s->journal = cfg->to == UC_LOG_JOURNAL || (cfg->to == UC_LOG_AUTO && stderr_is_journal());
 	s->format = cfg->format;
 	s->max_per_second = cfg->max_per_second;

@@ -6,11 +6,11 @@
 #include <jansson.h>
 
 #include "config/config.h"
-#include "engine/sink.h"
+#include "engine/output.h"
 
 /* Gets a line or an entry for each flagged connection. */
-struct uc_log_sink {
-	struct uc_sink sink;
+struct uc_log_output {
+	struct uc_output output;
 	bool journal;
 	enum uc_log_format format;
 	uint32_t max_per_second;
@@ -19,10 +19,10 @@ struct uc_log_sink {
 };
 
 /* Says how many of a second that is over were not logged; to be called now and then. */
-void uc_log_sink_tick(struct uc_log_sink *s, uint64_t now_ns);
+void uc_log_output_tick(struct uc_log_output *s, uint64_t now_ns);
 
 /* Chooses where the log goes, also that of uc_error and uc_note; again after a reload. */
-void uc_log_sink_init(struct uc_log_sink *s, const struct uc_log_config *cfg);
+void uc_log_output_init(struct uc_log_output *s, const struct uc_log_config *cfg);
 
 /*
  * Sends an entry: message, a priority of syslog(3), and the object's members as

@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 
-void uc_output_init(struct uc_output_options *o)
+void uc_output_options_init(struct uc_output_options *o)
 {
 	memset(o, 0, sizeof(*o));
-	uc_sink_init(&o->sink, "text", stdout);
+	uc_output_init(&o->output, "text", stdout);
 }
 
 static int bad(const char *what, const char *value, const char *allowed)
@@ -45,13 +45,13 @@ static int add_comm(struct uc_output_options *o, const char *value)
 	return UC_GO_ON;
 }
 
-int uc_output_option(void *ctx, int option, const char *value)
+int uc_output_options_take(void *ctx, int option, const char *value)
 {
 	struct uc_output_options *o = ctx;
 
 	switch (option) {
 	case 'o':
-		return uc_sink_init(&o->sink, value, stdout) ?
+		return uc_output_init(&o->output, value, stdout) ?
 			       bad("output format", value, "text, table or json") :
 			       UC_GO_ON;
 	case 'c':
@@ -79,13 +79,13 @@ int uc_output_option(void *ctx, int option, const char *value)
 	}
 }
 
-int uc_output_open(struct uc_output_options *o, bool from_start)
+int uc_output_options_open(struct uc_output_options *o, bool from_start)
 {
 	int err;
 
-	o->sink.all = o->all;
-	o->engine.sinks[0] = &o->sink;
-	o->engine.sink_count = 1;
+	o->output.all = o->all;
+	o->engine.outputs[0] = &o->output;
+	o->engine.output_count = 1;
 	if (!o->error_log)
 		return 0;
 	err = uc_errorlog_new(o->error_log, from_start, &o->engine.error_log);
@@ -95,7 +95,7 @@ int uc_output_open(struct uc_output_options *o, bool from_start)
 	return err;
 }
 
-void uc_output_close(struct uc_output_options *o)
+void uc_output_options_close(struct uc_output_options *o)
 {
 	uc_errorlog_free(o->engine.error_log);
 	o->engine.error_log = NULL;

@@ -10,13 +10,13 @@
 #include "engine/engine.h"
 #include "base/number.h"
 #include "source/plan.h"
-#include "engine/sink.h"
+#include "engine/output.h"
 
 /* Exit statuses; the manual has them too. */
 enum { UC_EXIT_DONE = 0, UC_EXIT_FAILED = 1, UC_EXIT_USAGE = 2, UC_EXIT_FOUND = 3 };
 
 struct uc_output_options {
-	struct uc_sink sink;
+	struct uc_output output;
 	struct uc_engine_config engine;
 	bool all;       /* print every end, not only the flagged ones */
 	bool exit_code; /* status 3 when something was flagged */
@@ -50,16 +50,16 @@ struct uc_output_options {
 	"  -v, --verbose         more talk on standard error; -vv libbpf's too\n"             \
 	"  -h, --help            this text\n"
 
-void uc_output_init(struct uc_output_options *o);
+void uc_output_options_init(struct uc_output_options *o);
 /* Takes any of them for command_line.h; ctx is the struct uc_output_options. */
-int uc_output_option(void *ctx, int option, const char *value);
+int uc_output_options_take(void *ctx, int option, const char *value);
 
 /*
  * Completes o->engine, which then points into o, and opens the error log that was
  * named, if any; says why it cannot.
  */
-int uc_output_open(struct uc_output_options *o, bool from_start);
-void uc_output_close(struct uc_output_options *o);
+int uc_output_options_open(struct uc_output_options *o, bool from_start);
+void uc_output_options_close(struct uc_output_options *o);
 
 /* The same of a hook plan. */
 int uc_plan_option(const char *name, enum uc_plan *ret);

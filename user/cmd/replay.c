@@ -54,7 +54,7 @@ int uc_cmd_replay(int argc, char **argv)
 		.usage = usage,
 		.shorts = UC_OUTPUT_SHORT,
 		.longs = longs,
-		.option = uc_output_option,
+		.option = uc_output_options_take,
 		.none = "which recording? Name a file made with 'upclose trace -w FILE'",
 		.several = "one recording at a time",
 	};
@@ -62,7 +62,7 @@ int uc_cmd_replay(int argc, char **argv)
 	int status;
 	FILE *in;
 
-	uc_output_init(&o);
+	uc_output_options_init(&o);
 	status = uc_command_line(&line, argc, argv, &o);
 	if (status != UC_GO_ON)
 		return status;
@@ -71,8 +71,8 @@ int uc_cmd_replay(int argc, char **argv)
 		uc_error("%s: %s", argv[optind], strerror(errno));
 		return UC_EXIT_FAILED;
 	}
-	status = uc_output_open(&o, true) ? UC_EXIT_FAILED : replay(in, argv[optind], &o);
-	uc_output_close(&o);
+	status = uc_output_options_open(&o, true) ? UC_EXIT_FAILED : replay(in, argv[optind], &o);
+	uc_output_options_close(&o);
 	fclose(in);
 	return status;
 }

@@ -25,7 +25,7 @@ static const char usage[] =
 	"  -h, --help            this text\n";
 
 struct gathering {
-	struct uc_sink sink;
+	struct uc_output output;
 	struct uc_incident incident;
 };
 
@@ -37,26 +37,26 @@ static int take(struct gathering *g, json_t *o)
 	return err;
 }
 
-static int on_connection(struct uc_sink *s, const struct uc_judged *r)
+static int on_connection(struct uc_output *s, const struct uc_judged *r)
 {
 	return take((struct gathering *)s, uc_json_connection(r));
 }
 
-static int on_summary(struct uc_sink *s, const struct uc_totals *t)
+static int on_summary(struct uc_output *s, const struct uc_totals *t)
 {
 	return take((struct gathering *)s, uc_json_summary(t));
 }
 
 static int from_recording(FILE *in, const char *name, struct gathering *g)
 {
-	struct uc_engine_config cfg = { .sinks = { &g->sink }, .sink_count = 1 };
+	struct uc_engine_config cfg = { .outputs = { &g->output }, .output_count = 1 };
 	struct uc_engine *engine = NULL;
 	struct uc_replay_end end;
 	struct uc_frames frames;
 	char why[UC_REPLAY_WHY];
 	int err;
 
-	g->sink = (struct uc_sink){ .connection = on_connection, .summary = on_summary };
+	g->output = (struct uc_output){ .connection = on_connection, .summary = on_summary };
 	if (uc_engine_new(&cfg, &engine)) {
 		uc_error("out of memory");
 		return -ENOMEM;

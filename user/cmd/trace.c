@@ -69,7 +69,7 @@ static int run(struct trace *t, int signals)
 	struct pollfd fds[] = { { .fd = uc_capture_fd(t->capture), .events = POLLIN },
 				{ .fd = signals, .events = POLLIN },
 				/* the reader of our output went away */
-				{ .fd = fileno(t->out.sink.out), .events = 0 } };
+				{ .fd = fileno(t->out.output.out), .events = 0 } };
 	uint64_t now, start = uc_now_ns(CLOCK_MONOTONIC),
 		      end = t->duration_ns ? start + t->duration_ns : 0;
 	int err = 0;
@@ -110,7 +110,7 @@ static int start(struct trace *t)
 	memcpy(cfg.comms, t->out.engine.comms, sizeof(cfg.comms));
 	cfg.port_count = t->out.engine.port_count;
 	memcpy(cfg.ports, t->out.engine.ports, sizeof(cfg.ports));
-	if (uc_output_open(&t->out, false))
+	if (uc_output_options_open(&t->out, false))
 		return -EINVAL;
 	t->out.engine.directive_of = uc_directives_find;
 	if (!uc_directives_new(&t->directives))
@@ -171,7 +171,7 @@ static int trace(struct trace *t)
 	uc_capture_free(t->capture);
 	uc_engine_free(t->engine);
 	uc_directives_free(t->directives);
-	uc_output_close(&t->out);
+	uc_output_options_close(&t->out);
 	close(signals);
 	if (err)
 		return UC_EXIT_FAILED;
@@ -203,7 +203,7 @@ static int take_option(void *ctx, int option, const char *value)
 	case 'H':
 		return uc_plan_option(value, &t->plan);
 	default:
-		return uc_output_option(&t->out, option, value);
+		return uc_output_options_take(&t->out, option, value);
 	}
 }
 
@@ -223,7 +223,7 @@ int uc_cmd_trace(int argc, char **argv)
 	struct trace t = { 0 };
 	int status;
 
-	uc_output_init(&t.out);
+	uc_output_options_init(&t.out);
 	status = uc_command_line(&line, argc, argv, &t);
 	if (status != UC_GO_ON)
 		return status;

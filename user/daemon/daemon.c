@@ -32,8 +32,8 @@
 #define SINKS_PATIENCE_NS 2000000000ULL
 
 /* Feeds what metrics and page are made of. */
-struct view_sink {
-	struct uc_sink sink;
+struct view_output {
+	struct uc_output output;
 	struct uc_view view;
 };
 
@@ -43,8 +43,8 @@ struct daemon {
 	int lock;
 	sd_event *event;
 	sd_event_source *tick;
-	struct uc_log_sink log;
-	struct view_sink view;
+	struct uc_log_output log;
+	struct view_output view;
 	struct uc_httpd *http;
 	struct uc_alerting *alerting;
 	struct uc_canary_watch *canaries;
@@ -57,9 +57,9 @@ struct daemon {
 
 /* --- what the view is fed with ------------------------------------------------------ */
 
-static int view_connection(struct uc_sink *sink, const struct uc_judged *r)
+static int view_connection(struct uc_output *output, const struct uc_judged *r)
 {
-	struct uc_view *v = &((struct view_sink *)sink)->view;
+	struct uc_view *v = &((struct view_output *)output)->view;
 	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	uc_tally_end(v->tally, r, now);
@@ -68,14 +68,14 @@ static int view_connection(struct uc_sink *sink, const struct uc_judged *r)
 	return 0;
 }
 
-static void view_repeated(struct uc_sink *sink, const struct uc_upstream_addr *addr)
+static void view_repeated(struct uc_output *output, const struct uc_upstream_addr *addr)
 {
-	uc_tally_repeated(((struct view_sink *)sink)->view.tally, addr);
+	uc_tally_repeated(((struct view_output *)output)->view.tally, addr);
 }
 
-static int view_summary(struct uc_sink *sink, const struct uc_totals *t)
+static int view_summary(struct uc_output *output, const struct uc_totals *t)
 {
-	(void)sink;
+	(void)output;
 	(void)t;
 	return 0;
 }
@@ -84,10 +84,10 @@ static int open_view(struct daemon *d)
 {
 	struct uc_view *v = &d->view.view;
 
-	d->view.sink = (struct uc_sink){ .connection = view_connection,
-					 .summary = view_summary,
-					 .repeated = view_repeated,
-					 .all = true };
+	d->view.output = (struct uc_output){ .connection = view_connection,
+					     .summary = view_summary,
+					     .repeated = view_repeated,
+					     .all = true };
 	v->began_ns = d->began_ns;
 	v->reload_ok = true;
 	v->reload_wall_ns = uc_now_ns(CLOCK_REALTIME);
@@ -188,7 +188,7 @@ static int apply(struct daemon *d, struct uc_config *new)
 	if (!same_log)
 		uc_errorlog_free(d->error_log);
 	d->error_log = error_log;
-	uc_log_sink_init(&d->log, new->log);
+	uc_log_output_init(&d->log, new->log);
 	uc_tracer_select(uc_capture_tracer(d->capture), &cfg);
 	say_what_waits(d->cfg, new);
 	uc_config_free(d->cfg);
@@ -227,7 +227,7 @@ static int take_records(struct daemon *d)
 	int err = uc_capture_poll(d->capture, &now);
 
 	uc_engine_tick(d->engine, now);
-	uc_log_sink_tick(&d->log, now);
+	uc_log_output_tick(&d->log, now);
 	if (uc_alerting_wants_counts(d->alerting, now))
 		uc_tracer_each_count(d->view.view.tracer, uc_alerting_live, d->alerting);
 	uc_alerting_tick(d->alerting, now);
@@ -312,9 +312,9 @@ static int open_loop(struct daemon *d)
 
 static int open_engine(struct daemon *d)
 {
-	struct uc_engine_config cfg = { .sinks = { &d->view.sink, &d->log.sink,
-						   uc_alerting_sink(d->alerting) },
-					.sink_count = 3,
+	struct uc_engine_config cfg = { .outputs = { &d->view.output, &d->log.output,
+						     uc_alerting_output(d->alerting) },
+					.output_count = 3,
 					.directive_of = uc_directives_find,
 					.show_query = d->cfg->tracing->show_query };
 	int err = open_error_log(d->cfg, &d->error_log);
@@ -462,7 +462,7 @@ int uc_daemon(const char *config_path)
 	if (err)
 		return err;
 	block_signals();
-	uc_log_sink_init(&d.log, d.cfg->log);
+	uc_log_output_init(&d.log, d.cfg->log);
 	err = start(&d);
 	if (!err) {
 		greet(&d);

@@ -172,23 +172,23 @@ static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct 
 				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
 }
 
-static bool sink_wants(const struct uc_sink *s, const struct uc_judged *r)
+static bool sink_wants(const struct uc_output *s, const struct uc_judged *r)
 {
 	return r->verdict.flagged || s->all;
 }
 
 static bool wants(const struct uc_engine *e, const struct uc_judged *r)
 {
-	for (size_t i = 0; i < e->cfg.sink_count; i++)
-		if (sink_wants(e->cfg.sinks[i], r))
+	for (size_t i = 0; i < e->cfg.output_count; i++)
+		if (sink_wants(e->cfg.outputs[i], r))
 			return true;
 	return false;
 }
 
 static void hand_on(struct uc_engine *e, const struct uc_judged *r)
 {
-	for (size_t i = 0; i < e->cfg.sink_count; i++) {
-		struct uc_sink *s = e->cfg.sinks[i];
+	for (size_t i = 0; i < e->cfg.output_count; i++) {
+		struct uc_output *s = e->cfg.outputs[i];
 		int err = sink_wants(s, r) ? s->connection(s, r) : 0;
 
 		e->error = e->error ? e->error : err;
@@ -282,9 +282,9 @@ static void count_repeated(struct uc_engine *e, const struct uc_rec_followup *s)
 	memcpy(addr.addr, s->remote_addr, sizeof(addr.addr));
 	uc_upstreams_repeated(e->upstreams, &addr);
 	e->totals.repeated++;
-	for (size_t i = 0; i < e->cfg.sink_count; i++)
-		if (e->cfg.sinks[i]->repeated)
-			e->cfg.sinks[i]->repeated(e->cfg.sinks[i], &addr);
+	for (size_t i = 0; i < e->cfg.output_count; i++)
+		if (e->cfg.outputs[i]->repeated)
+			e->cfg.outputs[i]->repeated(e->cfg.outputs[i], &addr);
 }
 
 static void on_followup(struct uc_engine *e, const struct uc_rec_followup *s)
@@ -394,8 +394,8 @@ int uc_engine_finish(struct uc_engine *e, uint64_t duration_ns, uint64_t end_wal
 		uc_errorlog_poll(e->cfg.error_log);
 		e->totals.log = uc_errorlog_stats(e->cfg.error_log, UINT64_MAX);
 	}
-	for (size_t i = 0; i < e->cfg.sink_count && !e->error; i++)
-		e->error = e->cfg.sinks[i]->summary(e->cfg.sinks[i], &e->totals);
+	for (size_t i = 0; i < e->cfg.output_count && !e->error; i++)
+		e->error = e->cfg.outputs[i]->summary(e->cfg.outputs[i], &e->totals);
 	return e->error;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The one place that knows every stage: frames in, decode, join, facts,
- * timeline, verdict, sink out. Serves the live trace and the replay alike, so
+ * timeline, verdict, output out. Serves the live trace and the replay alike, so
  * its only clock is the time of the records and what uc_engine_tick is told.
  */
 #ifndef UPCLOSE_ENGINE_H
@@ -12,22 +12,23 @@
 #include <stdint.h>
 
 #include "engine/judged.h"
-#include "engine/sink.h"
+#include "engine/output.h"
 #include "source/source.h"
 
-#define UC_ENGINE_SINKS 6
+#define UC_ENGINE_OUTPUTS 6
 
 /* Finds the directive that a flagged verdict is about; false: none, or not for certain. */
 typedef bool (*uc_directive_fn)(void *ctx, const struct uc_judged *r, struct uc_directive_at *ret);
 
 struct uc_engine_config {
-	struct uc_sink *sinks[UC_ENGINE_SINKS]; /* each gets what the others get, in this order */
-	size_t sink_count;
+	struct uc_output
+		*outputs[UC_ENGINE_OUTPUTS]; /* each gets what the others get, in this order */
+	size_t output_count;
 	bool show_query;
 	uc_directive_fn directive_of; /* NULL: nobody is asked, as for a recording */
 	void *directive_ctx;
 	struct uc_errorlog *error_log; /* NULL: none; lives longer than the engine */
-	uint64_t max_count;            /* stop after so many handed to a sink; 0: no limit */
+	uint64_t max_count;            /* stop after so many handed to a output; 0: no limit */
 	uint16_t ports[16];            /* upstream ports to show; none: all */
 	size_t port_count;
 	const char *comms[8]; /* nginx's names to show; none: all */

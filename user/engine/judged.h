@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One judged connection as every sink gets it, and the totals at the end. */
+/* One judged connection as every output gets it, and the totals at the end. */
 #ifndef UPCLOSE_JUDGED_H
 #define UPCLOSE_JUDGED_H
 

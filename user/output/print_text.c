@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "output/explain.h"
-#include "engine/sink.h"
+#include "engine/output.h"
 #include "base/text.h"
 
 #define RED    "\033[31m"
@@ -17,7 +17,7 @@
 /* Of the connections in use that one death closed, this many are told in full. */
 #define DEATH_SHOWN 3
 
-static const char *paint(const struct uc_sink *s, const char *code)
+static const char *paint(const struct uc_output *s, const char *code)
 {
 	return s->colour ? code : "";
 }
@@ -29,7 +29,7 @@ static const char *verdict_colour(const struct uc_verdict *v)
 	return v->confidence == UC_CONFIDENCE_PROVEN ? RED : YELLOW;
 }
 
-static void headline(const struct uc_sink *s, const struct uc_judged *r)
+static void headline(const struct uc_output *s, const struct uc_judged *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
 	const struct uc_verdict *v = &r->verdict;
@@ -49,7 +49,7 @@ static void headline(const struct uc_sink *s, const struct uc_judged *r)
 		v->lossy ? "   (lossy)" : "");
 }
 
-static void exchange_line(const struct uc_sink *s, const struct uc_judged *r)
+static void exchange_line(const struct uc_output *s, const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	char method[64], target[256];
@@ -185,7 +185,7 @@ static void story(const struct uc_judged *r, size_t *ret_first, size_t *ret_zero
 	*ret_zero = zero;
 }
 
-static void timeline(const struct uc_sink *s, const struct uc_judged *r)
+static void timeline(const struct uc_output *s, const struct uc_judged *r)
 {
 	const struct uc_timeline *t = r->timeline;
 	size_t first, zero;
@@ -204,7 +204,7 @@ static void timeline(const struct uc_sink *s, const struct uc_judged *r)
 }
 
 /* What nginx knew of it: its client, and its words. */
-static void nginx_line(const struct uc_sink *s, const struct uc_judged *r)
+static void nginx_line(const struct uc_output *s, const struct uc_judged *r)
 {
 	const struct uc_error_line *l = r->line;
 	struct uc_slice request;
@@ -226,12 +226,12 @@ static void nginx_line(const struct uc_sink *s, const struct uc_judged *r)
 	fputc('\n', s->out);
 }
 
-static int done(const struct uc_sink *s)
+static int done(const struct uc_output *s)
 {
 	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
 }
 
-static int connection(struct uc_sink *s, const struct uc_judged *r)
+static int connection(struct uc_output *s, const struct uc_judged *r)
 {
 	struct uc_explanation e;
 
@@ -260,7 +260,7 @@ static int connection(struct uc_sink *s, const struct uc_judged *r)
 }
 
 /* One line for each upstream whose idle timeout is known. */
-static void idle_lines(const struct uc_sink *s, const struct uc_upstreams *t)
+static void idle_lines(const struct uc_output *s, const struct uc_upstreams *t)
 {
 	char where[UC_ADDR_LEN];
 
@@ -277,7 +277,7 @@ static void idle_lines(const struct uc_sink *s, const struct uc_upstreams *t)
 	}
 }
 
-static void death_lines(const struct uc_sink *s, const struct uc_totals *t)
+static void death_lines(const struct uc_output *s, const struct uc_totals *t)
 {
 	char comm[4 * UC_COMM_LEN], how[32];
 	int status, sig;
@@ -300,7 +300,7 @@ static void death_lines(const struct uc_sink *s, const struct uc_totals *t)
 	}
 }
 
-static void forgotten_line(struct uc_sink *s, const struct uc_totals *t)
+static void forgotten_line(struct uc_output *s, const struct uc_totals *t)
 {
 	const char *before = "Forgotten to bound memory:";
 
@@ -315,7 +315,7 @@ static void forgotten_line(struct uc_sink *s, const struct uc_totals *t)
 		fputs(".\n", s->out);
 }
 
-int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
+int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t)
 {
 	uint64_t lost = uc_totals_lost(t);
 	const char *separator = "";
@@ -361,4 +361,5 @@ int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t)
 	return done(s);
 }
 
-const struct uc_sink uc_sink_text = { .connection = connection, .summary = uc_sink_text_summary };
+const struct uc_output uc_output_text = { .connection = connection,
+					  .summary = uc_output_text_summary };

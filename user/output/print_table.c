@@ -2,10 +2,10 @@
 /* One line a connection, in columns as bcc's tools have them. */
 #include <errno.h>
 
-#include "engine/sink.h"
+#include "engine/output.h"
 #include "base/text.h"
 
-static int table_row(struct uc_sink *s, const struct uc_judged *r)
+static int table_row(struct uc_output *s, const struct uc_judged *r)
 {
 	const struct uc_facts *f = r->facts;
 	const struct uc_conn *c = f->nginx;
@@ -42,4 +42,5 @@ static int table_row(struct uc_sink *s, const struct uc_judged *r)
 	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
 }
 
-const struct uc_sink uc_sink_table = { .connection = table_row, .summary = uc_sink_text_summary };
+const struct uc_output uc_output_table = { .connection = table_row,
+					   .summary = uc_output_text_summary };

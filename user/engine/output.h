@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where judged connections go. */
-#ifndef UPCLOSE_SINK_H
-#define UPCLOSE_SINK_H
+#ifndef UPCLOSE_OUTPUT_H
+#define UPCLOSE_OUTPUT_H
 
 #include <stdio.h>
 
 #include "engine/judged.h"
 
-struct uc_sink {
+struct uc_output {
 	/* both return 0, or a negative errno when the output took no more */
-	int (*connection)(struct uc_sink *s, const struct uc_judged *r);
-	int (*summary)(struct uc_sink *s, const struct uc_totals *t);
+	int (*connection)(struct uc_output *s, const struct uc_judged *r);
+	int (*summary)(struct uc_output *s, const struct uc_totals *t);
 	/* nginx made another attempt, at this address; may be NULL */
-	void (*repeated)(struct uc_sink *s, const struct uc_upstream_addr *addr);
+	void (*repeated)(struct uc_output *s, const struct uc_upstream_addr *addr);
 	bool all; /* it gets every end, not only the flagged ones */
 	FILE *out;
 	bool colour;
@@ -20,11 +20,11 @@ struct uc_sink {
 };
 
 /* name: "text", "table" or "json"; -EINVAL for another one. */
-int uc_sink_init(struct uc_sink *s, const char *name, FILE *out);
+int uc_output_init(struct uc_output *s, const char *name, FILE *out);
 
 /* The totals in words; serves the table as well. */
-int uc_sink_text_summary(struct uc_sink *s, const struct uc_totals *t);
+int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t);
 
-extern const struct uc_sink uc_sink_text, uc_sink_table, uc_sink_json;
+extern const struct uc_output uc_output_text, uc_output_table, uc_output_json;
 
 #endif

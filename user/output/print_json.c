@@ -3,9 +3,9 @@
 #include <errno.h>
 
 #include "output/json.h"
-#include "engine/sink.h"
+#include "engine/output.h"
 
-static int print_line(const struct uc_sink *s, json_t *o)
+static int print_line(const struct uc_output *s, json_t *o)
 {
 	int err = 0;
 
@@ -16,14 +16,14 @@ static int print_line(const struct uc_sink *s, json_t *o)
 	return err;
 }
 
-static int connection(struct uc_sink *s, const struct uc_judged *r)
+static int connection(struct uc_output *s, const struct uc_judged *r)
 {
 	return print_line(s, uc_json_connection(r));
 }
 
-static int summary(struct uc_sink *s, const struct uc_totals *t)
+static int summary(struct uc_output *s, const struct uc_totals *t)
 {
 	return print_line(s, uc_json_summary(t));
 }
 
-const struct uc_sink uc_sink_json = { .connection = connection, .summary = summary };
+const struct uc_output uc_output_json = { .connection = connection, .summary = summary };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "engine/sink.h"
+#include "engine/output.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,21 +8,21 @@
 
 static const struct {
 	const char *name;
-	const struct uc_sink *sink;
-} sinks[] = {
-	{ "text", &uc_sink_text },
-	{ "table", &uc_sink_table },
-	{ "json", &uc_sink_json },
+	const struct uc_output *output;
+} outputs[] = {
+	{ "text", &uc_output_text },
+	{ "table", &uc_output_table },
+	{ "json", &uc_output_json },
 };
 
-int uc_sink_init(struct uc_sink *s, const char *name, FILE *out)
+int uc_output_init(struct uc_output *s, const char *name, FILE *out)
 {
 	const char *no_colour = getenv("NO_COLOR");
 
-	for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++) {
-		if (strcmp(sinks[i].name, name))
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		if (strcmp(outputs[i].name, name))
 			continue;
-		*s = *sinks[i].sink;
+		*s = *outputs[i].output;
 		s->out = out;
 		s->colour = isatty(fileno(out)) && !(no_colour && *no_colour);
 		s->header_due = true;
