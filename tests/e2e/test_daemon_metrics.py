@@ -64,7 +64,7 @@ def test_prometheus_scrapes(stage, nginx, up):
 def test_manual_has_every_metric(stage):
     d = stage.daemon(ports=[1])
     names = set(re.findall(r"# TYPE (upclose_\S+) ", d.get()[2]))
-    manual = "".join(page.read_text(encoding="utf-8") for page in (TOP / "user" / "man").iterdir())
+    manual = "".join(page.read_text(encoding="utf-8") for page in (TOP / "user" / "share" / "man").iterdir())
     documented = set(re.findall(r"\bupclose_[a-z_]+[a-z]\b", manual))
     assert names and names == documented
 

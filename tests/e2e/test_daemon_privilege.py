@@ -100,7 +100,7 @@ def test_error_log_through_a_rotation(stage, site):
     assert "prematurely closed" in logged(d)["nginx_log"]["message"]
 
 
-UNIT = TOP / "user" / "systemd" / "upclose.service"
+UNIT = TOP / "user" / "share" / "systemd" / "upclose.service"
 
 
 def analyze(*args):

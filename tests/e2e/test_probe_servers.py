@@ -15,7 +15,7 @@ from harness.probe import probe
 from harness.proc import PREFIX
 
 TOP = Path(__file__).resolve().parents[2]
-ROWS = {row["name"]: row for row in json.loads((TOP / "include" / "idle-timeouts.json").read_text(encoding="ascii"))}
+ROWS = {row["name"]: row for row in json.loads((TOP / "user" / "share" / "idle-timeouts.json").read_text(encoding="ascii"))}
 MAX = 80  # seconds, the longest wait
 OFF_MS = 300
 
