@@ -250,7 +250,7 @@ check-systemd: ## The installed unit under a real systemd, in an emulated guest 
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh systemd
 
 .PHONY: readme-kernels
-readme-kernels: ## The README's table of kernels out of what check-kernels saw last
+readme-kernels: ## Write the tables of tests/kernels/README.md from the last check-kernels
 	$(Q)KERNELS_OUT=$(abspath $(O))/kernels PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -m kernels readme
 
 .PHONY: $(STAGES:%=check-%)
@@ -291,7 +291,7 @@ bench-programs: $(BENCH_BINS)
 bench-deps:
 	$(Q)tests/deps.sh auto bench
 	$(Q)tests/deps.sh need bench
-bench-render: ## The README's table and picture out of what the others measured last
+bench-render: ## Write tests/bench/results from the last measurements
 	$(Q)$(BENCH) render
 
 .PHONY: format

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: python3 -m bench compare|hooks|scale|growth|render
 
-Each prints its table on standard output, talk on standard error, and keeps its figures in BENCH_OUT (build).
+Each prints its table on standard output, progress on standard error, and keeps its figures in BENCH_OUT (build).
   compare  nginx saturated, and at a constant rate: without, with upclose, with other tools
   hooks    nanoseconds of each hook, for tracked and untracked sockets
   scale    many connections, many failures, a reader that stands still
   growth   CPU and memory against requests, connections and failures a second
-  render   tests/bench/results and the README's table out of the figures in BENCH_OUT
+  render   tests/bench/results from the figures in BENCH_OUT
 BENCH_PAIRS=7 rounds, BENCH_SECONDS=2 of each run; BENCH_QUICK=1 is a smaller and shorter one.
 """
 import importlib

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: python3 -m kernels run|readme|fetch [KERNEL...]
 
-  run     the scenarios in a guest of each kernel, two at a time; a result a line, KERNELS_OUT/table.md at the end
-  readme  puts that table into README.md, between its markers
-  fetch   only gets the kernels, and prints where each one's image is
+  run     the scenarios in a guest of each kernel, two at a time; one result a line, and KERNELS_OUT/table.md at the end
+  readme  writes that table into tests/kernels/README.md, between its markers
+  fetch   only downloads the kernels, and prints where each image is
 UPCLOSE=build/upclose, UPCLOSE_ARM64=build/toolchains/arm64/upclose, KERNELS_OUT=build/kernels,
 UPCLOSE_KERNELS=~/.cache/upclose/kernels, UPCLOSE_KVM=1 where there is KVM (amd64)
 """
@@ -79,7 +79,7 @@ def run(kernels):
 
 
 def readme():
-    file = TOP / "README.md"
+    file = Path(__file__).resolve().parent / "README.md"
     text = file.read_text(encoding="utf-8")
     head, _, rest = text.partition(START)
     _, _, tail = rest.partition(END)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the guests reported: a result for each kernel, plan and scenario, and the README's table."""
+"""What the guests reported: a result for each kernel, plan and scenario, and the tables of README.md beside this file."""
 from .scenarios import ADOPTED, BY_FILE, WANTED
 
 
@@ -90,23 +90,38 @@ def cell(report, plan, scenarios):
     return " or ".join(c for c in ("proven", "likely", "unknown") if c in told)
 
 
+def version(kernel, report):
+    number = report["release"].partition("-")[0].partition("+")[0]
+    return number if kernel.arch == "amd64" else f"{number} {kernel.arch}"
+
+
+def plans_table(kernels, reports):
+    """The hook plans that were tried on each kernel."""
+    rows = [(version(k, reports[k.name]), reports[k.name]["load"]) for k in kernels if reports[k.name].get("load")]
+    return "| kernel | hook plans |\n|-|-|\n" + "".join(f"| {name} | {', '.join(plans)} |\n" for name, plans in rows)
+
+
 def heading(columns):
     """The plans by kernel, one kernel a line."""
     by_kernel = {}
     for kernel, report, plan in columns:
-        version = report["release"].partition("-")[0].partition("+")[0]
-        by_kernel.setdefault(version if kernel.arch == "amd64" else f"{version} {kernel.arch}", []).append(plan)
+        by_kernel.setdefault(version(kernel, report), []).append(plan)
     return "<br>".join(f"{name} {', '.join(plans)}" for name, plans in by_kernel.items())
 
 
-def table(kernels, reports):
-    """Plans that were as sure of everything share a column."""
+def verdicts_table(kernels, reports):
+    """How sure each verdict was; plans that were equally sure of all of them share a column."""
     rows, columns = rows_of_table(), {}
     for kernel in kernels:
         report = reports[kernel.name]
         for plan in report.get("load", {}):
             cells = tuple(cell(report, plan, scenarios) for _, scenarios in rows)
             columns.setdefault(cells, []).append((kernel, report, plan))
-    lines = ["| verdict | " + " | ".join(map(heading, columns.values())) + " |", "|-|" + "-|" * len(columns)]
+    headings = ["all of them"] if len(columns) == 1 else map(heading, columns.values())
+    lines = ["| verdict | " + " | ".join(headings) + " |", "|-|" + "-|" * len(columns)]
     lines += [f"| {name} | " + " | ".join(cells) + " |" for (name, _), *cells in zip(rows, *columns)]
     return "\n".join(lines) + "\n"
+
+
+def table(kernels, reports):
+    return plans_table(kernels, reports) + "\n" + verdicts_table(kernels, reports)
