@@ -105,7 +105,6 @@ VARIANTS := host san fuzz
 # $(call objects,SOURCES): in every variant
 objects = $(foreach v,$(VARIANTS),$(1:%.c=$(O)/$(v)/%.o))
 SKEL_SRCS := $(shell grep -l '\.skel\.h"' $(USER_SRCS))
-VERSION_SRCS := $(shell grep -lw UC_VERSION $(USER_SRCS))
 
 # --- what to build -----------------------------------------------------------------
 
@@ -161,8 +160,8 @@ $(call objects,$(SKEL_SRCS)): $(SKELETONS)
 $(O)/idle-timeouts.inc: user/share/idle-timeouts.json | $(O)/.deps
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(call objects,user/output/known_idle.c) $(O)/san/tests/unit/test_known_idle.o: $(O)/idle-timeouts.inc
-$(call objects,$(VERSION_SRCS)): $(O)/.version
-$(call objects,$(VERSION_SRCS)): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
+$(call objects,user/base/version.c): $(O)/.version
+$(call objects,user/base/version.c): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
 
 $(O)/host/%.o: %.c $(O)/.host-flags
 	$(call msg,CC,$@)

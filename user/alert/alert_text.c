@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/util.h"
 
 /* Of a long timeline the newest moments, which hold the end. */
 #define TIMELINE_LINES 24
@@ -50,7 +51,7 @@ static void duration_text(uint64_t ns, char *buf, size_t size)
 		      { "min", 60000000000ULL },
 		      { "s", 1000000000ULL } };
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (ns < units[i].ns || ns % units[i].ns)
 			continue;
 		snprintf(buf, size, "%" PRIu64 " %s", ns / units[i].ns, units[i].unit);
@@ -311,7 +312,7 @@ static uint64_t fingerprint(const struct uc_alert *a, const struct uc_alert_plac
 	const char *const parts[] = { a->rule->name, p->instance, a->upstream };
 	uint64_t h = 14695981039346656037ULL; /* FNV-1a */
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const char *c = parts[i];
 
 		/* its end, too: "a" and "bc" are not "ab" and "c" */

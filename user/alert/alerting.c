@@ -12,6 +12,7 @@
 #include "alert/alert_text.h"
 #include "alert/sender.h"
 #include "alert/firing.h"
+#include "base/json_value.h"
 #include "output/json.h"
 #include "base/log.h"
 #include "base/text.h"

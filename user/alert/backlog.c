@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "alert/spool.h"
 #include "base/log.h"
+#include "base/util.h"
 
 /* In memory, of all documents of a sink. */
 #define MEMORY_MAX (4u << 20)
@@ -21,7 +22,7 @@ static const char *const drops[] = {
 	[UC_DROP_REFUSED] = "refused",       [UC_DROP_TOO_OLD] = "too_old",
 	[UC_DROP_DAMAGED] = "damaged",       [UC_DROP_ENDED] = "ended",
 };
-static_assert(sizeof(drops) / sizeof(drops[0]) == UC_DROP_MAX, "a name for each reason");
+static_assert(ARRAY_SIZE(drops) == UC_DROP_MAX, "a name for each reason");
 
 /* What lies in a spool: when it came, and the document. */
 struct stored {

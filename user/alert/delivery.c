@@ -47,11 +47,6 @@ struct uc_delivery {
 	struct uc_delivery_stats stats;
 };
 
-static uint64_t now_ns(void)
-{
-	return uc_now_ns(CLOCK_MONOTONIC);
-}
-
 static void wake_up(struct uc_delivery *d)
 {
 	uint64_t one = 1;
@@ -96,13 +91,13 @@ static uint64_t pause_ns(const struct uc_delivery *d)
 	if (ns > d->cfg->retry_max_ns)
 		ns = d->cfg->retry_max_ns;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = now_ns();
+		random = uc_now_ns(CLOCK_MONOTONIC);
 	return ns / 2 + random % (ns / 2 + 1);
 }
 
 static void failed(struct uc_delivery *d, const char *why)
 {
-	uint64_t now = now_ns();
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	pthread_mutex_lock(&d->lock);
 	d->stats.failed_attempts++;
@@ -158,7 +153,7 @@ static void on_later(struct uc_delivery *d, const struct uc_send_result *c)
 	d->failures++;
 	failed(d, c->why);
 	wait = pause_ns(d);
-	d->due_ns = now_ns() + (wait > c->after_ns ? wait : c->after_ns);
+	d->due_ns = uc_now_ns(CLOCK_MONOTONIC) + (wait > c->after_ns ? wait : c->after_ns);
 }
 
 /* --- the thread --------------------------------------------------------------------------------- */
@@ -169,7 +164,7 @@ static bool stopping(struct uc_delivery *d)
 
 	pthread_mutex_lock(&d->lock);
 	stop = d->stop;
-	now = now_ns() >= d->stop_by_ns;
+	now = uc_now_ns(CLOCK_MONOTONIC) >= d->stop_by_ns;
 	pthread_mutex_unlock(&d->lock);
 	if (!stop || now)
 		return stop;
@@ -195,14 +190,14 @@ static void attempt(struct uc_delivery *d)
 {
 	struct uc_meanwhile m = { .fd = d->wake, .look = look, .ctx = d };
 	struct uc_send_result c = { .how = UC_SEND_LATER };
-	uint64_t began = now_ns();
+	uint64_t began = uc_now_ns(CLOCK_MONOTONIC);
 	struct uc_batch b;
 
 	uc_backlog_oldest(d->backlog, d->limit, &b);
 	if (json_array_size(b.docs)) {
 		d->sender->send(d->sender_self, b.docs, &m, &c);
 		if (c.how == UC_SENT)
-			on_sent(d, &b, &c, now_ns() - began);
+			on_sent(d, &b, &c, uc_now_ns(CLOCK_MONOTONIC) - began);
 		else if (c.how == UC_SEND_NEVER)
 			on_refused(d, &b, &c);
 		else if (c.how == UC_SEND_LATER)
@@ -231,7 +226,7 @@ static uint64_t next_attempt(struct uc_delivery *d)
 static void sleep_until(struct uc_delivery *d, uint64_t due_ns)
 {
 	struct pollfd fd = { .fd = d->wake, .events = POLLIN };
-	uint64_t now = now_ns(), left = due_ns > now ? due_ns - now : 0;
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC), left = due_ns > now ? due_ns - now : 0;
 
 	/* a spool that could not be written is looked after, too */
 	if (left > SECOND && due_ns != UINT64_MAX)
@@ -257,7 +252,7 @@ static void *work(void *ctx)
 	while (look(d)) {
 		uint64_t due = next_attempt(d);
 
-		if (due <= now_ns())
+		if (due <= uc_now_ns(CLOCK_MONOTONIC))
 			attempt(d);
 		else
 			sleep_until(d, due);
@@ -370,7 +365,7 @@ void uc_delivery_stop(struct uc_delivery *d, uint64_t patience_ns)
 {
 	pthread_mutex_lock(&d->lock);
 	if (!d->stop)
-		d->stop_by_ns = now_ns() + patience_ns;
+		d->stop_by_ns = uc_now_ns(CLOCK_MONOTONIC) + patience_ns;
 	d->stop = true;
 	pthread_mutex_unlock(&d->lock);
 	wake_up(d);
@@ -384,7 +379,9 @@ void uc_delivery_free(struct uc_delivery *d)
 	if (!d)
 		return;
 	uc_delivery_stop(d, 0);
-	end = (d->stop_by_ns > now_ns() ? d->stop_by_ns : now_ns()) + HANG_NS;
+	end = (d->stop_by_ns > uc_now_ns(CLOCK_MONOTONIC) ? d->stop_by_ns :
+							    uc_now_ns(CLOCK_MONOTONIC)) +
+	      HANG_NS;
 	until = (struct timespec){ .tv_sec = end / SECOND, .tv_nsec = end % SECOND };
 	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until)) {
 		uc_error("sink %s hangs; its thread is left behind", d->cfg->name);

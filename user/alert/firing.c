@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output/json.h"
+#include "base/json_value.h"
 
 #define NAME "firing.json"
 

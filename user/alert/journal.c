@@ -12,6 +12,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "base/json_value.h"
 #include "source/capture.h"
 #include "output/explain.h"
 #include "output/json.h"

@@ -10,10 +10,8 @@
 #include <time.h>
 
 #include "alert/alert_text.h"
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
+#include "base/util.h"
+#include "base/version.h"
 
 #define NAME_LEN 128
 
@@ -165,7 +163,7 @@ static void add_conventions(json_t *attributes, const json_t *connection)
 	};
 
 	add(attributes, "network.transport", text_value("tcp"));
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		const json_t *v = json_object_get(known[i].exchange ? x : up, known[i].key);
 
 		if (v)
@@ -216,7 +214,7 @@ static json_t *resource_of(const char *instance)
 	json_t *attributes = json_array();
 
 	add(attributes, "service.name", text_value("upclose"));
-	add(attributes, "service.version", text_value(UC_VERSION));
+	add(attributes, "service.version", text_value(uc_version));
 	add(attributes, "host.name", text_value(instance));
 	return json_pack("{s:o}", "attributes", attributes);
 }
@@ -228,7 +226,7 @@ static json_t *resource_logs(const char *instance, json_t **ret_records)
 
 	*ret_records = records;
 	return json_pack("{s:o,s:[{s:{s:s,s:s},s:o}]}", "resource", resource_of(instance),
-			 "scopeLogs", "scope", "name", "upclose", "version", UC_VERSION,
+			 "scopeLogs", "scope", "name", "upclose", "version", uc_version,
 			 "logRecords", records);
 }
 

@@ -15,7 +15,8 @@
 #include "base/clock.h"
 #include "alert/alert_text.h"
 #include "alert/sender.h"
-#include "output/json.h"
+#include "base/json_value.h"
+#include "base/util.h"
 
 #define FACT_LEN 1200
 #define SECOND   1000000000ULL
@@ -35,7 +36,6 @@ static const struct {
 	{ "UPCLOSE_SUMMARY", "summary" },
 	{ "UPCLOSE_STARTS_AT", "starts_at" },
 };
-#define FACTS (sizeof(facts) / sizeof(facts[0]))
 
 /* Nothing else of the daemon's own environment: it may hold secrets. */
 static const char path_variable[] =
@@ -63,11 +63,6 @@ int uc_exec_open(const struct uc_sink_config *cfg, void **ret)
 void uc_exec_close(void *self)
 {
 	free(self);
-}
-
-static uint64_t now_ns(void)
-{
-	return uc_now_ns(CLOCK_MONOTONIC);
 }
 
 static void close_fd(int *fd)
@@ -119,10 +114,11 @@ static int spawn(struct program *p, char *const *env, int input)
 
 static int start(struct program *p, const json_t *doc)
 {
-	char text[FACTS][FACT_LEN], *env[FACTS + 2] = { (char *)path_variable };
+	char text[ARRAY_SIZE(facts)][FACT_LEN],
+		*env[ARRAY_SIZE(facts) + 2] = { (char *)path_variable };
 	int pipes[2], err;
 
-	for (size_t i = 0; i < FACTS; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
 		snprintf(text[i], FACT_LEN, "%s=%s", facts[i].name,
 			 uc_document_text(doc, facts[i].key));
 		env[i + 1] = text[i];
@@ -170,10 +166,10 @@ static void verdict(int status, struct uc_send_result *ret)
 static bool attend(struct program *p, const char *text, const struct uc_meanwhile *m,
 		   struct uc_send_result *ret)
 {
-	uint64_t end = now_ns() + p->cfg->timeout_ns, now;
+	uint64_t end = uc_now_ns(CLOCK_MONOTONIC) + p->cfg->timeout_ns, now;
 	size_t left = strlen(text);
 
-	while ((now = now_ns()) < end) {
+	while ((now = uc_now_ns(CLOCK_MONOTONIC)) < end) {
 		struct pollfd fds[] = { { .fd = p->pidfd, .events = POLLIN },
 					{ .fd = m->fd, .events = POLLIN },
 					{ .fd = p->input, .events = POLLOUT } };

@@ -13,15 +13,12 @@
 #include "alert/alert_text.h"
 #include "alert/sender.h"
 #include "alert/otlp.h"
+#include "base/json_value.h"
+#include "base/version.h"
 #include "config/secret.h"
-#include "output/json.h"
 
 #define ANSWER_MAX      65536
 #define RETRY_AFTER_MAX 3600 /* seconds */
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
 
 struct http {
 	const struct uc_sink_config *cfg;
@@ -228,7 +225,9 @@ static void set_options(struct http *h, const char *body, size_t len, char error
 {
 	const struct uc_sink_config *c = h->cfg;
 	CURL *e = h->easy;
+	char agent[64];
 
+	snprintf(agent, sizeof(agent), "upclose/%s", uc_version);
 	curl_easy_reset(e);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -245,7 +244,7 @@ static void set_options(struct http *h, const char *body, size_t len, char error
 	curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
 	curl_easy_setopt(e, CURLOPT_SSLCERT, c->cert_file);
 	curl_easy_setopt(e, CURLOPT_SSLKEY, c->key_file);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "upclose/" UC_VERSION);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, agent);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_answer);

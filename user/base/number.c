@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
+
 bool uc_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	unsigned long long n;
@@ -45,7 +47,6 @@ static const struct {
 	{ "ms", 1000000ULL },      { "s", 1000000000ULL },         { "m", 60 * 1000000000ULL },
 	{ "h", 3600000000000ULL }, { "d", 24 * 3600000000000ULL },
 };
-#define UNITS (sizeof(units) / sizeof(units[0]))
 
 bool uc_parse_duration(const char *text, uint64_t *ret_ns)
 {
@@ -55,7 +56,7 @@ bool uc_parse_duration(const char *text, uint64_t *ret_ns)
 	if (!digits || digits > 9)
 		return false;
 	n = strtoull(text, NULL, 10);
-	for (size_t i = 0; i < UNITS; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcmp(text + digits, units[i].name))
 			continue;
 		if (n > UINT64_MAX / units[i].ns)
@@ -68,7 +69,7 @@ bool uc_parse_duration(const char *text, uint64_t *ret_ns)
 
 void uc_print_duration(uint64_t ns, char *buf, size_t size)
 {
-	size_t i = UNITS - 1;
+	size_t i = ARRAY_SIZE(units) - 1;
 
 	while (i && (ns % units[i].ns || !ns))
 		i--;

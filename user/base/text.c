@@ -3,8 +3,10 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void uc_text_escape(const char *bytes, size_t len, char *buf, size_t size)
 {
@@ -65,4 +67,12 @@ void uc_text_rfc3339(uint64_t wall_ns, char *buf, size_t size)
 	gmtime_r(&t, &tm);
 	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(buf + n, size - n, ".%09uZ", (unsigned)(wall_ns % 1000000000));
+}
+
+/* https://no-color.org */
+bool uc_text_colour(FILE *out)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(fileno(out)) && !(no && *no);
 }

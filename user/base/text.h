@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Small pieces of text for people; every function fills the caller's buffer. */
+/* Small pieces of text for people; functions fill the caller's buffer. */
 #ifndef UPCLOSE_TEXT_H
 #define UPCLOSE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "wire.h"
 
@@ -24,5 +26,8 @@ void uc_text_endpoint(const __u8 addr[16], unsigned family, unsigned port, char 
 void uc_text_clock(uint64_t wall_ns, char *buf, size_t size);
 /* RFC 3339 in UTC with nanoseconds: "2026-11-22T13:24:49.123456789Z" */
 void uc_text_rfc3339(uint64_t wall_ns, char *buf, size_t size);
+
+/* Whether it is a terminal that may show colours. */
+bool uc_text_colour(FILE *out);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
+
 #define CONTEXT 3
 
 struct uc_fix {
@@ -256,10 +258,9 @@ static bool harmless_segment(const char *at, const char *end)
 	if (n == strlen("proxy_set_header") && !strncmp(at, "proxy_set_header", n)) {
 		at += n;
 		n = next_word(&at, end);
-		return is_one_of(at, n, harmless_headers,
-				 sizeof(harmless_headers) / sizeof(harmless_headers[0]));
+		return is_one_of(at, n, harmless_headers, ARRAY_SIZE(harmless_headers));
 	}
-	return is_one_of(at, n, harmless, sizeof(harmless) / sizeof(harmless[0]));
+	return is_one_of(at, n, harmless, ARRAY_SIZE(harmless));
 }
 
 static bool plain(char ch)

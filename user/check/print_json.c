@@ -4,15 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_value.h"
 #include "check/print.h"
 #include "base/text.h"
 
 #define DUMP (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII)
-
-static json_t *text_or_null(const char *s)
-{
-	return s && *s ? json_string(s) : json_null();
-}
 
 /* A path is bytes; what is no UTF-8 of it is lost, never the object. */
 static json_t *path_json(const char *path)
@@ -20,11 +16,6 @@ static json_t *path_json(const char *path)
 	json_t *s = json_string(path);
 
 	return s ? s : json_string("(a path that is not UTF-8)");
-}
-
-static json_t *number_or_null(int64_t n, bool known)
-{
-	return known ? json_integer(n) : json_null();
 }
 
 static void put_place(json_t *o, const struct uc_nginx_conf *conf,
@@ -42,9 +33,9 @@ static json_t *figure_json(const struct uc_figure *f)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "of", json_string(f->of));
-	json_object_set_new(o, f->time ? "value_ms" : "value", number_or_null(f->n, f->n >= 0));
+	json_object_set_new(o, f->time ? "value_ms" : "value", uc_json_integer_if(f->n >= 0, f->n));
 	json_object_set_new(o, "endless", json_boolean(f->n == UC_NGINX_NEVER));
-	json_object_set_new(o, "source", text_or_null(f->source));
+	json_object_set_new(o, "source", uc_json_text_if(f->source));
 	return o;
 }
 
@@ -100,12 +91,12 @@ static int print_finding(FILE *out, const struct uc_check_report *r, const struc
 	json_object_set_new(o, "upstream", addr_json(f->server));
 	json_object_set_new(o, "message", json_string(f->message));
 	json_object_set_new(o, "figures", figures_json(f));
-	json_object_set_new(o, "why", text_or_null(f->why));
-	json_object_set_new(o, "change", text_or_null(f->change));
+	json_object_set_new(o, "why", uc_json_text_if(f->why));
+	json_object_set_new(o, "change", uc_json_text_if(f->change));
 	json_object_set_new(o, "fixable", json_boolean(f->edit_count));
-	json_object_set_new(o, "happened", number_or_null((int64_t)f->happened, f->recorded));
-	json_object_set_new(o, "accepted", text_or_null(f->accepted));
-	json_object_set_new(o, "expired", text_or_null(f->expired));
+	json_object_set_new(o, "happened", uc_json_integer_if(f->recorded, f->happened));
+	json_object_set_new(o, "accepted", uc_json_text_if(f->accepted));
+	json_object_set_new(o, "expired", uc_json_text_if(f->expired));
 	return print_line(out, o);
 }
 
@@ -119,7 +110,8 @@ static json_t *settings_json(const struct uc_nginx_place *p)
 		if ((i == UC_NGINX_HTTP_VERSION && p->protocol != UC_NGINX_PROXY) ||
 		    (i == UC_NGINX_KEEP_CONN && p->protocol != UC_NGINX_FASTCGI))
 			continue;
-		json_object_set_new(o, uc_nginx_setting_name(i), number_or_null(v->n, v->n >= 0));
+		json_object_set_new(o, uc_nginx_setting_name(i),
+				    uc_json_integer_if(v->n >= 0, v->n));
 	}
 	return o;
 }
@@ -130,13 +122,14 @@ static json_t *idle_json(const struct uc_check_contract *c)
 
 	json_object_set_new(o, "source", json_string(uc_idle_origin_name(c->idle.origin)));
 	json_object_set_new(o, "timeout_ms",
-			    number_or_null(c->idle.ms, c->idle.origin && c->idle.ms >= 0));
+			    uc_json_integer_if(c->idle.origin && c->idle.ms >= 0, c->idle.ms));
 	json_object_set_new(o, "min_ms",
-			    number_or_null(c->idle.min_ms, c->idle.origin && c->idle.min_ms >= 0));
+			    uc_json_integer_if(c->idle.origin && c->idle.min_ms >= 0,
+					       c->idle.min_ms));
 	json_object_set_new(o, "endless",
 			    json_boolean(c->idle.origin && c->idle.ms == UC_NGINX_NEVER));
 	json_object_set_new(o, "at_least", json_boolean(c->idle.at_least));
-	json_object_set_new(o, "told", text_or_null(c->idle_source));
+	json_object_set_new(o, "told", uc_json_text_if(c->idle_source));
 	return o;
 }
 
@@ -156,13 +149,14 @@ static json_t *group_json(const struct uc_nginx_group *g)
 		return json_null();
 	o = json_object();
 	json_object_set_new(o, "name", name_json(&g->name));
-	json_object_set_new(o, "keepalive", number_or_null(g->keepalive.n, g->keepalive.n >= 0));
+	json_object_set_new(o, "keepalive",
+			    uc_json_integer_if(g->keepalive.n >= 0, g->keepalive.n));
 	json_object_set_new(o, "local", json_boolean(g->local));
 	json_object_set_new(o, "keepalive_timeout_ms",
-			    number_or_null(g->timeout.n, g->timeout.n >= 0));
+			    uc_json_integer_if(g->timeout.n >= 0, g->timeout.n));
 	json_object_set_new(o, "keepalive_requests",
-			    number_or_null(g->requests.n, g->requests.n >= 0));
-	json_object_set_new(o, "keepalive_time_ms", number_or_null(g->time.n, g->time.n >= 0));
+			    uc_json_integer_if(g->requests.n >= 0, g->requests.n));
+	json_object_set_new(o, "keepalive_time_ms", uc_json_integer_if(g->time.n >= 0, g->time.n));
 	return o;
 }
 
@@ -182,8 +176,8 @@ static int print_contract(FILE *out, const struct uc_check_report *r,
 	json_object_set_new(o, "keepalive", json_string(uc_nginx_pool_name(c->place->pool)));
 	json_object_set_new(o, "settings", settings_json(c->place));
 	json_object_set_new(o, "client_keepalive_timeout_ms",
-			    number_or_null(c->place->client_keepalive.n,
-					   c->place->client_keepalive.n >= 0));
+			    uc_json_integer_if(c->place->client_keepalive.n >= 0,
+					       c->place->client_keepalive.n));
 	json_object_set_new(o, "attempts", json_integer(uc_contract_attempts(c->place)));
 	json_object_set_new(o, "upstream_idle", idle_json(c));
 	json_object_set_new(o, "race", json_string(uc_race_name(c->race)));
@@ -227,7 +221,7 @@ static int print_summary(FILE *out, const struct uc_check_report *r)
 	json_object_set_new(o, "files",
 			    json_integer((json_int_t)uc_nginx_conf_files(r->sources->conf)));
 	json_object_set_new(o, "skipped", skips_json(r));
-	json_object_set_new(o, "recorded_ms", number_or_null(recorded, recorded > 0));
+	json_object_set_new(o, "recorded_ms", uc_json_integer_if(recorded > 0, recorded));
 	return print_line(out, o);
 }
 

@@ -5,12 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "check/fix.h"
 #include "check/print.h"
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
 
 #define SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -146,7 +143,7 @@ static json_t *driver(void)
 
 	for (size_t i = 0; i < uc_rules_count(); i++)
 		json_array_append_new(rules, rule_json(uc_rules_at(i)));
-	return json_pack("{s:s,s:s,s:o}", "name", "upclose", "version", UC_VERSION, "rules", rules);
+	return json_pack("{s:s,s:s,s:o}", "name", "upclose", "version", uc_version, "rules", rules);
 }
 
 int uc_check_print_sarif(FILE *out, const struct uc_check_report *r)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/util.h"
 #include "check/print.h"
 #include "base/text.h"
 
@@ -13,9 +12,7 @@ struct colours {
 
 static struct colours colours_for(FILE *out)
 {
-	const char *no = getenv("NO_COLOR");
-
-	if (!isatty(fileno(out)) || (no && *no))
+	if (!uc_text_colour(out))
 		return (struct colours){ { "", "", "" }, "", "" };
 	return (struct colours){ { "\033[36m", "\033[33m", "\033[31m" }, "\033[1m", "\033[0m" };
 }
@@ -91,7 +88,7 @@ const char *uc_check_pool_text(enum uc_nginx_pool pool)
 		[UC_NGINX_POOL_NO_KEEPALIVE] = "not kept alive: its protocol has no keep-alive",
 	};
 
-	_Static_assert(sizeof(texts) / sizeof(texts[0]) == UC_NGINX_POOL_MAX, "a text for each");
+	_Static_assert(ARRAY_SIZE(texts) == UC_NGINX_POOL_MAX, "a text for each");
 	return (unsigned)pool < UC_NGINX_POOL_MAX ? texts[pool] : "invalid";
 }
 

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "check/edit.h"
 #include "core/nginx/route.h"
 #include "base/text.h"
 
-#define COUNT(a)      (sizeof(a) / sizeof((a)[0]))
 #define CONTRACTS_MAX (1U << 18)
 
 struct uc_judge {
@@ -1103,7 +1103,7 @@ static const struct uc_rule rules[] = {
 
 size_t uc_rules_count(void)
 {
-	return COUNT(rules);
+	return ARRAY_SIZE(rules);
 }
 
 const struct uc_rule *uc_rules_at(size_t i)
@@ -1113,7 +1113,7 @@ const struct uc_rule *uc_rules_at(size_t i)
 
 const struct uc_rule *uc_rules_find(const char *id)
 {
-	for (size_t i = 0; i < COUNT(rules); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		if (!strcmp(rules[i].id, id))
 			return &rules[i];
 	return NULL;
@@ -1123,8 +1123,8 @@ const char *uc_severity_name(enum uc_severity s)
 {
 	static const char *const names[] = { "note", "warning", "error" };
 
-	_Static_assert(COUNT(names) == UC_SEVERITY_MAX, "a name for each");
-	return (unsigned)s < COUNT(names) ? names[s] : "invalid";
+	_Static_assert(ARRAY_SIZE(names) == UC_SEVERITY_MAX, "a name for each");
+	return (unsigned)s < ARRAY_SIZE(names) ? names[s] : "invalid";
 }
 
 /* --- the whole ----------------------------------------------------------------------------------------------- */
@@ -1171,7 +1171,7 @@ static int judge_contract(struct uc_judge *j, const struct uc_nginx_place *p,
 	if (s)
 		c.idle = uc_timeouts_idle(j->cfg.evidence, s, p->group, &c.idle_source);
 	c.race = uc_contract_race(p->pool, uc_contract_nginx_idle(p), &c.idle);
-	for (size_t i = 0; i < COUNT(rules); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		j->rule = &rules[i];
 		rules[i].judge(j, &c);
 	}

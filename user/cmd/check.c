@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "check/timeouts.h"
 #include "check/fix.h"
 #include "check/inplace.h"
@@ -17,7 +18,7 @@
 #include "cmd/command.h"
 #include "cmd/command_line.h"
 #include "base/log.h"
-#include "cmd/options.h"
+#include "base/number.h"
 #include "base/text.h"
 
 /* Assumed where nothing tells the version: the newest stable branch. */
@@ -106,7 +107,7 @@ static int print_option(struct check *c, const char *value)
 			{ "json", uc_check_print_json },
 			{ "sarif", uc_check_print_sarif } };
 
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
 		if (!strcmp(value, formats[i].name)) {
 			c->print = formats[i].print;
 			return UC_GO_ON;
@@ -299,7 +300,7 @@ static void settle_version(struct check *c)
 			strcpy(c->version_source, "as told");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(installed) / sizeof(installed[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(installed); i++)
 		if (uc_running_version(installed[i], &c->version)) {
 			snprintf(c->version_source, sizeof(c->version_source), "of %s",
 				 installed[i]);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "cmd/options.h"
+#include "cmd/command.h"
 
 static int take_option(const struct uc_command_line *line, int option, void *ctx)
 {

@@ -7,7 +7,6 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "base/log.h"
-#include "cmd/options.h"
 
 #define CONFIG "/etc/upclose/upclose.yaml"
 

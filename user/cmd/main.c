@@ -4,13 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/util.h"
+#include "base/version.h"
 #include "cmd/command.h"
 #include "base/log.h"
-#include "cmd/options.h"
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
 
 static const struct {
 	const char *name;
@@ -29,14 +26,12 @@ static const struct {
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 
-#define COUNT (sizeof(commands) / sizeof(commands[0]))
-
 static void help(FILE *out)
 {
 	fputs("upclose tells why nginx's upstream hung up, from the kernel.\n\n"
 	      "Usage: upclose COMMAND [OPTIONS]\n\n",
 	      out);
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
 	fputs("\n'upclose COMMAND --help' has a command's options; upclose(8) is the manual.\n"
 	      "  -V, --version   the version\n",
@@ -61,10 +56,10 @@ static int run(int argc, char **argv)
 		return UC_EXIT_DONE;
 	}
 	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
-		puts("upclose " UC_VERSION);
+		printf("upclose %s\n", uc_version);
 		return UC_EXIT_DONE;
 	}
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
 	uc_error("'%s' is not a command; 'upclose --help' lists them", argv[1]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/util.h"
 
 void uc_output_options_init(struct uc_output_options *o)
 {
@@ -21,7 +22,7 @@ static int bad(const char *what, const char *value, const char *allowed)
 
 static int add_port(struct uc_output_options *o, const char *value)
 {
-	const size_t max = sizeof(o->engine.ports) / sizeof(o->engine.ports[0]);
+	const size_t max = ARRAY_SIZE(o->engine.ports);
 	uint64_t n;
 
 	if (!uc_parse_number(value, 1, 65535, &n))
@@ -35,7 +36,7 @@ static int add_port(struct uc_output_options *o, const char *value)
 
 static int add_comm(struct uc_output_options *o, const char *value)
 {
-	const size_t max = sizeof(o->engine.comms) / sizeof(o->engine.comms[0]);
+	const size_t max = ARRAY_SIZE(o->engine.comms);
 
 	if (!*value || strlen(value) >= UC_COMM_LEN)
 		return bad("process name", value, "1 to 15 bytes, as in /proc/PID/comm");

@@ -12,9 +12,6 @@
 #include "source/plan.h"
 #include "engine/output.h"
 
-/* Exit statuses; the manual has them too. */
-enum { UC_EXIT_DONE = 0, UC_EXIT_FAILED = 1, UC_EXIT_USAGE = 2, UC_EXIT_FOUND = 3 };
-
 struct uc_output_options {
 	struct uc_output output;
 	struct uc_engine_config engine;

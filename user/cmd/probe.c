@@ -7,11 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/json_value.h"
 #include "cmd/command.h"
 #include "cmd/command_line.h"
-#include "output/json.h"
 #include "base/log.h"
-#include "cmd/options.h"
+#include "base/number.h"
 #include "probe/probe.h"
 #include "probe/progress.h"
 #include "probe/report.h"
@@ -64,14 +65,6 @@ struct command {
 	size_t failed;
 	bool broken; /* standard output */
 };
-
-static uint64_t wall_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
-}
 
 static int bad(const char *what, const char *value, const char *allowed)
 {
@@ -243,7 +236,7 @@ static void on_done(void *ctx, const struct uc_probe_result *r)
 	if (r->error)
 		uc_error("%s %s", r->target->url, r->error);
 	if (c->o.json) {
-		json_t *o = uc_probe_json(&c->o.probe, r, wall_ns());
+		json_t *o = uc_probe_json(&c->o.probe, r, uc_now_ns(CLOCK_REALTIME));
 
 		if (!o || json_dumpf(o, stdout, UC_JSON_DUMP))
 			c->broken = true;

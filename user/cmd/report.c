@@ -9,7 +9,7 @@
 #include "output/tell.h"
 #include "output/json.h"
 #include "base/log.h"
-#include "cmd/options.h"
+#include "engine/engine.h"
 #include "source/recording.h"
 
 /* One object of upclose has a few KiB. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "config/config.h"
 
 #define OPTIONAL CYAML_FLAG_OPTIONAL
@@ -34,21 +35,21 @@ static const cyaml_strval_t verdicts[] = {
 	{ "idle_close", 1 << UC_VERDICT_IDLE_CLOSE },
 	{ "complete", 1 << UC_VERDICT_COMPLETE },
 };
-static_assert(sizeof(verdicts) / sizeof(verdicts[0]) == UC_VERDICT_MAX, "each verdict");
+static_assert(ARRAY_SIZE(verdicts) == UC_VERDICT_MAX, "each verdict");
 
 static const cyaml_strval_t outcomes[] = {
 	{ "unknown", 1 << UC_OUTCOME_UNKNOWN },
 	{ "retried", 1 << UC_OUTCOME_RETRIED },
 	{ "client_error", 1 << UC_OUTCOME_CLIENT_ERROR },
 };
-static_assert(sizeof(outcomes) / sizeof(outcomes[0]) == UC_OUTCOME_MAX, "each outcome");
+static_assert(ARRAY_SIZE(outcomes) == UC_OUTCOME_MAX, "each outcome");
 
 static const cyaml_strval_t severities[] = {
 	{ "info", UC_ALERT_INFO },
 	{ "warning", UC_ALERT_WARNING },
 	{ "critical", UC_ALERT_CRITICAL },
 };
-static_assert(sizeof(severities) / sizeof(severities[0]) == UC_ALERT_SEVERITIES, "each severity");
+static_assert(ARRAY_SIZE(severities) == UC_ALERT_SEVERITIES, "each severity");
 
 static const cyaml_schema_field_t rule_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_DEFAULT, struct uc_alert_rule_config, name, 1,
@@ -108,7 +109,7 @@ static bool parse_share(const char *text, uint32_t *ret_ppm)
 		static const unsigned long places[] = { 1000, 100, 10, 1 };
 
 		fraction = strspn(++text, "0123456789");
-		if (!fraction || fraction > sizeof(places) / sizeof(places[0]))
+		if (!fraction || fraction > ARRAY_SIZE(places))
 			return false;
 		for (size_t i = 0; i < fraction; i++)
 			ppm += places[i] * (unsigned long)(text[i] - '0');

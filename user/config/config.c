@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "control.h"
 #include "config/listen.h"
 #include "base/log.h"
@@ -196,7 +197,7 @@ static int complete(struct uc_config *c, struct uc_yaml *y)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(sections) / sizeof(sections[0]); i++) {
+	for (size_t i = 0; !err && i < ARRAY_SIZE(sections); i++) {
 		void **section = (void **)((char *)c + sections[i].offset);
 
 		if (sections[i].size && !*section)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "config/config.h"
 
 #define OPTIONAL CYAML_FLAG_OPTIONAL
@@ -154,7 +155,7 @@ static void check_keys(struct check *c)
 		{ "resend", 1 << UC_SINK_ALERTMANAGER },
 	};
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (!(keys[i].types & (1u << c->s->type)) && uc_yaml_has(c->y, at(c, keys[i].key)))
 			uc_yaml_fault(c->y, at(c, keys[i].key), "has no use with type: %s",
 				      uc_sink_type_name(c->s->type));

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/number.h"
+#include "base/util.h"
 
 /* Beyond so many faults no more are said. */
 #define FAULTS_SAID 20
@@ -202,7 +203,7 @@ static void check_bool(struct uc_yaml *y, const char *place, const yaml_node_t *
 {
 	static const char *const words[] = { "true", "false", "yes", "no" };
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (!strcmp(text_of(n), words[i]))
 			return;
 	fault(y, place, n, "'%.*s' is not valid: true or false", VALUE_LEN, text_of(n));

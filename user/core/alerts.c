@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define SECOND   1000000000ULL
-#define MINUTE   (60 * SECOND)
-#define HOUR     (60 * MINUTE)
+#include "base/util.h"
+
+#define SECOND 1000000000ULL
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
 
 /* The slice that is being filled, and those of a whole window before it. */
 #define RING (UC_ALERT_SLICES + 1)
@@ -67,7 +68,7 @@ const struct uc_alert_rule uc_alert_defaults[] = {
 	  .cooldown_ns = 5 * MINUTE,
 	  .repeat_ns = 24 * HOUR },
 };
-const size_t uc_alert_default_count = COUNT(uc_alert_defaults);
+const size_t uc_alert_default_count = ARRAY_SIZE(uc_alert_defaults);
 
 struct slice {
 	uint32_t matched, exchanges;
@@ -130,12 +131,12 @@ static const char *const states[] = {
 
 const char *uc_alert_severity_name(enum uc_alert_severity s)
 {
-	return (size_t)s < COUNT(severities) ? severities[s] : "invalid";
+	return (size_t)s < ARRAY_SIZE(severities) ? severities[s] : "invalid";
 }
 
 const char *uc_alert_state_name(enum uc_alert_state s)
 {
-	return (size_t)s < COUNT(states) ? states[s] : "invalid";
+	return (size_t)s < ARRAY_SIZE(states) ? states[s] : "invalid";
 }
 
 bool uc_alert_glob(const char *pattern, const char *text)

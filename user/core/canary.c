@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/util.h"
+
 static const struct {
 	const char *name;
 	const char *ended_by;
@@ -37,7 +39,7 @@ static bool is_own_page(const char *page, size_t len)
 
 	while ((at = memmem(at, (size_t)(end - at), mark, sizeof(mark) - 1))) {
 		at += sizeof(mark) - 1;
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 			if ((size_t)(end - at) >= strlen(names[i]) &&
 			    !memcmp(at, names[i], strlen(names[i])))
 				return true;

@@ -4,9 +4,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "base/util.h"
 #include "wire.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct {
 	const char *name;
@@ -28,7 +27,7 @@ static const struct {
 	[UC_VERDICT_IDLE_CLOSE] = { "idle_close", false },
 	[UC_VERDICT_COMPLETE] = { "complete", false },
 };
-static_assert(COUNT(verdicts) == UC_VERDICT_MAX, "a name for each verdict");
+static_assert(ARRAY_SIZE(verdicts) == UC_VERDICT_MAX, "a name for each verdict");
 
 static const char *const proofs[] = {
 	[UC_PROOF_NONE] = "none",
@@ -63,28 +62,28 @@ static const char *const proofs[] = {
 	[UC_PROOF_UNSEEN_START] = "unseen_start",
 	[UC_PROOF_OPAQUE] = "opaque",
 };
-static_assert(COUNT(proofs) == UC_PROOF_MAX, "a name for each proof");
+static_assert(ARRAY_SIZE(proofs) == UC_PROOF_MAX, "a name for each proof");
 
 static const char *const confidences[] = {
 	[UC_CONFIDENCE_UNKNOWN] = "unknown",
 	[UC_CONFIDENCE_LIKELY] = "likely",
 	[UC_CONFIDENCE_PROVEN] = "proven",
 };
-static_assert(COUNT(confidences) == UC_CONFIDENCE_MAX, "a name for each confidence");
+static_assert(ARRAY_SIZE(confidences) == UC_CONFIDENCE_MAX, "a name for each confidence");
 
 static const char *const closers[] = {
 	[UC_CLOSED_BY_UNKNOWN] = "unknown",
 	[UC_CLOSED_BY_UPSTREAM] = "upstream",
 	[UC_CLOSED_BY_NGINX] = "nginx",
 };
-static_assert(COUNT(closers) == UC_CLOSED_BY_MAX, "a name for each closer");
+static_assert(ARRAY_SIZE(closers) == UC_CLOSED_BY_MAX, "a name for each closer");
 
 static const char *const closes[] = {
 	[UC_CLOSE_NONE] = "none",       [UC_CLOSE_FIN] = "fin",
 	[UC_CLOSE_RST] = "rst",         [UC_CLOSE_REFUSED] = "refused",
 	[UC_CLOSE_TIMEOUT] = "timeout", [UC_CLOSE_UNREACHABLE] = "unreachable",
 };
-static_assert(COUNT(closes) == UC_CLOSE_MAX, "a name for each close");
+static_assert(ARRAY_SIZE(closes) == UC_CLOSE_MAX, "a name for each close");
 
 static const char *const phases[] = {
 	[UC_PHASE_CONNECT] = "connect",
@@ -94,14 +93,14 @@ static const char *const phases[] = {
 	[UC_PHASE_RESPONSE_BODY] = "response_body",
 	[UC_PHASE_IDLE] = "idle",
 };
-static_assert(COUNT(phases) == UC_PHASE_MAX, "a name for each phase");
+static_assert(ARRAY_SIZE(phases) == UC_PHASE_MAX, "a name for each phase");
 
 static const char *const outcomes[] = {
 	[UC_OUTCOME_UNKNOWN] = "unknown",
 	[UC_OUTCOME_RETRIED] = "retried",
 	[UC_OUTCOME_CLIENT_ERROR] = "client_error",
 };
-static_assert(COUNT(outcomes) == UC_OUTCOME_MAX, "a name for each outcome");
+static_assert(ARRAY_SIZE(outcomes) == UC_OUTCOME_MAX, "a name for each outcome");
 
 static const char *const events[] = {
 	[0] = "none",
@@ -120,25 +119,25 @@ static const char *const events[] = {
 	[UC_EV_RECV_ERROR] = "receive_error",
 	[UC_EV_PEEK] = "peek",
 };
-static_assert(COUNT(events) == UC_EV_MAX, "a name for each event");
+static_assert(ARRAY_SIZE(events) == UC_EV_MAX, "a name for each event");
 
 static const char *const losses[] = {
 	[UC_LOST_RING_FULL] = "ring_full",         [UC_LOST_NO_STORAGE] = "no_storage",
 	[UC_LOST_JOIN_FULL] = "join_full",         [UC_LOST_REQUEST_HEAD] = "request_head",
 	[UC_LOST_RESPONSE_HEAD] = "response_head", [UC_LOST_HOOK] = "hook",
 };
-static_assert(COUNT(losses) == UC_LOST_MAX, "a name for each loss");
+static_assert(ARRAY_SIZE(losses) == UC_LOST_MAX, "a name for each loss");
 
-#define NAME_OF(table, i) ((size_t)(i) < COUNT(table) ? (table)[i] : "invalid")
+#define NAME_OF(table, i) ((size_t)(i) < ARRAY_SIZE(table) ? (table)[i] : "invalid")
 
 const char *uc_verdict_name(enum uc_verdict_id v)
 {
-	return (size_t)v < COUNT(verdicts) ? verdicts[v].name : "invalid";
+	return (size_t)v < ARRAY_SIZE(verdicts) ? verdicts[v].name : "invalid";
 }
 
 bool uc_verdict_flagged(enum uc_verdict_id v)
 {
-	return (size_t)v >= COUNT(verdicts) || verdicts[v].flagged;
+	return (size_t)v >= ARRAY_SIZE(verdicts) || verdicts[v].flagged;
 }
 
 const char *uc_proof_name(enum uc_proof p)

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "alert/alert_text.h"
 #include "alert/alerting.h"
+#include "base/json_value.h"
 #include "daemon/privilege.h"
-#include "output/json.h"
 #include "base/log.h"
 
 #define POLL_US   20000

@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "source/capture.h"
 #include "alert/alerting.h"
 #include "daemon/canaries.h"
@@ -143,7 +144,7 @@ static void say_what_waits(const struct uc_config *old, const struct uc_config *
 		{ "runtime_directory", same_text(old->runtime_directory, new->runtime_directory) },
 	};
 
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		if (!fixed[i].same)
 			uc_note("%s takes effect at the next start", fixed[i].key);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/json_value.h"
 #include "output/json.h"
 
 #define SECOND_NS  1000000000ULL

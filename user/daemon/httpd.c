@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "source/capture.h"
 #include "daemon/health.h"
 #include "config/listen.h"
@@ -138,7 +139,7 @@ static struct answer answer_to(struct uc_httpd *h, const char *path, const char 
 {
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return plain(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only.\n");
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
 		if (!strcmp(routes[i].path, path))
 			return routes[i].answer(h);
 	return plain(MHD_HTTP_NOT_FOUND, "There are /, /metrics and /healthz.\n");
@@ -165,7 +166,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a)
 		return MHD_NO;
 	}
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
 		MHD_add_response_header(r, headers[i][0], headers[i][1]);
 	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");

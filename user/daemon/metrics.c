@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/util.h"
+#include "base/version.h"
 #include "source/capture.h"
 #include "core/vocabulary.h"
 #include "daemon/process.h"
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
 
 struct out {
 	FILE *f;
@@ -139,7 +137,7 @@ static void histogram(const struct out *o, const char *upstream, const struct uc
 		char bound[32] = "+Inf";
 
 		sum += h->bucket[i];
-		if (i < sizeof(bounds_us) / sizeof(bounds_us[0]))
+		if (i < ARRAY_SIZE(bounds_us))
 			snprintf(bound, sizeof(bound), "%g", bounds_us[i] / 1e6);
 		fprintf(o->f, "%s_bucket{upstream=\"%s\",le=\"%s\"} %" PRIu64 "\n", o->name,
 			upstream, bound, sum);
@@ -196,7 +194,10 @@ static void idle_timeout(const struct out *o)
 
 static void build_info(const struct out *o)
 {
-	count(o, "{version=\"" UC_VERSION "\"}", 1);
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "{version=\"%s\"}", uc_version);
+	count(o, labels, 1);
 }
 
 static void hook_attached(const struct out *o)
@@ -630,7 +631,7 @@ char *uc_metrics_write(const struct uc_view *v, size_t *ret_len)
 
 	if (!o.f)
 		return NULL;
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
 		o.name = metrics[i].name;
 		fprintf(o.f, "# HELP %s %s\n# TYPE %s %s\n", o.name, metrics[i].help, o.name,
 			metrics[i].type);

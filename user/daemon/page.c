@@ -5,14 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "source/capture.h"
 #include "daemon/health.h"
 #include "daemon/history.h"
 #include "base/text.h"
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--dim:#667080;--line:#d8dee6;"
@@ -257,10 +254,10 @@ char *uc_page_write(const struct uc_view *v, size_t *ret_len)
 	uc_page_alerts(f, v);
 	upstreams(f, v);
 	newest(f, v);
-	fputs("<footer class=dim>upclose " UC_VERSION
-	      "; times are UTC; <a href=/metrics>metrics</a>, <a href=/healthz>health</a></footer>"
-	      "</body></html>\n",
-	      f);
+	fprintf(f,
+		"<footer class=dim>upclose %s; times are UTC; <a href=/metrics>metrics</a>, <a href=/healthz>health</a></footer>"
+		"</body></html>\n",
+		uc_version);
 	if (fclose(f)) {
 		free(text);
 		return NULL;

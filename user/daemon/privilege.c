@@ -19,6 +19,7 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
+#include "base/util.h"
 
 /* linux/capability.h of older systems ends before it. */
 #ifndef CAP_BPF
@@ -260,7 +261,7 @@ static const char *const refused[] = {
 
 static int refuse_calls(scmp_filter_ctx filter)
 {
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		int nr = seccomp_syscall_resolve_name(refused[i]), r;
 
 		/* not all architectures and versions have all of them */
@@ -285,7 +286,7 @@ static int refuse_bpf(scmp_filter_ctx filter)
 	for (unsigned cmd = 0; !r && cmd <= last; cmd++) {
 		bool needed = false;
 
-		for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
 			needed |= allowed[i] == cmd;
 		if (!needed)
 			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "output/known_idle.h"
 #include "base/text.h"
 
@@ -78,7 +79,7 @@ static bool repeats(const struct uc_request_head *req)
 {
 	static const char *const never[] = { "POST", "LOCK", "PATCH" };
 
-	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		if (req->method && req->method_len == strlen(never[i]) &&
 		    !memcmp(req->method, never[i], req->method_len))
 			return false;

@@ -3,14 +3,10 @@
 
 #include <string.h>
 
+#include "base/json_value.h"
 #include "output/explain.h"
 #include "output/known_idle.h"
 #include "base/text.h"
-
-static json_t *string_or_null(const char *s)
-{
-	return s && *s ? json_string(s) : json_null();
-}
 
 static json_t *bytes_or_null(const char *bytes, size_t len)
 {
@@ -33,24 +29,7 @@ static json_t *comm_or_null(const struct uc_task *t)
 	return t->tgid ? bytes_or_null(t->comm, strnlen(t->comm, UC_COMM_LEN)) : json_null();
 }
 
-static json_t *integer_if(bool known, uint64_t n)
-{
-	return known ? json_integer(n) : json_null();
-}
-
 /* To the microsecond: what is below is noise of the hooks. */
-static json_t *milliseconds(int64_t ns)
-{
-	int64_t us = (ns + 500) / 1000;
-
-	return json_real(us / 1e3);
-}
-
-static json_t *milliseconds_if(bool known, int64_t ns)
-{
-	return known ? milliseconds(ns) : json_null();
-}
-
 static json_t *address(const __u8 addr[16], unsigned family)
 {
 	char text[UC_ADDR_LEN];
@@ -75,7 +54,7 @@ static json_t *nginx_object(const struct uc_judged *r)
 	const struct uc_conn *c = r->facts->nginx;
 	json_t *o = json_object();
 
-	set(o, "pid", integer_if(c->owner.tgid, c->owner.tgid));
+	set(o, "pid", uc_json_integer_if(c->owner.tgid, c->owner.tgid));
 	set(o, "comm", comm_or_null(&c->owner));
 	set(o, "addr", address(c->tuple.local_addr, c->tuple.family));
 	set_number(o, "port", c->tuple.local_port);
@@ -91,8 +70,8 @@ static void set_end(json_t *o, const struct uc_task *t, bool known)
 	uc_exit_of(t, &status, &sig);
 	if (sig >= 0)
 		uc_signal_name(sig, name, sizeof(name));
-	set(o, "exit_code", integer_if(known && status >= 0, status));
-	set(o, "signal", string_or_null(known ? name : NULL));
+	set(o, "exit_code", uc_json_integer_if(known && status >= 0, status));
+	set(o, "signal", uc_json_text_if(known ? name : NULL));
 	set(o, "oom", known ? json_boolean(t->flags & UC_TASK_OOM) : json_null());
 }
 
@@ -104,7 +83,7 @@ static json_t *exit_object(const struct uc_judged *r)
 	if (!r->exit)
 		return json_null();
 	o = json_object();
-	set(o, "after_ms", milliseconds(r->exit_after_ns));
+	set(o, "after_ms", uc_json_ms(r->exit_after_ns));
 	set_end(o, &r->exit->task, true);
 	return o;
 }
@@ -118,7 +97,7 @@ static json_t *upstream_object(const struct uc_judged *r)
 
 	set(o, "addr", address(c->tuple.remote_addr, c->tuple.family));
 	set_number(o, "port", c->tuple.remote_port);
-	set(o, "pid", integer_if(t->tgid, t->tgid));
+	set(o, "pid", uc_json_integer_if(t->tgid, t->tgid));
 	set(o, "comm", comm_or_null(t));
 	set(o, "exe", path_or_null(r->upstream_exe));
 	set(o, "cgroup", path_or_null(r->upstream_cgroup));
@@ -153,19 +132,19 @@ static json_t *exchange_object(const struct uc_judged *r)
 	size_t target_len = f->request.target_len + (r->show_query ? f->request.query_len : 0);
 	json_t *o = json_object();
 
-	set(o, "number", integer_if(f->exchange && f->number, f->number));
+	set(o, "number", uc_json_integer_if(f->exchange && f->number, f->number));
 	set(o, "reused", f->exchange ? json_boolean(f->reused) : json_null());
-	set(o, "idle_ms", milliseconds_if(f->idle_known, f->idle_ns));
+	set(o, "idle_ms", uc_json_ms_if(f->idle_known, f->idle_ns));
 	set(o, "method", bytes_or_null(f->request.method, f->request.method_len));
 	set(o, "target", bytes_or_null(f->request.target, target_len));
-	set(o, "query_bytes", integer_if(f->request.target, f->request.query_len));
-	set(o, "request_bytes", integer_if(seen, f->request_bytes));
-	set(o, "unacked_bytes", integer_if(f->unacked_known, f->unacked_bytes));
-	set(o, "unread_bytes", integer_if(f->upstream, f->unread_bytes));
-	set(o, "response_bytes", integer_if(f->exchange, f->response_bytes));
-	set(o, "status", integer_if(f->response.status, f->response.status));
+	set(o, "query_bytes", uc_json_integer_if(f->request.target, f->request.query_len));
+	set(o, "request_bytes", uc_json_integer_if(seen, f->request_bytes));
+	set(o, "unacked_bytes", uc_json_integer_if(f->unacked_known, f->unacked_bytes));
+	set(o, "unread_bytes", uc_json_integer_if(f->upstream, f->unread_bytes));
+	set(o, "response_bytes", uc_json_integer_if(f->exchange, f->response_bytes));
+	set(o, "status", uc_json_integer_if(f->response.status, f->response.status));
 	set(o, "headers_complete", headers_complete(f));
-	set(o, "waited_ms", milliseconds_if(seen && f->nginx->x.out_last_ns, f->waited_ns));
+	set(o, "waited_ms", uc_json_ms_if(seen && f->nginx->x.out_last_ns, f->waited_ns));
 	return o;
 }
 
@@ -187,9 +166,9 @@ static json_t *idle_object(const struct uc_idle_learned *l, const char *exe)
 	if (!l)
 		return json_null();
 	o = json_object();
-	set(o, "timeout_ms", milliseconds(l->ns));
-	set(o, "min_ms", milliseconds(l->min_ns));
-	set(o, "max_ms", milliseconds(l->max_ns));
+	set(o, "timeout_ms", uc_json_ms(l->ns));
+	set(o, "min_ms", uc_json_ms(l->min_ns));
+	set(o, "max_ms", uc_json_ms(l->max_ns));
 	set_number(o, "count", l->count);
 	set(o, "candidates", candidates_array(l->ns, exe));
 	return o;
@@ -224,7 +203,7 @@ static json_t *retry_object(const struct uc_outcome *out)
 	o = json_object();
 	set(o, "addr", address(out->retry_addr, out->retry_family));
 	set_number(o, "port", out->retry_port);
-	set(o, "status", integer_if(out->retry_status, out->retry_status));
+	set(o, "status", uc_json_integer_if(out->retry_status, out->retry_status));
 	return o;
 }
 
@@ -279,7 +258,7 @@ static json_t *death_object(const struct uc_death *d)
 	set_end(o, &d->task, true);
 	set_number(o, "connections", d->connections);
 	set_number(o, "flagged", d->in_use);
-	set(o, "lasted_ms", milliseconds(d->last_ns - d->first_ns));
+	set(o, "lasted_ms", uc_json_ms(d->last_ns - d->first_ns));
 	return o;
 }
 
@@ -306,7 +285,7 @@ static json_t *moment_object(const struct uc_moment *m, uint64_t zero_ns)
 	const struct uc_event *e = m->event;
 	json_t *o = json_object();
 
-	set(o, "t_ms", milliseconds(m->ts_ns - zero_ns));
+	set(o, "t_ms", uc_json_ms(m->ts_ns - zero_ns));
 	set(o, "side", json_string(m->upstream ? "upstream" : "nginx"));
 	set(o, "event", json_string(uc_event_name(e->kind)));
 	set_number(o, "exchange", e->exchange);
@@ -314,7 +293,7 @@ static json_t *moment_object(const struct uc_moment *m, uint64_t zero_ns)
 		set_number(o, "bytes", e->bytes);
 	if (e->count > 1) {
 		set_number(o, "count", e->count);
-		set(o, "lasted_ms", milliseconds(e->last_ns - e->ts_ns));
+		set(o, "lasted_ms", uc_json_ms(e->last_ns - e->ts_ns));
 	}
 	if (e->err)
 		set_number(o, "errno", e->err);
@@ -378,10 +357,11 @@ json_t *uc_json_connection(const struct uc_judged *r)
 	set(o, "timeline_cut", json_boolean(r->timeline->cut));
 	set(o, "outcome", json_string(uc_outcome_name(r->outcome.id)));
 	set(o, "outcome_confidence", json_string(uc_confidence_name(r->outcome.confidence)));
-	set(o, "attempt", integer_if(f->exchange || !f->established, attempt));
+	set(o, "attempt", uc_json_integer_if(f->exchange || !f->established, attempt));
 	set(o, "retry", retry_object(&r->outcome));
 	set(o, "client_left", json_boolean(r->outcome.client_gone));
-	set(o, "client_status", integer_if(r->outcome.client_status, r->outcome.client_status));
+	set(o, "client_status",
+	    uc_json_integer_if(r->outcome.client_status, r->outcome.client_status));
 	set(o, "upstream_idle", idle_object(r->idle, r->upstream_exe));
 	set(o, "death", death_object(r->death));
 	set(o, "directive", directive_object(r->directive));
@@ -438,7 +418,7 @@ json_t *uc_json_summary(const struct uc_totals *t)
 	set_number(o, "schema", 1);
 	set(o, "kind", json_string("summary"));
 	set(o, "time", json_string(when));
-	set(o, "duration_ms", milliseconds(t->duration_ns));
+	set(o, "duration_ms", uc_json_ms(t->duration_ns));
 	set_number(o, "connections", t->connections);
 	set_number(o, "exchanges", t->exchanges);
 	set_number(o, "flagged", t->flagged);

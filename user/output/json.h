@@ -7,9 +7,6 @@
 
 #include "engine/judged.h"
 
-/* 15 digits print every microsecond as it was written. */
-#define UC_JSON_DUMP (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
-
 /* The caller's; NULL: no memory. */
 json_t *uc_json_connection(const struct uc_judged *r);
 json_t *uc_json_summary(const struct uc_totals *t);

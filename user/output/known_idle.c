@@ -9,6 +9,7 @@
 #include <strings.h>
 
 static const char table_text[] =
+#include "base/util.h"
 #include "idle-timeouts.inc"
 	;
 
@@ -71,7 +72,7 @@ static double distance(json_t *row, double idle_s)
 	static const char *const keys[] = { "observed_s", "idle_s" };
 	double best = -1;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		json_t *value = json_object_get(row, keys[i]);
 		double d;
 

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/util.h"
+
 struct uc_markup {
 	const char *name;
 	void (*text)(FILE *out, const char *text);
@@ -155,7 +157,7 @@ static const struct uc_markup markups[] = {
 
 const struct uc_markup *uc_markup(const char *name)
 {
-	for (size_t i = 0; i < sizeof(markups) / sizeof(markups[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(markups); i++)
 		if (!strcmp(markups[i].name, name))
 			return &markups[i];
 	return NULL;

@@ -2,9 +2,10 @@
 #include "engine/output.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/text.h"
+#include "base/util.h"
 
 static const struct {
 	const char *name;
@@ -17,14 +18,12 @@ static const struct {
 
 int uc_output_init(struct uc_output *s, const char *name, FILE *out)
 {
-	const char *no_colour = getenv("NO_COLOR");
-
-	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
 		if (strcmp(outputs[i].name, name))
 			continue;
 		*s = *outputs[i].output;
 		s->out = out;
-		s->colour = isatty(fileno(out)) && !(no_colour && *no_colour);
+		s->colour = uc_text_colour(out);
 		s->header_due = true;
 		return 0;
 	}

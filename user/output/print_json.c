@@ -2,6 +2,7 @@
 /* One object a line. */
 #include <errno.h>
 
+#include "base/json_value.h"
 #include "output/json.h"
 #include "engine/output.h"
 

@@ -8,14 +8,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
-
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
+#include "base/version.h"
 
 #define MS         1000000ULL
 #define PAGE_KEPT  1024
@@ -51,14 +48,6 @@ struct uc_canaries {
 	struct canary canary[];
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000 * MS + ts.tv_nsec;
-}
-
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *known)
 {
 	struct uc_canaries *c = ctx;
@@ -81,7 +70,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
 	struct uc_canaries *c = ctx;
 
 	(void)multi;
-	c->due_ns = timeout_ms < 0 ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) + timeout_ms * MS;
+	c->due_ns = timeout_ms < 0 ? UINT64_MAX : uc_now_ns(CLOCK_MONOTONIC) + timeout_ms * MS;
 	return 0;
 }
 
@@ -143,11 +132,13 @@ static int set_headers(struct canary *c, const struct uc_requests *r)
 static void set_options(struct canary *c)
 {
 	const struct uc_canary_spec *p = spec_of(c);
+	char agent[64];
 
+	snprintf(agent, sizeof(agent), "upclose-canary/%s", uc_version);
 	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
 	curl_easy_setopt(c->easy, CURLOPT_URL, c->url);
 	curl_easy_setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(c->easy, CURLOPT_USERAGENT, "upclose-canary/" UC_VERSION);
+	curl_easy_setopt(c->easy, CURLOPT_USERAGENT, agent);
 	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
 	curl_easy_setopt(c->easy, CURLOPT_NOBODY, p->requests && p->requests->head ? 1L : 0L);
 	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -240,7 +231,7 @@ static void begin(struct canary *c, uint64_t now)
 
 	c->runs++;
 	c->next_ns = !p->every_ns || c->runs == p->count ? UINT64_MAX : now + p->every_ns;
-	c->start_wall_ns = failed.start_wall_ns = clock_ns(CLOCK_REALTIME);
+	c->start_wall_ns = failed.start_wall_ns = uc_now_ns(CLOCK_REALTIME);
 	c->easy = curl_easy_init();
 	c->url = url_of(p->target);
 	if (c->easy && c->url && !set_headers(c, p->requests)) {
@@ -270,7 +261,7 @@ static void finish_done(struct uc_canaries *c)
 
 static void begin_due(struct uc_canaries *c)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < c->count; i++) {
 		struct canary *one = &c->canary[i];
@@ -296,7 +287,7 @@ void uc_canaries_step(struct uc_canaries *c)
 
 		curl_multi_socket_action(c->multi, events[i].data.fd, mask, &running);
 	}
-	if (c->due_ns <= clock_ns(CLOCK_MONOTONIC)) {
+	if (c->due_ns <= uc_now_ns(CLOCK_MONOTONIC)) {
 		c->due_ns = UINT64_MAX;
 		curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
@@ -320,7 +311,7 @@ uint64_t uc_canaries_due(const struct uc_canaries *c)
 			due = c->canary[i].next_ns;
 	}
 	/* what runs without a timer of libcurl's is woken by its socket */
-	return due == UINT64_MAX && running ? clock_ns(CLOCK_MONOTONIC) + 1000 * MS : due;
+	return due == UINT64_MAX && running ? uc_now_ns(CLOCK_MONOTONIC) + 1000 * MS : due;
 }
 
 int uc_canaries_new(const struct uc_canary_spec *specs, size_t count,
@@ -328,7 +319,7 @@ int uc_canaries_new(const struct uc_canary_spec *specs, size_t count,
 		    void *ctx, struct uc_canaries **ret)
 {
 	struct uc_canaries *c = calloc(1, sizeof(*c) + count * sizeof(c->canary[0]));
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	if (!c)
 		return -ENOMEM;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "probe/conn.h"
 #include "base/text.h"
 
@@ -40,14 +40,6 @@ struct probe {
 	struct pollfd *fds; /* stop_fd, then those of all conns */
 	size_t fd_count;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
-}
 
 /* --- what to do -------------------------------------------------------------------- */
 
@@ -209,7 +201,7 @@ static int open_due(struct run *r, uint64_t now)
 static void step_conn(struct run *r, struct uc_probe_conn *l, const struct pollfd *fds,
 		      size_t count)
 {
-	uint64_t now = now_ns();
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	uc_probe_conn_step(l, fds, count, now);
 	if (l == r->conn)
@@ -324,7 +316,7 @@ static size_t runs_left(const struct probe *p)
 
 static void end_runs(struct probe *p, bool stopped)
 {
-	uint64_t now = now_ns();
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	for (struct run *r = p->run; r < p->run + p->count; r++) {
 		if (r->done || !(stopped || is_through(r)))
@@ -340,14 +332,14 @@ static int loop(struct probe *p)
 	int err, timeout_ms;
 
 	while (runs_left(p)) {
-		uint64_t now = now_ns();
+		uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 		for (struct run *r = p->run; r < p->run + p->count; r++)
 			if (!r->done && (err = open_due(r, now)))
 				return err;
 		if (now >= p->tick_ns)
 			tell_progress(p, now);
-		timeout_ms = prepare(p, now_ns());
+		timeout_ms = prepare(p, uc_now_ns(CLOCK_MONOTONIC));
 		if (poll(p->fds, p->fd_count, timeout_ms) < 0 && errno != EINTR)
 			return -errno;
 		if (p->fds[0].revents) {
@@ -363,7 +355,10 @@ static int loop(struct probe *p)
 int uc_probe_run(const struct uc_probe_config *cfg, const struct uc_target *targets, size_t count,
 		 int stop_fd, const struct uc_probe_events *events)
 {
-	struct probe p = { .cfg = cfg, .events = events, .count = count, .began_ns = now_ns() };
+	struct probe p = { .cfg = cfg,
+			   .events = events,
+			   .count = count,
+			   .began_ns = uc_now_ns(CLOCK_MONOTONIC) };
 	int err = -ENOMEM;
 
 	p.run = calloc(count, sizeof(*p.run));
@@ -374,7 +369,7 @@ int uc_probe_run(const struct uc_probe_config *cfg, const struct uc_target *targ
 			plan_run(&p.run[i], cfg, &targets[i], p.began_ns);
 		err = loop(&p);
 		for (size_t i = 0; i < count; i++)
-			stop_run(&p.run[i], now_ns());
+			stop_run(&p.run[i], uc_now_ns(CLOCK_MONOTONIC));
 	}
 	free(p.run);
 	free(p.fds);

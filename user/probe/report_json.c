@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/json_value.h"
 #include "probe/report.h"
 
 #include "base/text.h"
@@ -6,23 +7,6 @@
 static void set(json_t *o, const char *name, json_t *value)
 {
 	json_object_set_new(o, name, value);
-}
-
-static json_t *milliseconds(uint64_t ns)
-{
-	int64_t us = (int64_t)((ns + 500) / 1000);
-
-	return json_real(us / 1e3);
-}
-
-static json_t *milliseconds_if(bool known, uint64_t ns)
-{
-	return known ? milliseconds(ns) : json_null();
-}
-
-static json_t *integer_if(bool known, uint64_t n)
-{
-	return known ? json_integer(n) : json_null();
 }
 
 static json_t *string_if(const char *s)
@@ -44,12 +28,12 @@ static json_t *answer_object(const struct uc_probe_result *r)
 	o = json_object();
 	set(o, "status", json_integer(r->status));
 	set(o, "http", json_sprintf("1.%u", r->minor));
-	set(o, "connect_ms", milliseconds(r->connect_ns));
-	set(o, "answer_ms", milliseconds(r->answer_ns));
+	set(o, "connect_ms", uc_json_ms(r->connect_ns));
+	set(o, "answer_ms", uc_json_ms(r->answer_ns));
 	set(o, "response_bytes", json_integer(r->answer_bytes));
 	set(o, "connection_close", json_boolean(r->said_close));
 	set(o, "advertised_ms",
-	    milliseconds_if(r->keep_alive_s >= 0, (uint64_t)r->keep_alive_s * 1000000000));
+	    uc_json_ms_if(r->keep_alive_s >= 0, (uint64_t)r->keep_alive_s * 1000000000));
 	return o;
 }
 
@@ -74,16 +58,16 @@ static json_t *idle_object(const struct uc_probe_result *r)
 		return json_null();
 	o = json_object();
 	set(o, "kept_alive", m->tried ? json_boolean(m->kept_alive) : json_null());
-	set(o, "timeout_ms", milliseconds_if(m->stats.count, m->stats.median_ns));
-	set(o, "min_ms", milliseconds_if(m->stats.count, m->stats.min_ns));
-	set(o, "max_ms", milliseconds_if(m->stats.count, m->stats.max_ns));
+	set(o, "timeout_ms", uc_json_ms_if(m->stats.count, m->stats.median_ns));
+	set(o, "min_ms", uc_json_ms_if(m->stats.count, m->stats.min_ns));
+	set(o, "max_ms", uc_json_ms_if(m->stats.count, m->stats.max_ns));
 	set(o, "count", json_integer(m->stats.count));
 	set(o, "tried", json_integer(m->tried));
 	set(o, "unanswered", json_integer(m->unanswered));
-	set(o, "at_least_ms", milliseconds_if(m->at_least_ns, m->at_least_ns));
+	set(o, "at_least_ms", uc_json_ms_if(m->at_least_ns, m->at_least_ns));
 	/* where they differ there is no one name */
 	set(o, "close", m->close || !m->stats.count ? close_name(m->close) : json_null());
-	set(o, "status", integer_if(m->late, m->late));
+	set(o, "status", uc_json_integer_if(m->late, m->late));
 	set(o, "advertised_off_ms",
 	    off ? json_real(((int64_t)(m->stats.median_ns / 1000) - r->keep_alive_s * 1000000LL) /
 			    1e3) :
@@ -100,9 +84,9 @@ static json_t *wait_object(const struct uc_measured_wait *m)
 		return json_null();
 	o = json_object();
 	set(o, "reaction", json_string(m->status ? "answer" : uc_close_name(m->close)));
-	set(o, "timeout_ms", milliseconds_if(m->over, m->after_ns));
-	set(o, "at_least_ms", milliseconds_if(!m->over, m->after_ns));
-	set(o, "status", integer_if(m->status, m->status));
+	set(o, "timeout_ms", uc_json_ms_if(m->over, m->after_ns));
+	set(o, "at_least_ms", uc_json_ms_if(!m->over, m->after_ns));
+	set(o, "status", uc_json_integer_if(m->status, m->status));
 	set(o, "close", close_name(m->close));
 	return o;
 }
@@ -127,7 +111,7 @@ static json_t *early_object(const struct uc_measured *m)
 		return json_null();
 	o = json_object();
 	set(o, "before_body", json_boolean(m->early.answered));
-	set(o, "status", integer_if(m->early.status, m->early.status));
+	set(o, "status", uc_json_integer_if(m->early.status, m->early.status));
 	set(o, "reset", json_boolean(m->early.reset));
 	return o;
 }
@@ -151,8 +135,8 @@ static json_t *requests_object(const struct uc_measured *m)
 	if (!m->requests.known)
 		return json_null();
 	o = json_object();
-	set(o, "count", integer_if(m->requests.exact, m->requests.count));
-	set(o, "at_least", integer_if(!m->requests.exact, m->requests.count));
+	set(o, "count", uc_json_integer_if(m->requests.exact, m->requests.count));
+	set(o, "at_least", uc_json_integer_if(!m->requests.exact, m->requests.count));
 	set(o, "connection_close", json_boolean(m->requests.said_close));
 	set(o, "close", close_name(m->requests.close));
 	return o;
@@ -194,15 +178,15 @@ json_t *uc_probe_json(const struct uc_probe_config *cfg, const struct uc_probe_r
 	set(o, "time", json_string(when));
 	set(o, "url", json_string(r->target->url));
 	set(o, "addr", string_if(r->addr));
-	set(o, "port", integer_if(r->port, r->port));
+	set(o, "port", uc_json_integer_if(r->port, r->port));
 	set(o, "unix", string_if(r->target->socket));
 	set(o, "tls", json_boolean(r->target->tls));
 	set(o, "reached", json_boolean(r->reached));
 	set(o, "error", string_if(r->error));
 	set(o, "interrupted", json_boolean(r->interrupted));
 	set(o, "server", string_if(r->server));
-	set(o, "max_wait_ms", milliseconds(cfg->max_ns));
-	set(o, "lasted_ms", milliseconds(r->elapsed_ns));
+	set(o, "max_wait_ms", uc_json_ms(cfg->max_ns));
+	set(o, "lasted_ms", uc_json_ms(r->elapsed_ns));
 	set(o, "connections", json_integer(r->connections));
 	set(o, "requests", json_integer(r->requests));
 	set(o, "answer", answer_object(r));

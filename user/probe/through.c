@@ -6,10 +6,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/json_value.h"
 #include "core/measure.h"
-#include "output/json.h"
 #include "base/text.h"
 
 #define MS      1000000ULL
@@ -29,27 +29,7 @@ struct through {
 	struct path *path;
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000 * MS + ts.tv_nsec;
-}
-
 /* --- output ------------------------------------------------------------------------- */
-
-static json_t *milliseconds(uint64_t ns)
-{
-	int64_t us = (int64_t)((ns + 500) / 1000);
-
-	return json_real(us / 1e3);
-}
-
-static json_t *text_if(const char *text)
-{
-	return text && *text ? json_string(text) : json_null();
-}
 
 static void put_json(FILE *out, json_t *o)
 {
@@ -69,16 +49,16 @@ static void put_run_json(FILE *out, const struct uc_target *to, const char *host
 	json_object_set_new(o, "kind", json_string("canary"));
 	json_object_set_new(o, "time", json_string(when));
 	json_object_set_new(o, "url", json_string(to->url));
-	json_object_set_new(o, "host", text_if(host));
+	json_object_set_new(o, "host", uc_json_text_if(host));
 	json_object_set_new(o, "outcome", json_string(uc_canary_outcome_name(r->outcome)));
-	json_object_set_new(o, "ended_by", text_if(uc_canary_ended_by(r->outcome)));
+	json_object_set_new(o, "ended_by", uc_json_text_if(uc_canary_ended_by(r->outcome)));
 	json_object_set_new(o, "status", r->status ? json_integer(r->status) : json_null());
 	json_object_set_new(o, "first_byte_ms",
-			    r->first_byte_ns ? milliseconds(r->first_byte_ns) : json_null());
-	json_object_set_new(o, "total_ms", milliseconds(r->total_ns));
+			    r->first_byte_ns ? uc_json_ms(r->first_byte_ns) : json_null());
+	json_object_set_new(o, "total_ms", uc_json_ms(r->total_ns));
 	json_object_set_new(o, "response_bytes", json_integer((json_int_t)r->response_bytes));
-	json_object_set_new(o, "server", text_if(r->server));
-	json_object_set_new(o, "error", text_if(r->error));
+	json_object_set_new(o, "server", uc_json_text_if(r->server));
+	json_object_set_new(o, "error", uc_json_text_if(r->error));
 	put_json(out, o);
 }
 
@@ -112,9 +92,9 @@ static void put_summary_json(FILE *out, struct path *p)
 	json_object_set_new(o, "url", json_string(p->target->url));
 	json_object_set_new(o, "runs", json_integer((json_int_t)p->runs));
 	json_object_set_new(o, "by_outcome", by);
-	json_object_set_new(o, "median_ms", s.count ? milliseconds(s.median_ns) : json_null());
-	json_object_set_new(o, "min_ms", s.count ? milliseconds(s.min_ns) : json_null());
-	json_object_set_new(o, "max_ms", s.count ? milliseconds(s.max_ns) : json_null());
+	json_object_set_new(o, "median_ms", s.count ? uc_json_ms(s.median_ns) : json_null());
+	json_object_set_new(o, "min_ms", s.count ? uc_json_ms(s.min_ns) : json_null());
+	json_object_set_new(o, "max_ms", s.count ? uc_json_ms(s.max_ns) : json_null());
 	put_json(out, o);
 }
 
@@ -151,7 +131,7 @@ static void on_result(void *ctx, size_t which, const struct uc_canary_result *r)
 
 static int wait_ms(uint64_t due, uint64_t end)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
 
 	if (end < due)
 		due = end;
@@ -164,12 +144,12 @@ static int loop(struct through *t, struct uc_canaries *c, int stop_fd)
 {
 	struct pollfd fds[] = { { .fd = stop_fd, .events = POLLIN },
 				{ .fd = uc_canaries_fd(c), .events = POLLIN } };
-	uint64_t end = t->cfg->duration_ns ? clock_ns(CLOCK_MONOTONIC) + t->cfg->duration_ns :
+	uint64_t end = t->cfg->duration_ns ? uc_now_ns(CLOCK_MONOTONIC) + t->cfg->duration_ns :
 					     UINT64_MAX;
 
 	while (!ferror(t->out)) {
 		uc_canaries_step(c);
-		if (uc_canaries_due(c) == UINT64_MAX || clock_ns(CLOCK_MONOTONIC) >= end)
+		if (uc_canaries_due(c) == UINT64_MAX || uc_now_ns(CLOCK_MONOTONIC) >= end)
 			return 0;
 		if (poll(fds, 2, wait_ms(uc_canaries_due(c), end)) < 0 && errno != EINTR)
 			return -errno;

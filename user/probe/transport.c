@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define MS                1000000ULL
 #define CONNECT_TIMEOUT_S 10
@@ -33,14 +34,6 @@ struct uc_transport {
 	long port;
 	char error[CURL_ERROR_SIZE];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 * MS + ts.tv_nsec;
-}
 
 static void forget(struct uc_transport *w, curl_socket_t s)
 {
@@ -72,7 +65,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
 	struct uc_transport *w = ctx;
 
 	(void)multi;
-	w->due_ns = timeout_ms < 0 ? UINT64_MAX : now_ns() + timeout_ms * MS;
+	w->due_ns = timeout_ms < 0 ? UINT64_MAX : uc_now_ns(CLOCK_MONOTONIC) + timeout_ms * MS;
 	return 0;
 }
 

@@ -6,9 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#ifndef UC_VERSION
-#define UC_VERSION "unknown"
-#endif
+#include "base/version.h"
 
 const struct uc_trial_spec uc_trials[UC_TRIAL_COUNT] = {
 	/* trial, group, turn, posts, answers */
@@ -120,7 +118,7 @@ static void put_start(FILE *out, const char *method, const char *version,
 	if (!has_header(r, "Host"))
 		fprintf(out, "Host: %s\r\n", to->host);
 	if (!has_header(r, "User-Agent"))
-		fputs("User-Agent: upclose-probe/" UC_VERSION "\r\n", out);
+		fprintf(out, "User-Agent: upclose-probe/%s\r\n", uc_version);
 	if (!has_header(r, "Accept"))
 		fputs("Accept: */*\r\n", out);
 	for (size_t i = 0; i < r->header_count; i++)

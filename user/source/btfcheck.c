@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "source/hooks.h"
 #include "base/log.h"
 #include "source/tracer.h"
@@ -295,7 +296,7 @@ static bool arg_is(const struct btf *btf, const struct btf_type *t, const char *
 static bool args_there(const struct btf *btf, const struct btf_type *proto, const char *function,
 		       int skip, char name[NAME_SIZE])
 {
-	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++) {
 		if (strcmp(signatures[i].name, function))
 			continue;
 		for (int arg = 0; arg < 3 && signatures[i].args[arg]; arg++) {

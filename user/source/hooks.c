@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/util.h"
+
 enum group {
 	NONE,
 	STATE,
@@ -228,8 +230,6 @@ static struct uc_hook hooks[] = {
 	  .note = "since 5.9; without it the metrics lack open connections and waiting requests" },
 };
 
-#define COUNT (sizeof(hooks) / sizeof(hooks[0]))
-
 /* r0 = 0; exit */
 static int load_nothing(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
 {
@@ -375,7 +375,7 @@ static const struct {
 
 static int try_hook(const struct btf *btf, struct uc_hook *h)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t n = strlen(kinds[i].prefix);
 
 		if (!strncmp(h->section, kinds[i].prefix, n))
@@ -389,10 +389,10 @@ static const struct uc_hook *plan_lacks(enum uc_plan plan)
 {
 	bool served[GROUPS] = { false };
 
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		if (hooks[i].plans & 1U << plan && !hooks[i].err)
 			served[hooks[i].group] = true;
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		if (hooks[i].plans & 1U << plan && hooks[i].required && !served[hooks[i].group])
 			return &hooks[i];
 	return NULL;
@@ -414,7 +414,7 @@ static void choose(struct uc_hooks *h, enum uc_plan plan)
 	bool served[GROUPS] = { false };
 
 	h->plan = plan;
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		hooks[i].use = use_of(&hooks[i], plan, served);
 }
 
@@ -431,15 +431,15 @@ bool uc_hooks_next(struct uc_hooks *h, enum uc_plan wanted)
 
 const struct uc_hook *uc_hooks_table(size_t *ret_count)
 {
-	*ret_count = COUNT;
+	*ret_count = ARRAY_SIZE(hooks);
 	return hooks;
 }
 
 void uc_hooks_judge(int (*try)(void *ctx, struct uc_hook *h), void *ctx, enum uc_plan wanted,
 		    struct uc_hooks *ret)
 {
-	*ret = (struct uc_hooks){ .hooks = hooks, .count = COUNT };
-	for (size_t i = 0; i < COUNT; i++)
+	*ret = (struct uc_hooks){ .hooks = hooks, .count = ARRAY_SIZE(hooks) };
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		hooks[i].err = try(ctx, &hooks[i]);
 	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++)
 		ret->lacks[plan] = plan_lacks(plan);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/util.h"
 #include "core/conn/forms.h"
 #include "core/http/http.h"
 #include "recording_format.h"
@@ -332,7 +333,7 @@ static int read_frame(struct reader *rd)
 		rd->at = start;
 		return damage(rd, "is damaged (checksum)");
 	}
-	if (h.kind >= sizeof(feeders) / sizeof(feeders[0]) || !feeders[h.kind])
+	if (h.kind >= ARRAY_SIZE(feeders) || !feeders[h.kind])
 		return 0; /* a kind added later, which this version can do without */
 	return feeders[h.kind](rd, h.len);
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "base/util.h"
 
 struct form {
 	size_t size;
@@ -45,7 +45,7 @@ static void give(uint8_t **to, const void *from, size_t len)
 
 int uc_forms_unfold_upstream(const void *bytes, size_t len, struct uc_rec_upstream *ret)
 {
-	const struct form *f = form_of_size(upstream_forms, COUNT(upstream_forms), len);
+	const struct form *f = form_of_size(upstream_forms, ARRAY_SIZE(upstream_forms), len);
 
 	if (!f)
 		return -EBADMSG;
@@ -70,7 +70,7 @@ size_t uc_forms_fold_upstream(const struct uc_rec_upstream *rec, void *bytes)
 
 int uc_forms_unfold_nginx(const void *bytes, size_t len, struct uc_rec_nginx *ret)
 {
-	const struct form *f = form_of_size(nginx_forms, COUNT(nginx_forms), len);
+	const struct form *f = form_of_size(nginx_forms, ARRAY_SIZE(nginx_forms), len);
 	const uint8_t *from = bytes;
 
 	if (!f)

@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "core/http/http.h"
 
 /* What is left to read. */
@@ -197,7 +198,7 @@ static enum field_kind field_kind(const struct field *f)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (same_name(f->name, f->name_len, kinds[i].name))
 			return kinds[i].kind;
 	return FIELD_OTHER;

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "base/util.h"
+
 int64_t uc_contract_margin(int64_t idle_ms)
 {
 	int64_t half = (idle_ms + 1) / 2;
@@ -81,7 +83,7 @@ const char *uc_idle_origin_name(enum uc_idle_origin o)
 {
 	static const char *const names[] = { "unknown", "probe", "learned", "stated", "kind" };
 
-	_Static_assert(sizeof(names) / sizeof(names[0]) == UC_IDLE_ORIGIN_MAX, "a name for each");
+	_Static_assert(ARRAY_SIZE(names) == UC_IDLE_ORIGIN_MAX, "a name for each");
 	return (unsigned)o < UC_IDLE_ORIGIN_MAX ? names[o] : "invalid";
 }
 
@@ -89,6 +91,6 @@ const char *uc_race_name(enum uc_race r)
 {
 	static const char *const names[] = { "none", "unknown", "narrow", "possible" };
 
-	_Static_assert(sizeof(names) / sizeof(names[0]) == UC_RACE_MAX, "a name for each");
+	_Static_assert(ARRAY_SIZE(names) == UC_RACE_MAX, "a name for each");
 	return (unsigned)r < UC_RACE_MAX ? names[r] : "invalid";
 }

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "core/nginx/var.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* --- versions ------------------------------------------------------------------- */
 
@@ -34,7 +33,7 @@ bool uc_nginx_version_parse(const char *text, uint32_t *ret)
 	/* of a branch without its patch: the newest */
 	unsigned major, minor, patch = 999;
 
-	for (size_t i = 0; i < COUNT(names); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strncmp(text, names[i], strlen(names[i])))
 			text += strlen(names[i]);
 	if (!digits(&text, 99, &major) || *text++ != '.' || !digits(&text, 999, &minor))
@@ -127,7 +126,7 @@ int64_t uc_nginx_time(const char *p, size_t len)
 		if (p == from)
 			return UC_NGINX_UNKNOWN;
 		if (p < end && *p != ' ')
-			unit = unit_of(&p, end, units, COUNT(units));
+			unit = unit_of(&p, end, units, ARRAY_SIZE(units));
 		if (unit < 0 || n > INT32_MAX)
 			return UC_NGINX_UNKNOWN;
 		sum += n * unit;
@@ -149,7 +148,7 @@ int64_t uc_nginx_size(const char *p, size_t len)
 	if (p == from || n > INT32_MAX)
 		return UC_NGINX_UNKNOWN;
 	if (p < end)
-		unit = unit_of(&p, end, units, COUNT(units));
+		unit = unit_of(&p, end, units, ARRAY_SIZE(units));
 	return p == end && unit > 0 ? n * unit : UC_NGINX_UNKNOWN;
 }
 
@@ -197,23 +196,23 @@ static const struct {
 	[UC_NGINX_HTTP_VERSION] = { "http_version", HTTP, 10 },
 	[UC_NGINX_KEEP_CONN] = { "keep_conn", FLAG, 0 },
 };
-_Static_assert(COUNT(settings) == UC_NGINX_SETTING_MAX, "a row for each setting");
+_Static_assert(ARRAY_SIZE(settings) == UC_NGINX_SETTING_MAX, "a row for each setting");
 
 static const char *const protocols[] = {
 	[UC_NGINX_PROXY] = "proxy", [UC_NGINX_FASTCGI] = "fastcgi",
 	[UC_NGINX_UWSGI] = "uwsgi", [UC_NGINX_SCGI] = "scgi",
 	[UC_NGINX_GRPC] = "grpc",   [UC_NGINX_MEMCACHED] = "memcached",
 };
-_Static_assert(COUNT(protocols) == UC_NGINX_PROTOCOL_MAX, "a name for each protocol");
+_Static_assert(ARRAY_SIZE(protocols) == UC_NGINX_PROTOCOL_MAX, "a name for each protocol");
 
 const char *uc_nginx_protocol_name(enum uc_nginx_protocol p)
 {
-	return (unsigned)p < COUNT(protocols) ? protocols[p] : "invalid";
+	return (unsigned)p < ARRAY_SIZE(protocols) ? protocols[p] : "invalid";
 }
 
 const char *uc_nginx_setting_name(enum uc_nginx_setting s)
 {
-	return (unsigned)s < COUNT(settings) ? settings[s].name : "invalid";
+	return (unsigned)s < ARRAY_SIZE(settings) ? settings[s].name : "invalid";
 }
 
 const char *uc_nginx_pool_name(enum uc_nginx_pool p)
@@ -231,8 +230,8 @@ const char *uc_nginx_pool_name(enum uc_nginx_pool p)
 		[UC_NGINX_POOL_NO_KEEPALIVE] = "protocol",
 	};
 
-	_Static_assert(COUNT(names) == UC_NGINX_POOL_MAX, "a name for each");
-	return (unsigned)p < COUNT(names) ? names[p] : "invalid";
+	_Static_assert(ARRAY_SIZE(names) == UC_NGINX_POOL_MAX, "a name for each");
+	return (unsigned)p < ARRAY_SIZE(names) ? names[p] : "invalid";
 }
 
 static int64_t next_of(const struct uc_nginx_directive *d)
@@ -257,7 +256,7 @@ static int64_t next_of(const struct uc_nginx_directive *d)
 	int64_t bits = 0;
 
 	for (uint32_t i = 1; i < d->count; i++)
-		for (size_t k = 0; k < COUNT(reasons); k++)
+		for (size_t k = 0; k < ARRAY_SIZE(reasons); k++)
 			if (uc_nginx_word_is(&d->words[i], reasons[k].name))
 				bits |= reasons[k].bit;
 	return bits;
@@ -571,7 +570,7 @@ static bool is_method(const struct uc_nginx_directive *d)
 	static const char *const names[] = { "least_conn", "ip_hash", "hash", "random",
 					     "least_time" };
 
-	for (size_t i = 0; i < COUNT(names); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (uc_nginx_named(d, names[i]))
 			return true;
 	return false;
@@ -646,7 +645,7 @@ static struct uc_nginx_word authority_of(struct uc_nginx_place *p, const struct 
 	static const char *const schemes[] = { "http://", "https://", "grpc://", "grpcs://" };
 	struct uc_nginx_word rest = *w;
 
-	for (size_t i = 0; i < COUNT(schemes); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
 		if (starts(w, schemes[i])) {
 			p->https = i & 1;
 			rest = part(w, strlen(schemes[i]), w->len);

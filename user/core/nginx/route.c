@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/util.h"
+
 /* "80", "127.0.0.1:80", "[::]:80"; without a port it is 80. 0: no TCP port. */
 static uint32_t port_of(const struct uc_nginx_word *w)
 {
@@ -203,7 +205,7 @@ static bool diverts(const struct uc_nginx_directive *block)
 					     "limit_except" };
 
 	for (const struct uc_nginx_directive *d = block->child; d; d = d->next)
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 			if (uc_nginx_named(d, names[i]))
 				return true;
 	return false;
