@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <gelf.h>
-#include <jansson.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,10 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/util.h"
-#include "source/hooks.h"
 #include "base/log.h"
-#include "source/tracer.h"
+#include "source/bpf_objects.h"
 
 /* Documentation/bpf/btf.rst, "The .BTF.ext section" */
 struct ext_header {
@@ -37,40 +34,9 @@ struct ext_section {
 	uint32_t records;
 };
 
-#define MAX_NEEDS 256
-#define NAME_SIZE 160
-
-/* One thing that is needed and not there. */
-struct need {
-	char name[NAME_SIZE];
-	unsigned plans;
-	bool fatal; /* for these plans; otherwise they do without */
-};
-
 struct check {
-	struct btf *kernel;
-	struct need missing[MAX_NEEDS];
-	size_t count;
-	unsigned examined;
-};
-
-/* First arguments that the programs rely on: a pointer to that struct, or "int" for any integer. */
-static const struct {
-	const char *name;
-	const char *args[3];
-} signatures[] = {
-	{ "inet_sock_set_state", { "sock", "int", "int" } },
-	{ "tcp_receive_reset", { "sock" } },
-	{ "tcp_destroy_sock", { "sock" } },
-	{ "tcp_retransmit_skb", { "sock" } },
-	{ "sock_send_length", { "sock", "int", "int" } },
-	{ "sock_recv_length", { "sock", "int", "int" } },
-	{ "sched_process_exit", { "task_struct" } },
-	{ "tcp_sendmsg", { "sock", "msghdr", "int" } },
-	{ "tcp_sendpage", { "sock", "page" } },
-	{ "tcp_recvmsg", { "sock", "msghdr", "int" } },
-	{ "tcp_cleanup_rbuf", { "sock", "int" } },
-	{ "sock_show_fdinfo", { "seq_file", "file" } },
+	const struct btf *kernel;
+	struct uc_btf_check *found;
 };
 
 /* A file may say anything: names that are none, types that lead back to themselves. */
@@ -92,10 +58,10 @@ static const struct btf_type *resolve(const struct btf *btf, uint32_t id)
 	return t;
 }
 
-static void missing(struct check *c, unsigned plans, bool fatal, const char *name)
+static void missing(struct uc_btf_check *c, unsigned plans, bool fatal, const char *name)
 {
 	for (size_t i = 0; i < c->count; i++) {
-		struct need *n = &c->missing[i];
+		struct uc_btf_need *n = &c->missing[i];
 
 		if (strcmp(n->name, name))
 			continue;
@@ -103,9 +69,9 @@ static void missing(struct check *c, unsigned plans, bool fatal, const char *nam
 		n->fatal |= fatal;
 		return;
 	}
-	if (c->count == MAX_NEEDS)
+	if (c->count == UC_BTF_NEEDS)
 		return;
-	snprintf(c->missing[c->count].name, NAME_SIZE, "%s", name);
+	snprintf(c->missing[c->count].name, UC_BTF_NEED_SIZE, "%s", name);
 	c->missing[c->count].plans = plans;
 	c->missing[c->count++].fatal = fatal;
 }
@@ -143,12 +109,12 @@ static int shape(const struct btf_type *t)
 
 /* Follows an access string as bpf_core_relo has it; names what is not as the program takes it. */
 static bool field_there(const struct check *c, const struct btf *local,
-			const struct bpf_core_relo *r, char name[NAME_SIZE])
+			const struct bpf_core_relo *r, char name[UC_BTF_NEED_SIZE])
 {
 	const struct btf_type *mine = resolve(local, r->type_id), *theirs = NULL;
 	const char *spec = name_at(local, r->access_str_off), *part;
 	const char *root = mine ? name_at(local, mine->name_off) : "";
-	size_t used = snprintf(name, NAME_SIZE, "struct %s", root);
+	size_t used = snprintf(name, UC_BTF_NEED_SIZE, "struct %s", root);
 	int id;
 
 	if (!mine || !btf_is_composite(mine))
@@ -174,12 +140,12 @@ static bool field_there(const struct check *c, const struct btf *local,
 			mine = resolve(local, m->type);
 			if (!*part)
 				continue;
-			used += snprintf(name + used, NAME_SIZE - used, ".%s", part);
+			used += snprintf(name + used, UC_BTF_NEED_SIZE - used, ".%s", part);
 			theirs = btf_is_composite(theirs) ?
 					 member_type(c->kernel, theirs, part, 0) :
 					 NULL;
 		}
-		if (!mine || !theirs || used >= NAME_SIZE)
+		if (!mine || !theirs || used >= UC_BTF_NEED_SIZE)
 			return false;
 	}
 	return shape(mine) == shape(theirs);
@@ -204,14 +170,14 @@ static void check_section(struct check *c, const struct btf *local, const char *
 
 	for (uint32_t i = 0; h && i < count; i++) {
 		struct bpf_core_relo r;
-		char name[NAME_SIZE];
+		char name[UC_BTF_NEED_SIZE];
 
 		memcpy(&r, records + i * size, sizeof(r));
 		if (r.kind == BPF_CORE_FIELD_EXISTS || r.kind == BPF_CORE_TYPE_EXISTS)
 			continue;
-		c->examined++;
+		c->found->examined++;
 		if (!field_there(c, local, &r, name))
-			missing(c, h->plans & plans, h->required, name);
+			missing(c->found, h->plans & plans, h->required, name);
 	}
 }
 
@@ -261,7 +227,7 @@ static Elf_Data *elf_section(Elf *elf, const char *name)
 	return NULL;
 }
 
-static int check_object(struct check *c, const struct uc_bpf_object *o)
+static int check_object(struct check *c, const struct uc_bpf_elf *o)
 {
 	Elf_Data *types, *ext;
 	struct btf *local;
@@ -269,7 +235,7 @@ static int check_object(struct check *c, const struct uc_bpf_object *o)
 	Elf *elf;
 
 	elf_version(EV_CURRENT);
-	elf = elf_memory((char *)o->elf, o->size);
+	elf = elf_memory((char *)o->bytes, o->size);
 	types = elf ? elf_section(elf, ".BTF") : NULL;
 	ext = elf ? elf_section(elf, ".BTF.ext") : NULL;
 	local = types && ext ? btf__new(types->d_buf, types->d_size) : NULL;
@@ -292,30 +258,26 @@ static bool arg_is(const struct btf *btf, const struct btf_type *t, const char *
 	return t && !strcmp(name_at(btf, t->name_off), want);
 }
 
-/* The prototype's arguments from `skip` on are those of the table; name gets the first that is not. */
-static bool args_there(const struct btf *btf, const struct btf_type *proto, const char *function,
-		       int skip, char name[NAME_SIZE])
+/* The prototype's arguments from `skip` on are those that the hook takes; name gets the first that is not. */
+static bool args_there(const struct btf *btf, const struct btf_type *proto, const struct uc_hook *h,
+		       int skip, char name[UC_BTF_NEED_SIZE])
 {
-	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++) {
-		if (strcmp(signatures[i].name, function))
-			continue;
-		for (int arg = 0; arg < 3 && signatures[i].args[arg]; arg++) {
-			const char *want = signatures[i].args[arg];
-			const struct btf_param *p = btf_params(proto) + skip + arg;
+	for (int arg = 0; arg < UC_HOOK_TAKES && h->takes[arg]; arg++) {
+		const char *want = h->takes[arg];
+		const struct btf_param *p = btf_params(proto) + skip + arg;
 
-			if (skip + arg < btf_vlen(proto) &&
-			    arg_is(btf, resolve(btf, p->type), want))
-				continue;
-			snprintf(name, NAME_SIZE, "argument %d of %s, %s%s", arg + 1, function,
-				 strcmp(want, "int") ? "a pointer to struct " : "an integer",
-				 strcmp(want, "int") ? want : "");
-			return false;
-		}
+		if (skip + arg < btf_vlen(proto) && arg_is(btf, resolve(btf, p->type), want))
+			continue;
+		snprintf(name, UC_BTF_NEED_SIZE, "argument %d of %s, %s%s", arg + 1,
+			 strchr(h->section, '/') + 1,
+			 strcmp(want, "int") ? "a pointer to struct " : "an integer",
+			 strcmp(want, "int") ? want : "");
+		return false;
 	}
 	return true;
 }
 
-static bool hook_there(const struct btf *btf, const struct uc_hook *h, char name[NAME_SIZE])
+static bool hook_there(const struct btf *btf, const struct uc_hook *h, char name[UC_BTF_NEED_SIZE])
 {
 	const char *function = strchr(h->section, '/') + 1;
 	bool tracepoint = !strncmp(h->section, "tp_btf", 6) || !strncmp(h->section, "raw_tp", 6);
@@ -323,10 +285,10 @@ static bool hook_there(const struct btf *btf, const struct uc_hook *h, char name
 			     !strncmp(h->section, "iter", 4) ? "bpf_iter_" :
 							       "";
 	const struct btf_type *t;
-	char type[NAME_SIZE];
+	char type[UC_BTF_NEED_SIZE];
 	int id;
 
-	snprintf(name, NAME_SIZE, "%s %s", tracepoint ? "tracepoint" : "function", function);
+	snprintf(name, UC_BTF_NEED_SIZE, "%s %s", tracepoint ? "tracepoint" : "function", function);
 	snprintf(type, sizeof(type), "%s%s", prefix, function);
 	id = btf__find_by_name_kind(btf, type, tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 	if (id < 0)
@@ -335,57 +297,24 @@ static bool hook_there(const struct btf *btf, const struct uc_hook *h, char name
 	/* a tracepoint's type is a pointer to a function whose first argument is the probe's own */
 	if (tracepoint && t && btf_is_ptr(t))
 		t = resolve(btf, t->type);
-	return t && btf_is_func_proto(t) && args_there(btf, t, function, tracepoint, name);
+	return t && btf_is_func_proto(t) && args_there(btf, t, h, tracepoint, name);
 }
 
 static int try_by_types(void *ctx, struct uc_hook *h)
 {
 	struct check *c = ctx;
-	char name[NAME_SIZE];
+	char name[UC_BTF_NEED_SIZE];
 
-	c->examined++;
+	c->found->examined++;
 	if (hook_there(c->kernel, h, name))
 		return 0;
-	missing(c, h->plans, false, name);
+	missing(c->found, h->plans, false, name);
 	return -ENOENT;
 }
 
 /* --- what it comes to ------------------------------------------------------------------ */
 
-static void json_line(json_t *o)
-{
-	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(o);
-}
-
-static void plan_names(unsigned plans, char *buf, size_t size)
-{
-	size_t used = 0;
-
-	buf[0] = '\0';
-	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX && used < size; plan++)
-		if (plans & 1U << plan && (!used || !strstr(buf, uc_plan_name(plan))))
-			used += snprintf(buf + used, size - used, "%s%s", used ? ", " : "",
-					 uc_plan_name(plan));
-}
-
-static void print_missing(const struct check *c, bool json)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		char plans[64];
-
-		plan_names(c->missing[i].plans, plans, sizeof(plans));
-		if (json)
-			json_line(json_pack("{s:i, s:s, s:s, s:s}", "schema", 1, "kind", "missing",
-					    "name", c->missing[i].name, "plans", plans));
-		else
-			printf("missing: %s (%s)\n", c->missing[i].name, plans);
-	}
-}
-
-/* The plans that a missing field forbids. */
-static unsigned forbidden(const struct check *c)
+unsigned uc_btf_forbidden(const struct uc_btf_check *c)
 {
 	unsigned plans = 0;
 
@@ -395,68 +324,50 @@ static unsigned forbidden(const struct check *c)
 	return plans;
 }
 
-static int print_plans(const struct check *c, const struct uc_hooks *h, enum uc_plan wanted,
-		       bool json)
+static struct btf *read_types(const char *path, int *ret_err)
 {
-	unsigned without = forbidden(c);
-	int err = -ENOTSUP;
+	struct btf *btf = btf__parse(path, NULL);
 
-	for (enum uc_plan plan = UC_PLAN_AUTO + 1; plan < UC_PLAN_MAX; plan++) {
-		bool possible = !h->lacks[plan] && !(without & 1U << plan);
-		const char *why = possible       ? uc_plan_about(plan) :
-				  h->lacks[plan] ? h->lacks[plan]->section :
-						   "a field is missing";
-
-		if (possible && uc_plan_is(plan, wanted))
-			err = 0;
-		if (json)
-			json_line(json_pack("{s:i, s:s, s:s, s:b, s:s}", "schema", 1, "kind",
-					    "plan", "plan", uc_plan_name(plan), "possible",
-					    possible, "reason", why));
-		else
-			printf("%-12s %-9s %s%s\n", uc_plan_name(plan),
-			       possible ? "possible" : "missing",
-			       possible || !h->lacks[plan] ? "" : "needs ", why);
-	}
-	return err;
+	if (btf)
+		return btf;
+	*ret_err = errno ? -errno : -EINVAL;
+	uc_error(
+		"cannot read BTF from %s: %s; give a copy of /sys/kernel/btf/vmlinux, a vmlinux with "
+		"a .BTF section, or a file of BTFHub (" UC_BTFHUB ")",
+		path, access(path, R_OK) ? strerror(-*ret_err) : "it has none");
+	return NULL;
 }
 
-int uc_btf_check(const char *path, enum uc_plan wanted, bool json)
+static int check_objects(struct check *c)
 {
-	struct check *c = calloc(1, sizeof(*c));
-	struct uc_hooks hooks;
 	int err = 0;
 
-	if (!c)
-		return -ENOMEM;
-	libbpf_set_print(NULL);
-	c->kernel = btf__parse(path, NULL);
-	if (!c->kernel) {
-		err = errno ? -errno : -EINVAL;
-		uc_error(
-			"cannot read BTF from %s: %s; give a copy of /sys/kernel/btf/vmlinux, a vmlinux with "
-			"a .BTF section, or a file of BTFHub (" UC_BTFHUB ")",
-			path, access(path, R_OK) ? strerror(-err) : "it has none");
-		free(c);
-		return err;
-	}
-	for (unsigned i = 0; !err && i < UC_BPF_OBJECTS; i++) {
-		struct uc_bpf_object o = uc_bpf_object(i);
+	for (unsigned i = 0; !err && i < UC_BPF_ELFS; i++) {
+		struct uc_bpf_elf elf = uc_bpf_elf(i);
 
-		err = check_object(c, &o);
+		err = check_object(c, &elf);
 	}
 	if (err)
 		uc_error("the types of upclose's own BPF programs cannot be read: %s",
 			 strerror(-err));
-	else {
-		uc_hooks_judge(try_by_types, c, wanted, &hooks);
-		err = print_plans(c, &hooks, wanted, json);
-		print_missing(c, json);
-		if (!json)
-			printf("%u fields, functions and tracepoints were looked for, %zu are missing\n",
-			       c->examined, c->count);
-	}
-	btf__free(c->kernel);
-	free(c);
+	return err;
+}
+
+int uc_btf_check(const char *path, struct uc_btf_check *ret)
+{
+	struct btf *kernel;
+	struct check c;
+	int err = 0;
+
+	libbpf_set_print(NULL);
+	kernel = read_types(path, &err);
+	if (!kernel)
+		return err;
+	*ret = (struct uc_btf_check){ 0 };
+	c = (struct check){ .kernel = kernel, .found = ret };
+	err = check_objects(&c);
+	if (!err)
+		uc_hooks_judge(try_by_types, &c, UC_PLAN_AUTO, &ret->hooks);
+	btf__free(kernel);
 	return err;
 }

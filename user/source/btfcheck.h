@@ -8,17 +8,30 @@
 #define UPCLOSE_BTFCHECK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "source/plan.h"
+#include "source/hooks.h"
 
-/* Types of kernels that were built without them. */
-#define UC_BTFHUB "https://github.com/aquasecurity/btfhub-archive"
+#define UC_BTF_NEEDS     256
+#define UC_BTF_NEED_SIZE 160
 
-/*
- * Prints what is missing, and by it the plans, on standard output. 0: the plan that was
- * wanted, or any, is possible by these types; -ENOTSUP: not; another negative errno,
- * after an error was said: the file cannot be read.
- */
-int uc_btf_check(const char *path, enum uc_plan wanted, bool json);
+/* One thing that is needed and not there. */
+struct uc_btf_need {
+	char name[UC_BTF_NEED_SIZE];
+	unsigned plans; /* 1 << UC_PLAN_* of those that need it */
+	bool fatal;     /* for these plans; otherwise they do without */
+};
+
+struct uc_btf_check {
+	struct uc_hooks hooks;                    /* judged by these types */
+	unsigned examined;                        /* fields, functions and tracepoints */
+	size_t count;                             /* of missing */
+	struct uc_btf_need missing[UC_BTF_NEEDS]; /* what is beyond is not named */
+};
+
+/* Returns 0, or a negative errno after an error was said: the types cannot be read. */
+int uc_btf_check(const char *path, struct uc_btf_check *ret);
+/* A plan (1 << UC_PLAN_*) that has its hooks may lack a field all the same. */
+unsigned uc_btf_forbidden(const struct uc_btf_check *c);
 
 #endif

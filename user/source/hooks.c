@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "source/hooks.h"
 
-#include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/util.h"
 
@@ -25,7 +18,7 @@ enum group {
 	SENDFILE,
 	RECEIVE,
 	CALLER,
-	WHOLE,
+	PREEMPT,
 	RETRANSMIT,
 	EXIT,
 	ADOPT,
@@ -33,85 +26,52 @@ enum group {
 	GROUPS
 };
 
-/* The plans of each object: upclose.bpf.c and legacy.bpf.c. */
 #define TRACEPOINT (1U << UC_PLAN_TRACEPOINT)
 #define KPROBE     (1U << UC_PLAN_KPROBE)
 #define FENTRY     (1U << UC_PLAN_FENTRY | 1U << UC_PLAN_FENTRY_OLD)
-#define BTF_TYPED  (1U << UC_PLAN_TRACEPOINT | 1U << UC_PLAN_FENTRY)
-#define PORTABLE   (1U << UC_PLAN_FENTRY_OLD | 1U << UC_PLAN_KPROBE)
-#define ANY        (BTF_TYPED | PORTABLE)
+#define ANY        (UC_PLANS_UPCLOSE | UC_PLANS_LEGACY)
+
+/* A tracepoint of every plan: both objects have its program, each in a section of its own kind. */
+#define TRACEPOINT_ROWS(name, ...)                                               \
+	{ .section = "tp_btf/" name, .plans = UC_PLANS_UPCLOSE, __VA_ARGS__ },   \
+	{                                                                        \
+		.section = "raw_tp/" name, .plans = UC_PLANS_LEGACY, __VA_ARGS__ \
+	}
+
+/*
+ * The same for one that also comes in interrupts, while its program runs: the kernel
+ * leaves out the program's second call, and another program for the same takes it.
+ */
+#define TWO_ROWS(hook, its_plans, runs, tells, serves, since, ...)                       \
+	{ .facts = tells,                                                                \
+	  .section = hook,                                                               \
+	  .program = runs,                                                               \
+	  .plans = its_plans,                                                            \
+	  .group = serves,                                                               \
+	  .required = true,                                                              \
+	  .takes = { __VA_ARGS__ },                                                      \
+	  .note = since },                                                               \
+	{                                                                                \
+		.facts = "the same, interrupted", .section = hook, .program = runs "_2", \
+		.plans = its_plans, .group = serves##_TOO, .takes = { __VA_ARGS__ },     \
+		.note = since "; takes what comes while the first one runs"              \
+	}
+#define TRACEPOINT_ROWS_TWICE(name, ...)                         \
+	TWO_ROWS("tp_btf/" name, UC_PLANS_UPCLOSE, __VA_ARGS__), \
+		TWO_ROWS("raw_tp/" name, UC_PLANS_LEGACY, __VA_ARGS__)
 
 /* Debian's and Ubuntu's kernels know levels above 2, which CAP_PERFMON does not lift. */
 #define KPROBE_NOTE \
 	"where kprobes are allowed; kernel.perf_event_paranoid above 2 asks for CAP_SYS_ADMIN"
 
 static struct uc_hook hooks[] = {
-	{ .facts = "open, FIN, close, far end",
-	  .section = "tp_btf/inet_sock_set_state",
-	  .program = "uc_set_state",
-	  .plans = BTF_TYPED,
-	  .group = STATE,
-	  .required = true,
-	  .note = "since 4.16" },
-	{ .facts = "the same, interrupted",
-	  .section = "tp_btf/inet_sock_set_state",
-	  .program = "uc_set_state_2",
-	  .plans = BTF_TYPED,
-	  .group = STATE_TOO,
-	  .note = "since 4.16; takes what comes while the first one runs" },
-	{ .facts = "open, FIN, close, far end",
-	  .section = "raw_tp/inet_sock_set_state",
-	  .program = "uc_set_state",
-	  .plans = PORTABLE,
-	  .group = STATE,
-	  .required = true,
-	  .note = "since 4.16" },
-	{ .facts = "the same, interrupted",
-	  .section = "raw_tp/inet_sock_set_state",
-	  .program = "uc_set_state_2",
-	  .plans = PORTABLE,
-	  .group = STATE_TOO,
-	  .note = "since 4.16; takes what comes while the first one runs" },
-	{ .facts = "reset",
-	  .section = "tp_btf/tcp_receive_reset",
-	  .program = "uc_reset",
-	  .plans = BTF_TYPED,
-	  .group = RESET,
-	  .required = true,
-	  .note = "since 4.15" },
-	{ .facts = "reset",
-	  .section = "raw_tp/tcp_receive_reset",
-	  .program = "uc_reset",
-	  .plans = PORTABLE,
-	  .group = RESET,
-	  .required = true,
-	  .note = "since 4.15" },
-	{ .facts = "close",
-	  .section = "tp_btf/tcp_destroy_sock",
-	  .program = "uc_destroy",
-	  .plans = BTF_TYPED,
-	  .group = DESTROY,
-	  .required = true,
-	  .note = "since 4.15" },
-	{ .facts = "the same, interrupted",
-	  .section = "tp_btf/tcp_destroy_sock",
-	  .program = "uc_destroy_2",
-	  .plans = BTF_TYPED,
-	  .group = DESTROY_TOO,
-	  .note = "since 4.15; takes what comes while the first one runs" },
-	{ .facts = "close",
-	  .section = "raw_tp/tcp_destroy_sock",
-	  .program = "uc_destroy",
-	  .plans = PORTABLE,
-	  .group = DESTROY,
-	  .required = true,
-	  .note = "since 4.15" },
-	{ .facts = "the same, interrupted",
-	  .section = "raw_tp/tcp_destroy_sock",
-	  .program = "uc_destroy_2",
-	  .plans = PORTABLE,
-	  .group = DESTROY_TOO,
-	  .note = "since 4.15; takes what comes while the first one runs" },
+	TRACEPOINT_ROWS_TWICE("inet_sock_set_state", "uc_set_state", "open, FIN, close, far end",
+			      STATE, "since 4.16", "sock", "int", "int"),
+	TRACEPOINT_ROWS("tcp_receive_reset", .program = "uc_reset", .facts = "reset",
+			.group = RESET, .required = true, .takes = { "sock" },
+			.note = "since 4.15"),
+	TRACEPOINT_ROWS_TWICE("tcp_destroy_sock", "uc_destroy", "close", DESTROY, "since 4.15",
+			      "sock"),
 	{ .facts = "send, payload",
 	  .section = "tp_btf/sock_send_length",
 	  .program = "uc_send",
@@ -119,6 +79,7 @@ static struct uc_hook hooks[] = {
 	  .group = SEND,
 	  .covers = SENDFILE,
 	  .required = true,
+	  .takes = { "sock", "int", "int" },
 	  .note = "since 6.3" },
 	{ .facts = "send, payload",
 	  .section = "fexit/tcp_sendmsg",
@@ -126,6 +87,7 @@ static struct uc_hook hooks[] = {
 	  .plans = FENTRY,
 	  .group = SEND,
 	  .required = true,
+	  .takes = { "sock", "msghdr", "int" },
 	  .note = "since 5.5 (arm64: 6.4), where BPF trampolines are allowed" },
 	{ .facts = "send, payload",
 	  .section = "kretprobe/tcp_sendmsg",
@@ -134,12 +96,14 @@ static struct uc_hook hooks[] = {
 	  .plans = KPROBE,
 	  .group = SEND,
 	  .required = true,
+	  .takes = { "sock", "msghdr", "int" },
 	  .note = KPROBE_NOTE },
 	{ .facts = "send (sendfile)",
 	  .section = "fexit/tcp_sendpage",
 	  .program = "uc_sendpage",
 	  .plans = FENTRY,
 	  .group = SENDFILE,
+	  .takes = { "sock", "page" },
 	  .note = "until 6.4; later sendfile is a send" },
 	{ .facts = "send (sendfile)",
 	  .section = "kretprobe/tcp_sendpage",
@@ -147,6 +111,7 @@ static struct uc_hook hooks[] = {
 	  .companion = "uc_page_enter",
 	  .plans = KPROBE,
 	  .group = SENDFILE,
+	  .takes = { "sock", "page" },
 	  .note = "until 6.4; later sendfile is a send" },
 	{ .facts = "receive, payload",
 	  .section = "tp_btf/sock_recv_length",
@@ -154,6 +119,7 @@ static struct uc_hook hooks[] = {
 	  .plans = TRACEPOINT,
 	  .group = RECEIVE,
 	  .required = true,
+	  .takes = { "sock", "int", "int" },
 	  .note = "since 6.3" },
 	{ .facts = "receive, payload",
 	  .section = "fexit/tcp_recvmsg",
@@ -161,6 +127,7 @@ static struct uc_hook hooks[] = {
 	  .plans = FENTRY,
 	  .group = RECEIVE,
 	  .required = true,
+	  .takes = { "sock", "msghdr", "int" },
 	  .note = "since 5.5 (arm64: 6.4), where BPF trampolines are allowed" },
 	{ .facts = "receive, payload",
 	  .section = "kprobe/tcp_cleanup_rbuf",
@@ -168,42 +135,25 @@ static struct uc_hook hooks[] = {
 	  .plans = KPROBE,
 	  .group = RECEIVE,
 	  .required = true,
+	  .takes = { "sock", "int" },
 	  .note = KPROBE_NOTE },
 	{ .facts = "payload",
 	  .section = "helper/bpf_task_pt_regs",
-	  .plans = BTF_TYPED,
+	  .plans = UC_PLANS_UPCLOSE,
 	  .group = CALLER,
 	  .required = true,
 	  .note = "since 5.15; before, registers are found on the task's stack" },
 	{ .facts = "no call left out",
 	  .section = "kfunc/bpf_preempt_disable",
 	  .plans = TRACEPOINT,
-	  .group = WHOLE,
+	  .group = PREEMPT,
 	  .note = "since 6.10; before, tracepoints are not preempted" },
-	{ .facts = "retransmits",
-	  .section = "tp_btf/tcp_retransmit_skb",
-	  .program = "uc_retransmit",
-	  .plans = BTF_TYPED,
-	  .group = RETRANSMIT,
-	  .note = "since 4.15; without it no count of repeated segments" },
-	{ .facts = "retransmits",
-	  .section = "raw_tp/tcp_retransmit_skb",
-	  .program = "uc_retransmit",
-	  .plans = PORTABLE,
-	  .group = RETRANSMIT,
-	  .note = "since 4.15; without it no count of repeated segments" },
-	{ .facts = "exit after a close",
-	  .section = "tp_btf/sched_process_exit",
-	  .program = "uc_exit",
-	  .plans = BTF_TYPED,
-	  .group = EXIT,
-	  .note = "since 4.15; without it an end that follows a close is not seen" },
-	{ .facts = "exit after a close",
-	  .section = "raw_tp/sched_process_exit",
-	  .program = "uc_exit",
-	  .plans = PORTABLE,
-	  .group = EXIT,
-	  .note = "since 4.15; without it an end that follows a close is not seen" },
+	TRACEPOINT_ROWS("tcp_retransmit_skb", .program = "uc_retransmit", .facts = "retransmits",
+			.group = RETRANSMIT, .takes = { "sock" },
+			.note = "since 4.15; without it no count of repeated segments"),
+	TRACEPOINT_ROWS("sched_process_exit", .program = "uc_exit", .facts = "exit after a close",
+			.group = EXIT, .takes = { "task_struct" },
+			.note = "since 4.15; without it an end that follows a close is not seen"),
 	{ .facts = "adoption",
 	  .section = "iter/task_file",
 	  .program = "uc_adopt",
@@ -215,174 +165,21 @@ static struct uc_hook hooks[] = {
 	  .program = "uc_adopt_fdinfo",
 	  .plans = KPROBE,
 	  .group = ADOPT,
+	  .takes = { "seq_file", "file" },
 	  .note = "since 5.7; without it only connections opened from now on are seen" },
 	{ .facts = "open and waiting now",
 	  .section = "iter/bpf_sk_storage_map",
 	  .program = "uc_walk",
-	  .plans = BTF_TYPED,
+	  .plans = UC_PLANS_UPCLOSE,
 	  .group = WALK,
 	  .note = "since 5.9; without it the metrics lack open connections and waiting requests" },
 	{ .facts = "open and waiting now",
 	  .section = "iter/bpf_map_elem",
 	  .program = "uc_walk",
-	  .plans = PORTABLE,
+	  .plans = UC_PLANS_LEGACY,
 	  .group = WALK,
 	  .note = "since 5.9; without it the metrics lack open connections and waiting requests" },
 };
-
-/* r0 = 0; exit */
-static int load_nothing(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
-{
-	static const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-
-	return bpf_prog_load(type, "uc_try", "GPL", insns, 2, opts);
-}
-
-/* Closes both; what attaching came to. */
-static int attached(int prog, int link)
-{
-	close(prog);
-	if (link < 0)
-		return link;
-	close(link);
-	return 0;
-}
-
-static unsigned arg_count(const struct btf *btf, int func_id)
-{
-	return btf_vlen(btf__type_by_id(btf, btf__type_by_id(btf, func_id)->type));
-}
-
-/* By a type of the kernel: its id is what the program is loaded for. */
-static int try_typed(const struct btf *btf, struct uc_hook *h, const char *prefix, const char *name,
-		     int kind, enum bpf_attach_type attach)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
-	char type[128];
-	int id, prog, link;
-
-	snprintf(type, sizeof(type), "%s%s", prefix, name);
-	id = btf ? btf__find_by_name_kind(btf, type, kind) : -ENOENT;
-	if (id < 0)
-		return -ENOENT;
-	if (kind == BTF_KIND_FUNC)
-		h->args = arg_count(btf, id);
-	if (!h->program)
-		return 0;
-	opts.attach_btf_id = id;
-	prog = load_nothing(BPF_PROG_TYPE_TRACING, &opts);
-	if (prog < 0)
-		return prog;
-	if (attach != BPF_TRACE_ITER)
-		return attached(prog, bpf_raw_tracepoint_open(NULL, prog));
-	link = bpf_link_create(prog, 0, attach, NULL);
-	/* what walks over a map says so where it only lacked the map */
-	link = attached(prog, link);
-	return link == -EBADF ? 0 : link;
-}
-
-static int try_tp_btf(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	return try_typed(btf, h, "btf_trace_", name, BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP);
-}
-
-static int try_fexit(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	return try_typed(btf, h, "", name, BTF_KIND_FUNC, BPF_TRACE_FEXIT);
-}
-
-static int try_iter(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	return try_typed(btf, h, "bpf_iter_", name, BTF_KIND_FUNC, BPF_TRACE_ITER);
-}
-
-static int try_raw_tp(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	int prog = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL);
-
-	(void)btf;
-	(void)h;
-	return prog < 0 ? prog : attached(prog, bpf_raw_tracepoint_open(name, prog));
-}
-
-/* The first number in a file of sysfs, or a negative errno. */
-static int read_number(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char line[64] = "";
-	const char *digits;
-
-	if (!f)
-		return -errno;
-	digits = fgets(line, sizeof(line), f) ? strpbrk(line, "0123456789") : NULL;
-	fclose(f);
-	return digits ? (int)strtol(digits, NULL, 10) : -EINVAL;
-}
-
-static int perf_probe(const char *function, bool on_return)
-{
-	struct perf_event_attr attr = { .size = sizeof(attr) };
-	int type = read_number("/sys/bus/event_source/devices/kprobe/type"), bit = 0, fd;
-
-	if (on_return)
-		bit = read_number("/sys/bus/event_source/devices/kprobe/format/retprobe");
-	if (type < 0 || bit < 0)
-		return type < 0 ? type : bit;
-	attr.type = type;
-	attr.config = on_return ? 1ULL << bit : 0;
-	attr.kprobe_func = (uintptr_t)function;
-	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static int try_probe(const char *function, bool on_return)
-{
-	int prog = load_nothing(BPF_PROG_TYPE_KPROBE, NULL);
-
-	return prog < 0 ? prog : attached(prog, perf_probe(function, on_return));
-}
-
-static int try_kprobe(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	(void)btf;
-	(void)h;
-	return try_probe(name, false);
-}
-
-static int try_kretprobe(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	(void)btf;
-	(void)h;
-	return try_probe(name, true);
-}
-
-static int try_helper(const struct btf *btf, struct uc_hook *h, const char *name)
-{
-	return try_typed(btf, h, "", name, BTF_KIND_FUNC, 0);
-}
-
-static const struct {
-	const char *prefix; /* of the section */
-	int (*try)(const struct btf *btf, struct uc_hook *h, const char *name);
-} kinds[] = {
-	{ "tp_btf/", try_tp_btf },       { "raw_tp/", try_raw_tp }, { "fexit/", try_fexit },
-	{ "kretprobe/", try_kretprobe }, { "kprobe/", try_kprobe }, { "iter/", try_iter },
-	{ "helper/", try_helper },       { "kfunc/", try_helper },
-};
-
-static int try_hook(const struct btf *btf, struct uc_hook *h)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		size_t n = strlen(kinds[i].prefix);
-
-		if (!strncmp(h->section, kinds[i].prefix, n))
-			return kinds[i].try(btf, h, h->section + n);
-	}
-	return -ENOENT;
-}
 
 /* The first required hook of the plan whose facts no hook of the plan tells; NULL: none. */
 static const struct uc_hook *plan_lacks(enum uc_plan plan)
@@ -447,16 +244,6 @@ void uc_hooks_judge(int (*try)(void *ctx, struct uc_hook *h), void *ctx, enum uc
 	uc_hooks_next(ret, wanted);
 }
 
-static int try_here(void *ctx, struct uc_hook *h)
-{
-	return try_hook(ctx, h);
-}
-
-void uc_hooks_try(const struct btf *kernel_btf, enum uc_plan wanted, struct uc_hooks *ret)
-{
-	uc_hooks_judge(try_here, (void *)kernel_btf, wanted, ret);
-}
-
 bool uc_hooks_uses(const struct uc_hooks *h, const char *program)
 {
 	for (size_t i = 0; i < h->count; i++) {
@@ -469,4 +256,23 @@ bool uc_hooks_uses(const struct uc_hooks *h, const char *program)
 			return true;
 	}
 	return false;
+}
+
+/* Of include/linux/errno.h, and in no header for userspace: this architecture cannot do it. */
+#define ENOTSUPP 524
+
+const char *uc_hook_refusal(int err)
+{
+	if (err == -ENOTSUPP)
+		return "not supported by this kernel (ENOTSUPP)";
+	return err == -EPERM || err == -EACCES ? "refused by this host (EPERM)" : strerror(-err);
+}
+
+const char *uc_hook_lack(const struct uc_hook *lack, char *buf, size_t size)
+{
+	if (lack->err == -ENOENT)
+		snprintf(buf, size, "%s is not in this kernel (%s)", lack->section, lack->note);
+	else
+		snprintf(buf, size, "%s is %s", lack->section, uc_hook_refusal(lack->err));
+	return buf;
 }

@@ -15,6 +15,10 @@ enum uc_plan {
 	UC_PLAN_MAX
 };
 
+/* The plans of each BPF object: upclose.bpf.c (and preempt.bpf.c), and legacy.bpf.c. */
+#define UC_PLANS_UPCLOSE (1U << UC_PLAN_TRACEPOINT | 1U << UC_PLAN_FENTRY)
+#define UC_PLANS_LEGACY  (1U << UC_PLAN_FENTRY_OLD | 1U << UC_PLAN_KPROBE)
+
 /* UC_PLAN_FENTRY_OLD has the name of UC_PLAN_FENTRY. */
 const char *uc_plan_name(enum uc_plan plan);
 /* What it hooks into, in words; not of UC_PLAN_AUTO. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The live source: the only user of libbpf besides hooks.c. */
+/* The live source. */
 #ifndef UPCLOSE_TRACER_H
 #define UPCLOSE_TRACER_H
 
@@ -80,22 +80,5 @@ int uc_tracer_measure(struct uc_tracer *t);
 void uc_tracer_each_program(const struct uc_tracer *t,
 			    void (*one)(void *ctx, const char *name, uint64_t runs, uint64_t ns),
 			    void *ctx);
-
-#define UC_BPF_OBJECTS 2
-
-/*
- * A BPF object as it is built in: the file's bytes, and the plans that load it (1 << UC_PLAN_*).
- * preempt.bpf.c is not among them: it reads what the first reads.
- */
-struct uc_bpf_object {
-	const void *elf;
-	size_t size;
-	unsigned plans;
-};
-
-struct uc_bpf_object uc_bpf_object(unsigned index);
-
-/* "upclose hooks": prints the plans; 0 when the one asked for is possible, else a negative errno. */
-int uc_tracer_print_hooks(const struct uc_tracer_config *cfg, bool json);
 
 #endif
