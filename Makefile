@@ -2,7 +2,8 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
-#   PREFIX  DESTDIR  DATADIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR  FUZZ_SECONDS  SOAK_SECONDS
+#   PREFIX  DESTDIR  DATADIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR
+# What tests and measures is in tests/tests.mk.
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -20,8 +21,6 @@ SYSCONFDIR ?= /etc
 DATADIR ?= $(PREFIX)/share/upclose
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
-FUZZ_SECONDS ?= 300
-SOAK_SECONDS ?= 1200
 
 ifeq ($(V),1)
 Q :=
@@ -31,10 +30,6 @@ Q := @
 msg = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';
 endif
 
-# $(call lazy,NAME,COMMAND) sets NAME to what COMMAND prints, asked once and only
-# when somebody needs it: the tools may be installed by this very run.
-lazy = $(if $(filter undefined default,$(origin $(1))),$(eval $(1) = $$(eval $(1) := $$(shell $(2)))$$($(1))))
-
 # --- tools -----------------------------------------------------------------------
 
 ifeq ($(origin CC),default)
@@ -42,10 +37,10 @@ CC := cc
 endif
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
-$(call lazy,CLANG,tests/deps.sh find clang)
-$(call lazy,BPFTOOL,tests/deps.sh find bpftool)
-$(call lazy,CLANG_FORMAT,command -v clang-format || echo clang-format)
-$(call lazy,CLANG_TIDY,command -v clang-tidy || echo clang-tidy)
+CLANG ?= $(shell tests/deps.sh find clang)
+BPFTOOL ?= $(shell tests/deps.sh find bpftool)
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
 
 # --- sources ----------------------------------------------------------------------
 
@@ -54,9 +49,6 @@ BPF_SRCS := $(wildcard bpf/*.bpf.c)
 LAYERS := base core source engine nginx output probe config alert check daemon cmd
 USER_SRCS := $(wildcard user/*/*.c user/core/*/*.c)
 HEADERS := $(wildcard vmlinux.h bpf/*.h include/*.h user/*/*.h user/core/*/*.h tests/*.h tests/unit/*.h tests/fuzz/*.h)
-UNIT_SRCS := $(wildcard tests/unit/test_*.c)
-FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_SRCS := $(wildcard tests/bench/*.c)
 
 # --- flags ------------------------------------------------------------------------
 
@@ -67,8 +59,8 @@ INCLUDES := -Iinclude -Iuser -I$(O)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HARDENING := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 PACKAGES := libbpf libelf zlib jansson libcyaml yaml-0.1 libmicrohttpd libcurl libsystemd libseccomp
-$(call lazy,LIBS_CFLAGS,$(PKG_CONFIG) --cflags $(PACKAGES))
-$(call lazy,LIBS,$(PKG_CONFIG) --libs $(PACKAGES))
+LIBS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LIBS ?= $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 
 # Empty, as in a source that defines it for itself.
 BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
@@ -83,10 +75,10 @@ endif
 SAN_CFLAGS = -O1 -g $(BASE_CFLAGS) $(SANITIZERS) -Wno-format-truncation
 FUZZ_CFLAGS = $(SAN_CFLAGS) -Wno-missing-field-initializers -Wno-unknown-warning-option -fsanitize=fuzzer-no-link
 
-$(call lazy,ARCH,uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/arm.*/arm/;s/ppc64.*/powerpc/;s/riscv64/riscv/;s/s390x/s390/;s/loongarch64/loongarch/')
+ARCH ?= $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/arm.*/arm/;s/ppc64.*/powerpc/;s/riscv64/riscv/;s/s390x/s390/;s/loongarch64/loongarch/')
 # With -target bpf clang no longer finds the architecture's <asm/types.h>.
-$(call lazy,BPF_SYS_INCLUDES,$$(CLANG) -v -E - </dev/null 2>&1 | \
-	sed -n '/<...> search starts here:/$$(comma)/End of search list./{ s| \(/.*\)|-idirafter \1|p }')
+BPF_SYS_INCLUDES ?= $(shell $(CLANG) -v -E - </dev/null 2>&1 | \
+	sed -n '/<...> search starts here:/$(comma)/End of search list./{ s| \(/.*\)|-idirafter \1|p }')
 comma := ,
 # BPF_PROG() declares every argument of a hook, and few programs use them all.
 BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 -std=gnu11 -fno-stack-protector \
@@ -94,13 +86,19 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 -std=gnu11 -fno-stack-protector \
 	-D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf $(LIBS_CFLAGS) $(BPF_SYS_INCLUDES)
 
 # 0.1.0 at the tag v0.1.0 and in a release's tarball, 0.1.0-gCOMMIT elsewhere.
-$(call lazy,UC_VERSION,tests/version.sh $(VERSION))
+UC_VERSION ?= $(shell tests/version.sh $(VERSION))
+
+# Asked once, here, and not again for each file that is compiled.
+CLANG := $(CLANG)
+BPFTOOL := $(BPFTOOL)
+LIBS_CFLAGS := $(LIBS_CFLAGS)
+LIBS := $(LIBS)
+ARCH := $(ARCH)
+BPF_SYS_INCLUDES := $(BPF_SYS_INCLUDES)
+UC_VERSION := $(UC_VERSION)
 
 SKELETONS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.skel.h)
 MAIN := user/cmd/main
-UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(O)/unit/%)
-FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/fuzz/%)
-BENCH_BINS := $(BENCH_SRCS:tests/bench/%.c=$(O)/bench/%)
 VARIANTS := host san fuzz
 # $(call objects,SOURCES): in every variant
 objects = $(foreach v,$(VARIANTS),$(1:%.c=$(O)/$(v)/%.o))
@@ -111,10 +109,11 @@ SKEL_SRCS := $(shell grep -l '\.skel\.h"' $(USER_SRCS))
 .PHONY: all
 all: $(O)/upclose ## Build the program (the default)
 
-.PHONY: check-unit-bins check-fuzz-bins
-check-unit-bins: $(UNIT_BINS)
-check-fuzz-bins: $(FUZZ_BINS)
-
+.PHONY: deps deps-test
+deps: ## Install what building needs (root; Debian, Ubuntu)
+	$(Q)tests/deps.sh install build
+deps-test: ## Install what the tests need, too: servers, a browser, compilers; 3 GB
+	$(Q)tests/deps.sh install build test
 
 # The dependencies are looked for once for each $(O). Building never installs anything.
 $(O)/.deps: tests/deps.sh
@@ -123,18 +122,16 @@ $(O)/.deps: tests/deps.sh
 	$(Q)touch $@
 
 # A stamp holds the words that its users depend on, and changes only when they do.
-define stamp
-$(O)/.$(1): FORCE | $(O)/.deps
-	@printf '%s\n' '$$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$(2))' >$$@
-endef
+$(O)/.bpf-flags: words = $(CLANG) $(BPF_CFLAGS)
+$(O)/.host-flags: words = $(CC) $(HOST_CFLAGS)
+$(O)/.san-flags: words = $(CC) $(SAN_CFLAGS)
+$(O)/.fuzz-flags: words = $(CLANG) $(FUZZ_CFLAGS)
+$(O)/.link: words = $(CC) $(HOST_LDFLAGS) $(LIBS) $(BPF_SRCS) $(USER_SRCS)
+$(O)/.version: words = $(UC_VERSION)
 .PHONY: FORCE
 FORCE:
-$(eval $(call stamp,bpf-flags,$$(CLANG) $$(BPF_CFLAGS)))
-$(eval $(call stamp,host-flags,$$(CC) $$(HOST_CFLAGS)))
-$(eval $(call stamp,san-flags,$$(CC) $$(SAN_CFLAGS)))
-$(eval $(call stamp,fuzz-flags,$$(CLANG) $$(FUZZ_CFLAGS)))
-$(eval $(call stamp,link,$$(CC) $$(HOST_LDFLAGS) $$(LIBS) $$(BPF_SRCS) $$(USER_SRCS)))
-$(eval $(call stamp,version,$$(UC_VERSION)))
+$(foreach w,bpf-flags host-flags san-flags fuzz-flags link version,$(O)/.$(w)): FORCE | $(O)/.deps
+	@printf '%s\n' '$(subst ','\'',$(words))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(words))' >$@
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags
 	$(call msg,BPF,$@)
@@ -195,142 +192,33 @@ $(O)/upclose: $(O)/host/$(MAIN).o $(call archives,host) $(O)/.link
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(HOST_LDFLAGS) $(filter %.o %.a,$^) $(LIBS) -o $@
 
-# The linker takes from the archives, and of the libraries, what a test really uses.
-$(O)/unit/%: $(O)/san/tests/unit/%.o $(call archives,san)
-	$(call msg,LINK,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZERS) $(LDFLAGS) -Wl,--as-needed $(filter %.o %.a,$^) -lcmocka $(LIBS) -lm -o $@
-
-$(O)/fuzz/%: $(O)/fuzz/tests/fuzz/%.o $(call archives,fuzz)
-	$(call msg,LINK,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(SANITIZERS) -fsanitize=fuzzer $(LDFLAGS) -Wl,--as-needed $(filter %.o %.a,$^) $(LIBS) -lm -o $@
-
-$(O)/bench/%: tests/bench/%.c $(O)/.host-flags
-	$(call msg,CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(HOST_CFLAGS) $(HOST_LDFLAGS) $< -o $@
-
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
-# --- dependencies, demonstration and tests --------------------------------------------
-
-# The children of these goals see the tools that deps.sh has just installed.
-SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-
-.PHONY: deps deps-test
-deps: ## Install what building needs (root; Debian, Ubuntu)
-	$(Q)tests/deps.sh install build
-deps-test: ## Install what the tests need, too: servers, a browser, compilers; 3 GB
-	$(Q)tests/deps.sh install build test
-
-.PHONY: demo
-demo: ## Show upclose at work: nginx and upstreams that hang up on it (root)
-	$(Q)tests/deps.sh auto build demo
-	$(Q)+$(SUBMAKE) all
-	$(Q)UPCLOSE=$(abspath $(O))/upclose python3 -u tests/demo.py
-
-STAGES := lint unit replay fuzz e2e
-
-.PHONY: check
-check: ## Build and run every test; without root the end-to-end tests are skipped
-	$(Q)tests/deps.sh auto build test
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh $(STAGES)
-
-.PHONY: check-all check-kernels
-check-all: ## check and check-kernels, as one, and no warnings: what CI runs (root)
-	$(Q)tests/deps.sh auto build test kernels
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES) kernels
-check-kernels: ## The same verdicts on kernels 5.10 to the newest and on arm64, by every hook plan, in emulated guests (root)
-	$(Q)tests/deps.sh auto build kernels
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels
-check-systemd: ## The installed unit under a real systemd, in an emulated guest (root)
-	$(Q)tests/deps.sh auto build demo guests systemd
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh systemd
-
-.PHONY: readme-kernels
-readme-kernels: ## Write the tables of tests/kernels/README.md from the last check-kernels
-	$(Q)KERNELS_OUT=$(abspath $(O))/kernels PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -m kernels readme
-
-.PHONY: $(STAGES:%=check-%)
-check-unit: ## Unit tests, with ASan and UBSan
-check-replay: ## Recordings give the expected output
-check-fuzz: ## A few seconds of each fuzzer
-check-e2e: ## End-to-end tests with nginx and real upstreams (root)
-check-lint: ## The same as lint
-$(STAGES:%=check-%): check-%:
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh $*
-
-.PHONY: lint
-lint: check-lint ## Style and structure: purity of the core, licences, formatting, manual
-
-.PHONY: fuzz
-fuzz: $(FUZZ_BINS) ## Run each fuzzer for FUZZ_SECONDS
-	$(Q)for f in $(notdir $(FUZZ_BINS)); do tests/fuzz.sh $(O) $$f $(FUZZ_SECONDS) || exit 1; done
-
-.PHONY: soak
-soak: all ## The daemon under mixed traffic and faults for SOAK_SECONDS: does it stay small? (root)
-	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 $$(tests/deps.sh find python3) -u tests/soak.py $(SOAK_SECONDS)
-
-.PHONY: oracle
-oracle: all ## Random faults, held against nginx's log: ORACLE_SEED, ORACLE_EXCHANGES, or ORACLE_LOGS=DIRS (root)
-	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $$(tests/deps.sh find python3) -u -m oracle $(ORACLE_LOGS)
-
-BENCH = BENCH_OUT=$(abspath $(O)) BENCH_BUILT=$(abspath $(O))/bench UPCLOSE=$(abspath $(O))/upclose \
-	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -u -m bench
-
-.PHONY: bench bench-hooks bench-scale bench-growth bench-render bench-deps bench-programs
-bench: ## nginx with upclose and with other tools over without: BENCH_PAIRS=7, BENCH_QUICK=1 (root)
-bench-hooks: ## Nanoseconds of each hook, for tracked and untracked sockets (root)
-bench-scale: ## Many connections, many failures a second, a reader that stands still (root)
-bench-growth: ## CPU and memory against requests, connections and failures a second (root)
-bench bench-hooks bench-scale bench-growth: bench-deps bench-programs all
-	$(Q)$(BENCH) $(patsubst bench-%,%,$(@:bench=bench-compare))
-bench-programs: $(BENCH_BINS)
-bench-deps:
-	$(Q)tests/deps.sh auto bench
-	$(Q)tests/deps.sh need bench
-bench-render: ## Write tests/bench/results from the last measurements
-	$(Q)$(BENCH) render
-
-.PHONY: format
-format: ## Format the C sources in place
-	$(Q)$(CLANG_FORMAT) -i $(BPF_SRCS) $(USER_SRCS) $(UNIT_SRCS) $(FUZZ_SRCS) $(BENCH_SRCS) $(HEADERS)
-
-.PHONY: analyze
-analyze: $(SKELETONS) ## Static analysis: clang, clang-tidy and cppcheck
-	$(Q)O='$(O)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
-		$(USER_SRCS)
+include tests/tests.mk
 
 # --- installation -----------------------------------------------------------------------
 
-# $(call put,MODE,FILE,TARGET): FILE may be one that this version does not have
-put = $(if $(wildcard $(2)),$(Q)$(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)')
-# $(call put_new,MODE,FILE,TARGET): a configuration that is there already is its owner's
-put_new = $(Q)[ -e '$(DESTDIR)$(3)' ] || $(INSTALL) -D -m $(1) $(2) '$(DESTDIR)$(3)'
-# For Prometheus and Grafana.
-SHARED := prometheus-rules.yaml prometheus-scrape.yaml grafana-dashboard.json
-MAN_PAGES := $(wildcard user/share/man/*.[1-8])
-INSTALLED := $(SBINDIR)/upclose $(foreach p,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
-	$(BASHCOMPDIR)/upclose $(SYSTEMDUNITDIR)/upclose.service $(SYSTEMDUNITDIR)/upclose.socket $(SHARED:%=$(DATADIR)/%)
+# Mode, file and place. The configuration is not among them: once installed it is its owner's.
+INSTALLED := \
+	755:$(O)/upclose:$(SBINDIR)/upclose \
+	$(foreach p,$(wildcard user/share/man/*.[1-8]),644:$(p):$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
+	644:user/share/completion/upclose.bash:$(BASHCOMPDIR)/upclose \
+	644:user/share/systemd/upclose.service:$(SYSTEMDUNITDIR)/upclose.service \
+	644:user/share/systemd/upclose.socket:$(SYSTEMDUNITDIR)/upclose.socket \
+	644:user/share/prometheus-rules.yaml:$(DATADIR)/prometheus-rules.yaml \
+	644:user/share/prometheus-scrape.yaml:$(DATADIR)/prometheus-scrape.yaml \
+	644:user/share/grafana-dashboard.json:$(DATADIR)/grafana-dashboard.json
+CONFIG := $(SYSCONFDIR)/upclose/upclose.yaml
 
 .PHONY: install
-install: all ## Install the program, its manual, completion, configuration and unit file
-	$(Q)$(INSTALL) -D -m 755 $(O)/upclose '$(DESTDIR)$(SBINDIR)/upclose'
-	$(Q)for page in $(MAN_PAGES); do \
-		$(INSTALL) -D -m 644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; done
-	$(call put_new,644,user/share/upclose.yaml,$(SYSCONFDIR)/upclose/upclose.yaml)
-	$(call put,644,user/share/completion/upclose.bash,$(BASHCOMPDIR)/upclose)
-	$(Q)$(INSTALL) -d '$(DESTDIR)$(SYSTEMDUNITDIR)'
-	$(Q)sed 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' user/share/systemd/upclose.service \
-		>'$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
-	$(call put,644,user/share/systemd/upclose.socket,$(SYSTEMDUNITDIR)/upclose.socket)
-	$(Q)$(INSTALL) -d '$(DESTDIR)$(DATADIR)'
-	$(Q)$(INSTALL) -m 644 $(SHARED:%=user/share/%) '$(DESTDIR)$(DATADIR)/'
+install: all ## Install the program, its manual, completion, configuration and unit files
+	$(Q)for row in $(INSTALLED); do IFS=:; set -- $$row; $(INSTALL) -D -m $$1 $$2 '$(DESTDIR)'$$3 || exit 1; done
+	$(Q)sed -i 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' '$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
+	$(Q)[ -e '$(DESTDIR)$(CONFIG)' ] || $(INSTALL) -D -m 644 user/share/upclose.yaml '$(DESTDIR)$(CONFIG)'
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there, but the configuration
-	$(Q)rm -f $(foreach f,$(INSTALLED),'$(DESTDIR)$(f)')
+	$(Q)rm -f $(foreach row,$(INSTALLED),'$(DESTDIR)$(lastword $(subst :, ,$(row)))')
 
 .PHONY: clean
 clean: ## Remove everything that was built
@@ -338,4 +226,4 @@ clean: ## Remove everything that was built
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(filter %Makefile %.mk,$(MAKEFILE_LIST))
