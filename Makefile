@@ -158,7 +158,8 @@ $(O)/idle-timeouts.inc: user/share/idle-timeouts.json | $(O)/.deps
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(call objects,user/output/known_idle.c) $(O)/san/tests/unit/test_known_idle.o: $(O)/idle-timeouts.inc
 $(call objects,user/base/version.c): $(O)/.version
-$(call objects,user/base/version.c): CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
+# private: the stamps are no part of it, or every commit would compile everything.
+$(call objects,user/base/version.c): private CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
 
 $(O)/host/%.o: %.c $(O)/.host-flags
 	$(call msg,CC,$@)
