@@ -7,12 +7,12 @@
 # did, and ends with one line: N passed, N failed, N skipped.
 #
 #   UPCLOSE_REQUIRE_BPF=1   end-to-end tests fail, where otherwise they are skipped
-#   CHECK_SECONDS=840       all stages together; what runs longer is stopped and failed
+#   CHECK_SECONDS=1500      all stages together; what runs longer is stopped and failed
 #   FUZZ_SMOKE_SECONDS=5    each fuzzer
 #   E2E_JOBS=3              files of end-to-end tests at a time
 set -u -o pipefail
 
-: "${O:=build}" "${MAKE:=make}" "${CHECK_SECONDS:=840}" "${FUZZ_SMOKE_SECONDS:=5}" "${E2E_JOBS:=3}"
+: "${O:=build}" "${MAKE:=make}" "${CHECK_SECONDS:=1500}" "${FUZZ_SMOKE_SECONDS:=5}" "${E2E_JOBS:=3}"
 export O PYTHONDONTWRITEBYTECODE=1
 UPCLOSE=$(realpath -m "$O")/upclose
 export UPCLOSE
