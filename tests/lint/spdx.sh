@@ -4,7 +4,7 @@
 
 verdict spdx "$(
 	tree_files | existing |
-		grep -E '(\.(c|h|sh|py|js|mjs|cjs|rb|mk|bash|service|[1-8])|(^|/)Makefile|^\.ci/run)$' |
+		grep -E '(\.(c|h|sh|py|js|mjs|cjs|rb|mk|bash|yml|service|[1-8])|(^|/)Makefile|^\.ci/run)$' |
 		grep -v '^tests/fuzz/corpus/' |
 		while read -r file; do
 			case $file in
