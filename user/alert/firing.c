@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json_value.h"
 
 #define NAME "firing.json"
@@ -47,14 +48,12 @@ static char *listed(const struct uc_alerts *a)
 
 static int write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), err = 0;
-	size_t len = strlen(text);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), err;
 
 	if (fd < 0)
 		return -errno;
 	/* not waited for: after a crash of the machine there may be an older one */
-	if (write(fd, text, len) != (ssize_t)len)
-		err = errno ? -errno : -ENOSPC;
+	err = uc_file_write_at(fd, text, strlen(text), 0);
 	if (close(fd) && !err)
 		err = -errno;
 	return err;
@@ -69,7 +68,6 @@ int uc_firing_save(const char *folder, const struct uc_alerts *a)
 		return -ENOMEM;
 	path_of(folder, NAME, path);
 	path_of(folder, NAME ".new", new);
-	errno = 0;
 	err = write_file(new, text);
 	free(text);
 	if (!err && rename(new, path))

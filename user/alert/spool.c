@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/file.h"
+
 #define MAGIC 0x314c4f4f50534355ULL /* "UCSPOOL1" */
 
 struct head {
@@ -43,46 +45,12 @@ static uint32_t head_crc(const struct head *h)
 	return crc32(0, (const Bytef *)h, offsetof(struct head, crc));
 }
 
-/* 0, or a negative errno where not all of it was written. */
-static int write_all(int fd, const void *bytes, size_t len, uint64_t at)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, bytes, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -ENOSPC;
-		bytes = (const char *)bytes + n;
-		len -= n;
-		at += n;
-	}
-	return 0;
-}
-
-/* False at the end of the file, too. */
-static bool read_all(int fd, void *bytes, size_t len, uint64_t at)
-{
-	while (len) {
-		ssize_t n = pread(fd, bytes, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes = (char *)bytes + n;
-		len -= n;
-		at += n;
-	}
-	return true;
-}
-
 static int write_head(int fd, uint64_t oldest)
 {
 	struct head h = { .magic = MAGIC, .oldest = oldest };
 
 	h.crc = head_crc(&h);
-	return write_all(fd, &h, sizeof(h), 0);
+	return uc_file_write_at(fd, &h, sizeof(h), 0);
 }
 
 static int open_file(const char *path, int flags)
@@ -114,13 +82,13 @@ static void sync_folder(const char *path)
 
 static int read_record(const struct uc_spool *s, uint64_t at, char **ret, struct record *rec)
 {
-	if (s->end - at < sizeof(*rec) || !read_all(s->fd, rec, sizeof(*rec), at) ||
+	if (s->end - at < sizeof(*rec) || uc_file_read_at(s->fd, rec, sizeof(*rec), at) ||
 	    rec->len > UC_SPOOL_RECORD_MAX || rec->len > s->end - at - sizeof(*rec))
 		return -EBADMSG;
 	*ret = malloc(rec->len + 1);
 	if (!*ret)
 		return -ENOMEM;
-	if (!read_all(s->fd, *ret, rec->len, at + sizeof(*rec)) ||
+	if (uc_file_read_at(s->fd, *ret, rec->len, at + sizeof(*rec)) ||
 	    crc_of(rec->len, *ret) != rec->crc) {
 		free(*ret);
 		*ret = NULL;
@@ -175,9 +143,9 @@ static int copy(int from, uint64_t at, uint64_t end, int to, uint64_t to_at)
 
 	while (at < end) {
 		size_t n = end - at < sizeof(buf) ? end - at : sizeof(buf);
-		int err = read_all(from, buf, n, at) ? 0 : -EIO;
+		int err = uc_file_read_at(from, buf, n, at);
 
-		err = err ? err : write_all(to, buf, n, to_at);
+		err = err ? err : uc_file_write_at(to, buf, n, to_at);
 		if (err)
 			return err;
 		at += n;
@@ -251,7 +219,7 @@ static int load(struct uc_spool *s, bool *ret_damaged)
 		s->end = sizeof(h);
 		return write_head(s->fd, sizeof(h));
 	}
-	if (s->end < sizeof(h) || !read_all(s->fd, &h, sizeof(h), 0) || h.magic != MAGIC) {
+	if (s->end < sizeof(h) || uc_file_read_at(s->fd, &h, sizeof(h), 0) || h.magic != MAGIC) {
 		/* nothing of it can be trusted */
 		s->end = s->end < sizeof(h) ? sizeof(h) : s->end;
 		*ret_damaged = true;
@@ -313,7 +281,7 @@ int uc_spool_drop(struct uc_spool *s, uint64_t count)
 	struct record rec;
 
 	while (count-- && s->oldest < s->end) {
-		if (!read_all(s->fd, &rec, sizeof(rec), s->oldest) ||
+		if (uc_file_read_at(s->fd, &rec, sizeof(rec), s->oldest) ||
 		    rec.len > s->end - s->oldest - sizeof(rec))
 			return -EBADMSG;
 		s->oldest += sizeof(rec) + rec.len;
@@ -365,7 +333,7 @@ int uc_spool_push(struct uc_spool *s, const void *bytes, size_t len, bool durabl
 	rec.crc = crc_of(rec.len, bytes);
 	memcpy(buf, &rec, sizeof(rec));
 	memcpy(buf + sizeof(rec), bytes, len);
-	err = write_all(s->fd, buf, size, s->end);
+	err = uc_file_write_at(s->fd, buf, size, s->end);
 	free(buf);
 	if (!err && durable && fdatasync(s->fd))
 		err = -errno;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -86,31 +87,15 @@ static int test(const struct uc_inplace *how, char *place, size_t size)
 
 static int same_as_read(const struct uc_nginx_file *f, const struct target *t)
 {
-	char *bytes = malloc(f->len + 1);
-	int fd = open(t->path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1;
+	char *bytes;
+	size_t len;
 	bool same;
 
-	if (bytes && fd >= 0)
-		n = read(fd, bytes, f->len + 1);
-	same = n == (ssize_t)f->len && !memcmp(bytes, f->bytes, f->len);
-	if (fd >= 0)
-		close(fd);
+	if (uc_file_read(t->path, f->len, &bytes, &len))
+		return -ESTALE;
+	same = len == f->len && !memcmp(bytes, f->bytes, len);
 	free(bytes);
 	return same ? 0 : -ESTALE;
-}
-
-static int write_bytes(int fd, const char *bytes, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		len -= n;
-	}
-	return fsync(fd) ? -errno : 0;
 }
 
 /* A new file beside the target, with its owner and mode. */
@@ -120,7 +105,9 @@ static int create(const char *path, const struct target *t, const char *bytes, s
 
 	if (fd < 0)
 		return -errno;
-	err = write_bytes(fd, bytes, len);
+	err = uc_file_write_at(fd, bytes, len, 0);
+	if (!err && fsync(fd))
+		err = -errno;
 	if (!err && (fchown(fd, t->st.st_uid, t->st.st_gid) || fchmod(fd, t->st.st_mode & 07777)))
 		err = -errno;
 	if (close(fd) && !err)

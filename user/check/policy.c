@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "config/yaml.h"
 #include "base/log.h"
 
@@ -154,30 +155,11 @@ static int load(const char *path, size_t len, struct uc_policy *p)
 	return err;
 }
 
-static int slurp(const char *path, char **bytes, size_t *len)
-{
-	FILE *in = fopen(path, "re");
-	int err = 0;
-
-	if (!in)
-		return -errno;
-	*bytes = malloc(FILE_MAX + 1);
-	*len = *bytes ? fread(*bytes, 1, FILE_MAX + 1, in) : 0;
-	if (!*bytes)
-		err = -ENOMEM;
-	else if (ferror(in))
-		err = -errno;
-	else if (*len > FILE_MAX)
-		err = -EFBIG;
-	fclose(in);
-	return err;
-}
-
 int uc_policy_read(const char *path, struct uc_policy **ret)
 {
 	struct uc_policy *p = calloc(1, sizeof(*p));
 	size_t len = 0;
-	int err = p ? slurp(path, &p->bytes, &len) : -ENOMEM;
+	int err = p ? uc_file_read(path, FILE_MAX, &p->bytes, &len) : -ENOMEM;
 
 	if (err)
 		uc_error("%s: %s", path, strerror(-err));

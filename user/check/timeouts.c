@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "output/known_idle.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -352,7 +353,7 @@ static int read_lines(struct uc_timeouts *e, FILE *in, const char *name, take_fn
 static int read_file(struct uc_timeouts *e, const char *path, take_fn take, const char *maker,
 		     char why[UC_TIMEOUTS_WHY])
 {
-	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	FILE *in = uc_file_stream(path);
 	int err;
 
 	if (!in) {

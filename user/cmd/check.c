@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/util.h"
 #include "check/timeouts.h"
@@ -241,27 +240,14 @@ static int read_running(struct check *c, char why[UC_SOURCES_WHY])
 	return c->sources ? 0 : -EINVAL;
 }
 
-static int read_dump(struct check *c, char why[UC_SOURCES_WHY])
-{
-	FILE *in = strcmp(c->dump, "-") ? fopen(c->dump, "re") : stdin;
-
-	if (!in) {
-		snprintf(why, UC_SOURCES_WHY, "%s: %s", c->dump, strerror(errno));
-		return -errno;
-	}
-	c->sources = uc_sources_read_dump(in, c->dump, why);
-	if (in != stdin)
-		fclose(in);
-	return c->sources ? 0 : -EINVAL;
-}
-
 static int read_sources(struct check *c)
 {
 	char why[UC_SOURCES_WHY] = "";
 	int err = 0;
 
 	if (c->dump) {
-		err = read_dump(c, why);
+		c->sources = uc_sources_read_dump(c->dump, why);
+		err = c->sources ? 0 : -EINVAL;
 	} else if (c->file) {
 		c->sources = uc_sources_read(c->file, c->root, why);
 		err = c->sources ? 0 : -EINVAL;

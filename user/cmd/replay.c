@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cmd/command.h"
 #include "cmd/command_line.h"
 #include "base/log.h"
@@ -66,7 +67,7 @@ int uc_cmd_replay(int argc, char **argv)
 	status = uc_command_line(&line, argc, argv, &o);
 	if (status != UC_GO_ON)
 		return status;
-	in = strcmp(argv[optind], "-") ? fopen(argv[optind], "rb") : stdin;
+	in = uc_file_stream(argv[optind]);
 	if (!in) {
 		uc_error("%s: %s", argv[optind], strerror(errno));
 		return UC_EXIT_FAILED;

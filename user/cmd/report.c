@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cmd/command.h"
 #include "cmd/command_line.h"
 #include "output/tell.h"
@@ -186,7 +187,7 @@ int uc_cmd_report(int argc, char **argv)
 
 	if (status != UC_GO_ON)
 		return status;
-	in = strcmp(argv[optind], "-") ? fopen(argv[optind], "rb") : stdin;
+	in = uc_file_stream(argv[optind]);
 	if (!in) {
 		uc_error("%s: %s", argv[optind], strerror(errno));
 		return UC_EXIT_FAILED;

@@ -2,12 +2,11 @@
 #include "config/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/util.h"
 #include "control.h"
 #include "config/listen.h"
@@ -252,40 +251,19 @@ void uc_config_free(struct uc_config *c)
 	cyaml_free(&uc_yaml_cyaml, &schema, c, 0);
 }
 
-/* Up to FILE_MAX bytes of any file, also of a pipe. */
-static ssize_t slurp(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return -errno;
-	while (n > 0 && len < size) {
-		n = read(fd, buf + len, size - len);
-		len += n > 0 ? n : 0;
-	}
-	n = n < 0 ? -errno : (ssize_t)len;
-	close(fd);
-	return n;
-}
-
 int uc_config_load(const char *path, struct uc_config **ret)
 {
-	char *text = malloc(FILE_MAX + 1);
-	ssize_t len;
-	int err;
+	char *text;
+	size_t len;
+	int err = uc_file_read(path, FILE_MAX, &text, &len);
 
-	if (!text) {
-		uc_error("out of memory");
-		return -ENOMEM;
-	}
-	len = slurp(path, text, FILE_MAX + 1);
-	if (len < 0)
-		uc_error("cannot read the configuration %s: %s", path, strerror(-len));
-	else if (len > FILE_MAX)
+	if (err == -EFBIG)
 		uc_error("%s has more than 1 MiB: this is no configuration", path);
-	err = len < 0 ? (int)len : len > FILE_MAX ? -EFBIG : uc_config_parse(path, text, len, ret);
+	else if (err)
+		uc_error("cannot read the configuration %s: %s", path, strerror(-err));
+	if (err)
+		return err;
+	err = uc_config_parse(path, text, len, ret);
 	free(text);
 	return err;
 }

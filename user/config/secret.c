@@ -8,24 +8,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 static int read_file(const char *path, char buf[UC_SECRET_LEN])
 {
 	/* not to wait for whoever opens the other end of a pipe */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
-	size_t len = 0;
-	ssize_t n = 1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t len;
 
 	if (fd < 0)
 		return -errno;
-	while (n > 0 && len < UC_SECRET_LEN) {
-		n = read(fd, buf + len, UC_SECRET_LEN - len);
-		len += n > 0 ? n : 0;
-	}
-	err = n < 0 ? -errno : len == UC_SECRET_LEN ? -EBADMSG : 0;
+	len = uc_file_fill(fd, buf, UC_SECRET_LEN);
 	close(fd);
-	if (!err)
-		buf[len] = '\0';
-	return err;
+	if (len < 0)
+		return len;
+	if (len == UC_SECRET_LEN)
+		return -EBADMSG;
+	buf[len] = '\0';
+	return 0;
 }
 
 int uc_secret_read(const char *file, const char *env, char buf[UC_SECRET_LEN])

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/util.h"
 #include "source/capture.h"
 #include "daemon/health.h"
@@ -359,25 +360,12 @@ static int add_server(struct uc_httpd *h, sd_event *event, int socket, const cha
 
 static int read_pem(const char *path, char **ret)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err = fd < 0 ? -errno : 0;
-	char *text = calloc(1, PEM_MAX + 1);
-	ssize_t n;
+	size_t len;
+	int err = uc_file_read(path, PEM_MAX, ret, &len);
 
-	if (!err && !text)
-		err = -ENOMEM;
-	if (!err) {
-		n = read(fd, text, PEM_MAX);
-		err = n < 0 ? -errno : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (err) {
-		free(text);
+	if (err)
 		uc_error("cannot read %s: %s", path, strerror(-err));
-		return err;
-	}
-	*ret = text;
-	return 0;
+	return err;
 }
 
 /* Those of systemd's that listen; a negative errno where they are none of ours. */

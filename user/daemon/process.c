@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 static double seconds(clockid_t clock)
 {
 	struct timespec ts;
@@ -20,14 +22,9 @@ static double seconds(clockid_t clock)
 /* proc(5): field 22 of stat is the start in clock ticks since boot. */
 static double start_seconds(void)
 {
-	char stat[1024] = "", *at;
-	FILE *f = fopen("/proc/self/stat", "re");
+	char stat[1024], *at;
 
-	if (!f)
-		return 0;
-	if (!fgets(stat, sizeof(stat), f))
-		stat[0] = '\0';
-	fclose(f);
+	uc_file_start("/proc/self/stat", stat, sizeof(stat));
 	at = strrchr(stat, ')'); /* ends field 2; the name may hold anything */
 	for (unsigned field = 3; at && field <= 22; field++)
 		at = strchr(at + 1, ' ');
@@ -39,16 +36,11 @@ static double start_seconds(void)
 
 static void read_memory(struct uc_process *p)
 {
-	char line[128] = "", *resident;
-	FILE *f = fopen("/proc/self/statm", "re");
+	char line[128], *resident;
 
-	if (!f)
-		return;
-	if (fgets(line, sizeof(line), f)) {
-		p->virtual_bytes = strtoull(line, &resident, 10) * sysconf(_SC_PAGESIZE);
-		p->resident_bytes = strtoull(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
-	}
-	fclose(f);
+	uc_file_start("/proc/self/statm", line, sizeof(line));
+	p->virtual_bytes = strtoull(line, &resident, 10) * sysconf(_SC_PAGESIZE);
+	p->resident_bytes = strtoull(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t count_fds(void)

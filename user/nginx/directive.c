@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "nginx/running.h"
 #include "nginx/sources.h"
 #include "base/clock.h"
@@ -152,16 +153,9 @@ static bool list_targets(struct master *m)
 static pid_t parent_of(pid_t pid)
 {
 	char path[64], text[512], *at;
-	size_t n;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	n = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[n] = '\0';
+	uc_file_start(path, text, sizeof(text));
 	/* "77 (nginx) S 76 ...": the name may hold anything, but ends at the last bracket */
 	at = strrchr(text, ')');
 	return at && strlen(at) > 4 ? (pid_t)strtol(at + 4, NULL, 10) : 0;

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 #define MARK "# configuration file "
@@ -90,24 +91,6 @@ static int failure(void)
 	return errno > 0 ? -errno : -EIO;
 }
 
-static int read_all(int fd, size_t size, char **bytes, size_t *len)
-{
-	ssize_t n = 1;
-
-	/* one more, so that an empty file has bytes too */
-	*bytes = malloc(size + 1);
-	if (!*bytes)
-		return -ENOMEM;
-	*len = 0;
-	while (*len < size && (n = read(fd, *bytes + *len, size - *len)) > 0)
-		*len += n;
-	if (n >= 0)
-		return 0;
-	free(*bytes);
-	*bytes = NULL;
-	return failure();
-}
-
 /* A file that was put in its place with an old time of its own is new there, too. */
 static uint64_t changed(const struct stat *st)
 {
@@ -127,10 +110,8 @@ static int read_bytes(struct state *s, const char *path, char **bytes, size_t *l
 		err = -EISDIR;
 	else if (!S_ISREG(st.st_mode))
 		err = -EINVAL;
-	else if (st.st_size > UC_NGINX_MAX_BYTES)
-		err = -EFBIG;
 	else
-		err = read_all(fd, st.st_size, bytes, len);
+		err = uc_file_read_fd(fd, UC_NGINX_MAX_BYTES, bytes, len);
 	close(fd);
 	if (!err && changed(&st) > s->pub.changed_ns)
 		s->pub.changed_ns = changed(&st);
@@ -327,29 +308,6 @@ struct uc_sources *uc_sources_read(const char *path, const char *root, char why[
 	return &s->pub;
 }
 
-static int read_stream(FILE *in, char **ret, size_t *len)
-{
-	size_t room = 64 << 10, n;
-	char *bytes = malloc(room), *more;
-
-	*len = 0;
-	while (bytes && (n = fread(bytes + *len, 1, room - *len, in)) > 0) {
-		*len += n;
-		if (*len > UC_NGINX_MAX_BYTES) {
-			free(bytes);
-			return -EFBIG;
-		}
-		if (*len < room)
-			continue;
-		more = realloc(bytes, room *= 2);
-		if (!more)
-			free(bytes);
-		bytes = more;
-	}
-	*ret = bytes;
-	return !bytes ? -ENOMEM : ferror(in) ? -EIO : 0;
-}
-
 /* "# configuration file /etc/nginx/nginx.conf:" on a line of its own; NULL: not one. */
 static const char *mark_of(const char *line, const char *end, size_t *path_len)
 {
@@ -390,7 +348,7 @@ static int split_dump(struct state *s, size_t len)
 	return 0;
 }
 
-struct uc_sources *uc_sources_read_dump(FILE *in, const char *name, char why[UC_SOURCES_WHY])
+struct uc_sources *uc_sources_read_dump(const char *path, char why[UC_SOURCES_WHY])
 {
 	struct state *s = new_state("", NULL);
 	const char *slash;
@@ -401,17 +359,18 @@ struct uc_sources *uc_sources_read_dump(FILE *in, const char *name, char why[UC_
 		snprintf(why, UC_SOURCES_WHY, "out of memory");
 		return NULL;
 	}
-	err = read_stream(in, &s->dump, &len);
+	err = strcmp(path, "-") ? uc_file_read(path, UC_NGINX_MAX_BYTES, &s->dump, &len) :
+				  uc_file_read_fd(STDIN_FILENO, UC_NGINX_MAX_BYTES, &s->dump, &len);
 	err = err ? err : split_dump(s, len);
 	if (!err && !s->text_count) {
 		snprintf(why, UC_SOURCES_WHY,
 			 "%s: not the text of nginx -T: no line \"%sPATH:\" in it; for a "
 			 "configuration file itself leave --nginx-t out",
-			 name, MARK);
+			 path, MARK);
 		return give_up(s);
 	}
 	if (err) {
-		snprintf(why, UC_SOURCES_WHY, "%s: %s", name, reason(err));
+		snprintf(why, UC_SOURCES_WHY, "%s: %s", path, reason(err));
 		return give_up(s);
 	}
 	free(s->folder);

@@ -32,8 +32,8 @@ struct uc_sources {
  */
 struct uc_sources *uc_sources_read(const char *path, const char *root, char why[UC_SOURCES_WHY]);
 
-/* The text of `nginx -T`, up to its end. name is for messages. */
-struct uc_sources *uc_sources_read_dump(FILE *in, const char *name, char why[UC_SOURCES_WHY]);
+/* path: a file with the text of `nginx -T`, or "-" for standard input. */
+struct uc_sources *uc_sources_read_dump(const char *path, char why[UC_SOURCES_WHY]);
 
 void uc_sources_free(struct uc_sources *c);
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 static void resolve_exe(struct uc_proc *p)
 {
 	static const char deleted[] = " (deleted)";
@@ -57,20 +59,14 @@ void uc_proc_resolve(struct uc_proc *p)
 
 static bool comm_is(const char *pid, const char *const *comms, size_t comm_count)
 {
-	char path[300], comm[UC_COMM_LEN + 2] = "";
+	char path[300], comm[UC_COMM_LEN + 2];
 	bool found = false;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (fgets(comm, sizeof(comm), f)) {
-		comm[strcspn(comm, "\n")] = '\0';
-		for (size_t i = 0; i < comm_count; i++)
-			found |= !strcmp(comm, comms[i]);
-	}
-	fclose(f);
+	uc_file_start(path, comm, sizeof(comm));
+	comm[strcspn(comm, "\n")] = '\0';
+	for (size_t i = 0; i < comm_count; i++)
+		found |= !strcmp(comm, comms[i]);
 	return found;
 }
 
