@@ -113,7 +113,7 @@ static __always_inline void adopt_peer(struct sock *sk, const struct tcp_sock *t
 	proc_announce(&c->owner);
 }
 
-#ifdef UC_PORTABLE
+#ifdef UC_LEGACY
 #define SOCKFS_MAGIC 0x534f434b /* include/uapi/linux/magic.h */
 
 /* As bpf_sock_from_file(), which came with 5.11; a file opened by O_PATH has no private_data. */

@@ -11,7 +11,7 @@
 
 #include "hooks.bpf.h"
 
-#ifndef UC_WHOLE
+#ifndef UC_PREEMPT
 
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(uc_send_fexit, struct sock *sk, struct msghdr *msg, size_t size, int ret)

@@ -2,7 +2,7 @@
 /*
  * How the kernel's memory is read. Programs that the verifier knows the types of
  * (tp_btf, fexit, since 5.15 with all they need) read it directly. With
- * UC_PORTABLE every read goes through bpf_probe_read_kernel(): that works for
+ * UC_LEGACY every read goes through bpf_probe_read_kernel(): that works for
  * kprobes and raw tracepoints too, and needs no BTF in the kernel itself.
  */
 #ifndef UPCLOSE_KERNEL_BPF_H
@@ -11,7 +11,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#ifdef UC_PORTABLE
+#ifdef UC_LEGACY
 
 /* A statement expression has the type of the field without its qualifiers. */
 #define READ(p, field)                                                       \

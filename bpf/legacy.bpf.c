@@ -4,58 +4,16 @@
  * no length tracepoints, or have no BTF. All state is told by raw tracepoints;
  * sends and receives by fexit or, as the last resort, by kprobes.
  */
-#define UC_PORTABLE
+#define UC_LEGACY
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "hooks.bpf.h"
 #include "fexit.bpf.h"
+#include "tracepoints.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-SEC("raw_tp/inet_sock_set_state")
-int BPF_PROG(uc_set_state, const struct sock *sk, int oldstate, int newstate)
-{
-	return on_set_state(sk, oldstate, newstate);
-}
-
-SEC("raw_tp/inet_sock_set_state")
-int BPF_PROG(uc_set_state_2, const struct sock *sk, int oldstate, int newstate)
-{
-	return on_set_state(sk, oldstate, newstate);
-}
-
-SEC("raw_tp/tcp_receive_reset")
-int BPF_PROG(uc_reset, struct sock *sk)
-{
-	return on_reset(sk);
-}
-
-SEC("raw_tp/tcp_destroy_sock")
-int BPF_PROG(uc_destroy, struct sock *sk)
-{
-	return on_destroy(sk);
-}
-
-SEC("raw_tp/tcp_destroy_sock")
-int BPF_PROG(uc_destroy_2, struct sock *sk)
-{
-	return on_destroy(sk);
-}
-
-SEC("raw_tp/sched_process_exit")
-int BPF_PROG(uc_exit, struct task_struct *task)
-{
-	proc_exit(task);
-	return 0;
-}
-
-SEC("raw_tp/tcp_retransmit_skb")
-int BPF_PROG(uc_retransmit, const struct sock *sk)
-{
-	return on_retransmit(sk);
-}
 
 /* The sockets that tasks are sending on: a function's return no longer knows its arguments. */
 struct {

@@ -16,7 +16,7 @@ struct live_key {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, UC_LIVE_SLOTS);
-#ifndef UC_PORTABLE /* older kernels warn of allocations in a probe */
+#ifndef UC_LEGACY /* older kernels warn of allocations in a probe */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 #endif
 	__type(key, struct live_key);
@@ -41,7 +41,7 @@ static __always_inline struct uc_live *live_of(const struct uc_conn *c)
 	return bpf_map_lookup_elem(&uc_lives, &slot);
 }
 
-#ifdef UC_PORTABLE
+#ifdef UC_LEGACY
 
 /* Atomics that fetch came with 5.12; a new entry of a hash is one's own, too. */
 struct {

@@ -39,7 +39,7 @@ struct {
  * refuse at their end, which is counted; older kernels warn of allocations in a
  * probe, and there they are taken at once and push out the oldest.
  */
-#ifdef UC_PORTABLE
+#ifdef UC_LEGACY
 #define PER_CONNECTION                       \
 	__uint(type, BPF_MAP_TYPE_LRU_HASH); \
 	__uint(max_entries, 32768)

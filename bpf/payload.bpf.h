@@ -70,7 +70,7 @@ struct user_buf {
 	u32 iovecs;
 };
 
-#ifdef UC_PORTABLE
+#ifdef UC_LEGACY
 /*
  * bpf_task_pt_regs() came with 5.15. What it answers is the end of the task's kernel
  * stack on both architectures; where that is not so, the registers are not a user's.

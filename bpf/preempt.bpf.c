@@ -5,5 +5,5 @@
  * since 6.10. An object of its own, for libbpf before 1.3 seeks a function that the
  * kernel lacks in its modules, too, even a weak one, and that takes CAP_SYS_ADMIN.
  */
-#define UC_WHOLE
+#define UC_PREEMPT
 #include "upclose.bpf.c"

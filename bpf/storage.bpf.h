@@ -16,7 +16,7 @@ struct client {
 	u32 gone;   /* 1: the client left and nginx still holds the socket; 2: closed */
 };
 
-#ifdef UC_PORTABLE
+#ifdef UC_LEGACY
 
 struct conn_entry {
 	struct uc_conn conn;

@@ -6,59 +6,17 @@
 
 #include "hooks.bpf.h"
 #include "fexit.bpf.h"
+#include "tracepoints.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#ifdef UC_WHOLE
+#ifdef UC_PREEMPT
 extern void bpf_preempt_disable(void) __ksym;
 extern void bpf_preempt_enable(void) __ksym;
 #else
 #define bpf_preempt_disable()
 #define bpf_preempt_enable()
 #endif
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(uc_set_state, const struct sock *sk, int oldstate, int newstate)
-{
-	return on_set_state(sk, oldstate, newstate);
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(uc_set_state_2, const struct sock *sk, int oldstate, int newstate)
-{
-	return on_set_state(sk, oldstate, newstate);
-}
-
-SEC("tp_btf/tcp_receive_reset")
-int BPF_PROG(uc_reset, struct sock *sk)
-{
-	return on_reset(sk);
-}
-
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(uc_destroy, struct sock *sk)
-{
-	return on_destroy(sk);
-}
-
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(uc_destroy_2, struct sock *sk)
-{
-	return on_destroy(sk);
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(uc_exit, struct task_struct *task)
-{
-	proc_exit(task);
-	return 0;
-}
-
-SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(uc_retransmit, const struct sock *sk)
-{
-	return on_retransmit(sk);
-}
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(uc_send, struct sock *sk, int ret, int flags)
