@@ -107,7 +107,7 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 
 	log_enter(c);
 	/* the newest event is seldom in the cache: what it was is first asked of what is */
-	if (c->newest == kind && e->kind == kind && e->exchange == c->x.number &&
+	if (c->kernel_newest == kind && e->kind == kind && e->exchange == c->x.number &&
 	    (kind == UC_EV_SEND || kind == UC_EV_RECV || kind == UC_EV_RETRANSMIT)) {
 		e->bytes = e->bytes + bytes < bytes ? ~0U : e->bytes + bytes;
 		if (e->count != 0xffff)
@@ -119,7 +119,7 @@ static __always_inline void event_add(struct uc_conn *c, const struct tcp_sock *
 		e->count = 1;
 		e->kind = kind;
 		e->exchange = c->x.number;
-		c->newest = kind;
+		c->kernel_newest = kind;
 	}
 	e->last_ns = now;
 	e->write_seq = READ(tp, write_seq);

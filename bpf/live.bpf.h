@@ -36,7 +36,7 @@ __u64 live_folded; /* connections counted in slot 0 */
 
 static __always_inline struct uc_live *live_of(const struct uc_conn *c)
 {
-	u32 slot = c->live;
+	u32 slot = c->kernel_live;
 
 	return bpf_map_lookup_elem(&uc_lives, &slot);
 }
@@ -101,8 +101,8 @@ static __always_inline void live_open(struct uc_conn *c)
 
 	__builtin_memcpy(k.addr, c->tuple.remote_addr, sizeof(k.addr));
 	known = bpf_map_lookup_elem(&uc_live_slots, &k);
-	c->live = known ? *known : live_slot_new(&k);
-	if (!c->live)
+	c->kernel_live = known ? *known : live_slot_new(&k);
+	if (!c->kernel_live)
 		__sync_fetch_and_add(&live_folded, 1);
 	l = live_of(c);
 	if (l)

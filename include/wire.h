@@ -141,22 +141,20 @@ struct uc_exchange {
 	__u64 after_id; /* attempt > 1: id of the connection whose failure it follows */
 };
 
-#define UC_CONN_ADOPTED      0x01 /* existed when upclose started; its past is unseen */
-#define UC_CONN_WAITING      0x02 /* adopted: its last segment with data was one that it sent */
-#define UC_CONN_REUSED       0x04 /* adopted: had carried data both ways before */
-#define UC_CONN_PEER_TRACKED 0x08 /* the other end is on this host and tracked */
-#define UC_CONN_TLS          0x40 /* nginx began with a TLS handshake; exchange 0 is the handshake */
-#define UC_CONN_NGINX        0x10   /* nginx's end, not the upstream's */
-#define UC_CONN_SHIPPED      0x20   /* its record was sent; set in every record */
-#define UC_CONN_PEEKED       0x80   /* nginx looked at it in its idle pool */
-#define UC_CONN_FOLLOWUP     0x100  /* what its worker did next is told by a UC_REC_FOLLOWUP */
-#define UC_CONN_TORN         0x1000 /* two hooks wrote events at once, which may have lost one */
-#define UC_CONN_AT_ONCE      0x400  /* nginx closed it as the very next act after reading from it */
+#define UC_CONN_ADOPTED      0x01  /* existed when upclose started; its past is unseen */
+#define UC_CONN_WAITING      0x02  /* adopted: its last segment with data was one that it sent */
+#define UC_CONN_REUSED       0x04  /* adopted: had carried data both ways before */
+#define UC_CONN_PEER_TRACKED 0x08  /* the other end is on this host and tracked */
+#define UC_CONN_NGINX        0x10  /* nginx's end, not the upstream's */
+#define UC_CONN_SHIPPED      0x20  /* its record was sent; set in every record */
+#define UC_CONN_TLS          0x40  /* nginx began with a TLS handshake, which is exchange 0 */
+#define UC_CONN_PEEKED       0x80  /* nginx looked at it in its idle pool */
+#define UC_CONN_FOLLOWUP     0x100 /* what its worker did next is told by a UC_REC_FOLLOWUP */
 #define UC_CONN_HTTP2        0x200 /* nginx began with the preface of HTTP/2: turns are no exchanges */
-#define UC_CONN_UNACCEPTED \
-	0x800 /* ended in its listener's accept queue: that listener was closed */
-#define UC_CONN_CLIENT \
-	0x2000 /* the upstream is an nginx, too: this is a client's connection there */
+#define UC_CONN_AT_ONCE      0x400  /* nginx closed it as the very next act after reading from it */
+#define UC_CONN_UNACCEPTED   0x800  /* its listener was closed while it was in the accept queue */
+#define UC_CONN_TORN         0x1000 /* two hooks wrote events at once, which may have lost one */
+#define UC_CONN_CLIENT       0x2000 /* the upstream is an nginx, too: a client's connection there */
 
 /*
  * What each send and receive touches comes first: with the 8 bytes that the
@@ -167,9 +165,9 @@ struct uc_conn {
 	__u32 events;      /* recorded in all; more than UC_EVENTS: the log wrapped */
 	__u64 activity_ns; /* newest data sent or received */
 	struct uc_exchange x;
-	__u64 id;    /* when its log began; no two of a worker have the same */
-	__u16 live;  /* within the kernel: its upstream's slot in live.h */
-	__u8 newest; /* within the kernel: kind of the newest event, unless two came at once */
+	__u64 id;           /* when its log began; no two of a worker have the same */
+	__u16 kernel_live;  /* for BPF programs alone: its upstream's slot in live.h */
+	__u8 kernel_newest; /* for them alone: kind of the newest event, unless two came at once */
 	__u8 reserved[5];
 	struct uc_task owner; /* nginx: who connected; upstream: who last used it */
 	__u64 key; /* the client's snd_una << 32 | rcv_nxt when established; joins both ends */
