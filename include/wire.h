@@ -49,23 +49,26 @@ struct uc_rec_hdr {
 	__u64 ts_ns;   /* when it was sent */
 };
 
-enum uc_event_kind {
-	UC_EV_CONNECT = 1, /* CLOSE to SYN_SENT */
-	UC_EV_ESTABLISHED,
-	UC_EV_ADOPTED,    /* the connection existed already when upclose started */
-	UC_EV_SEND,       /* bytes were taken by the socket; neighbours are merged */
-	UC_EV_RECV,       /* bytes were read by the application; neighbours are merged */
-	UC_EV_EOF,        /* the application read the end of file */
-	UC_EV_FIN,        /* the peer's FIN arrived */
-	UC_EV_RST,        /* the peer's reset arrived */
-	UC_EV_CLOSE,      /* close() or shutdown() of this end */
-	UC_EV_ABORT,      /* the kernel ended the connection; err says why */
-	UC_EV_RETRANSMIT, /* this end sent a segment again */
-	UC_EV_SEND_ERROR, /* a send failed with err */
-	UC_EV_RECV_ERROR, /* a receive failed with err */
-	UC_EV_PEEK,       /* nginx looked at a connection of its idle pool: it was in no exchange */
-	UC_EV_MAX
-};
+/* KIND(number, name in JSON). Append only: recordings hold these numbers, 1 and on. */
+#define UC_EVENT_KINDS(KIND)                                                                       \
+	KIND(UC_EV_CONNECT, "connect")          /* CLOSE to SYN_SENT */                            \
+	KIND(UC_EV_ESTABLISHED, "established")  /* the handshake is done */                        \
+	KIND(UC_EV_ADOPTED, "adopted")          /* it existed already when upclose started */      \
+	KIND(UC_EV_SEND, "send")                /* the socket took bytes; neighbours are merged */ \
+	KIND(UC_EV_RECV, "receive")             /* bytes were read; neighbours are merged */       \
+	KIND(UC_EV_EOF, "eof")                  /* the application read the end of file */         \
+	KIND(UC_EV_FIN, "fin_received")         /* the peer's FIN arrived */                       \
+	KIND(UC_EV_RST, "rst_received")         /* the peer's reset arrived */                     \
+	KIND(UC_EV_CLOSE, "close")              /* close() or shutdown() of this end */            \
+	KIND(UC_EV_ABORT, "abort")              /* the kernel ended it; err says why */            \
+	KIND(UC_EV_RETRANSMIT, "retransmit")    /* this end sent a segment again */                \
+	KIND(UC_EV_SEND_ERROR, "send_error")    /* a send failed with err */                       \
+	KIND(UC_EV_RECV_ERROR, "receive_error") /* a receive failed with err */                    \
+	KIND(UC_EV_PEEK, "peek")                /* nginx looked at it in its idle pool */
+
+#define UC_NAMED(number, name) number,
+
+enum uc_event_kind { UC_EV_NONE, UC_EVENT_KINDS(UC_NAMED) UC_EV_MAX };
 
 struct uc_event {
 	__u64 ts_ns;   /* of the first of the merged events */
@@ -252,16 +255,16 @@ struct uc_rec_followup {
 	__u8 head[UC_FOLLOWUP_HEAD]; /* the first bytes, where they could be read */
 };
 
-/* Why the kernel side could not keep something; index of the per-CPU counters. */
-enum uc_lost {
-	UC_LOST_RING_FULL,    /* a connection end had no room in the ring */
-	UC_LOST_NO_STORAGE,   /* a socket got no log */
-	UC_LOST_JOIN_FULL,    /* the table that finds the other end refused an entry */
-	UC_LOST_REQUEST_HEAD, /* the head of a request could not be read */
-	UC_LOST_RESPONSE_HEAD,
-	UC_LOST_HOOK, /* the kernel left out a hook's call: the same hook was running on that processor */
-	UC_LOST_MAX
-};
+/* REASON(index of the per-CPU counters, name): why the kernel side could not keep something. */
+#define UC_LOST_REASONS(REASON)                                                                    \
+	REASON(UC_LOST_RING_FULL, "ring_full")         /* no room in the ring for a record */      \
+	REASON(UC_LOST_NO_STORAGE, "no_storage")       /* a socket got no log */                   \
+	REASON(UC_LOST_JOIN_FULL, "join_full")         /* the table of other ends took no entry */ \
+	REASON(UC_LOST_REQUEST_HEAD, "request_head")   /* it could not be read */                  \
+	REASON(UC_LOST_RESPONSE_HEAD, "response_head") /* it could not be read */                  \
+	REASON(UC_LOST_HOOK, "hook") /* not called, as it ran already on that CPU */
+
+enum uc_lost { UC_LOST_REASONS(UC_NAMED) UC_LOST_MAX };
 
 /*
  * Few connection ends have many events or a long head, and a record of a

@@ -102,31 +102,10 @@ static const char *const outcomes[] = {
 };
 static_assert(ARRAY_SIZE(outcomes) == UC_OUTCOME_MAX, "a name for each outcome");
 
-static const char *const events[] = {
-	[0] = "none",
-	[UC_EV_CONNECT] = "connect",
-	[UC_EV_ESTABLISHED] = "established",
-	[UC_EV_ADOPTED] = "adopted",
-	[UC_EV_SEND] = "send",
-	[UC_EV_RECV] = "receive",
-	[UC_EV_EOF] = "eof",
-	[UC_EV_FIN] = "fin_received",
-	[UC_EV_RST] = "rst_received",
-	[UC_EV_CLOSE] = "close",
-	[UC_EV_ABORT] = "abort",
-	[UC_EV_RETRANSMIT] = "retransmit",
-	[UC_EV_SEND_ERROR] = "send_error",
-	[UC_EV_RECV_ERROR] = "receive_error",
-	[UC_EV_PEEK] = "peek",
-};
-static_assert(ARRAY_SIZE(events) == UC_EV_MAX, "a name for each event");
+#define NAMED(number, name) [number] = (name),
 
-static const char *const losses[] = {
-	[UC_LOST_RING_FULL] = "ring_full",         [UC_LOST_NO_STORAGE] = "no_storage",
-	[UC_LOST_JOIN_FULL] = "join_full",         [UC_LOST_REQUEST_HEAD] = "request_head",
-	[UC_LOST_RESPONSE_HEAD] = "response_head", [UC_LOST_HOOK] = "hook",
-};
-static_assert(ARRAY_SIZE(losses) == UC_LOST_MAX, "a name for each loss");
+static const char *const events[] = { [UC_EV_NONE] = "none", UC_EVENT_KINDS(NAMED) };
+static const char *const losses[] = { UC_LOST_REASONS(NAMED) };
 
 #define NAME_OF(table, i) ((size_t)(i) < ARRAY_SIZE(table) ? (table)[i] : "invalid")
 

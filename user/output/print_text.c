@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* For a person: a headline, the exchange, its timeline, the sentence, the advice. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "output/explain.h"
 #include "engine/output.h"
 #include "base/text.h"
+#include "base/util.h"
 
 #define RED    "\033[31m"
 #define YELLOW "\033[33m"
@@ -83,7 +85,7 @@ static void exchange_line(const struct uc_output *s, const struct uc_judged *r)
 
 static const char *event_word(const struct uc_event *e)
 {
-	static const char *const words[UC_EV_MAX] = {
+	static const char *const words[] = {
 		[UC_EV_CONNECT] = "connect",
 		[UC_EV_ESTABLISHED] = "open",
 		[UC_EV_ADOPTED] = "adopted",
@@ -99,6 +101,7 @@ static const char *event_word(const struct uc_event *e)
 		[UC_EV_RECV_ERROR] = "receive!",
 		[UC_EV_PEEK] = "idle",
 	};
+	static_assert(ARRAY_SIZE(words) == UC_EV_MAX, "a word for each event");
 
 	return words[e->kind];
 }
