@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "base/util.h"
 
@@ -39,25 +40,6 @@ static uint64_t end_of(const struct uc_alert *a, const struct uc_alert_place *p)
 	uint64_t now = a->now_ns + (uint64_t)p->wall_offset_ns;
 
 	return now > a->fired_wall_ns ? now : a->fired_wall_ns;
-}
-
-static void duration_text(uint64_t ns, char *buf, size_t size)
-{
-	static const struct {
-		const char *unit;
-		uint64_t ns;
-	} units[] = { { "d", 86400000000000ULL },
-		      { "h", 3600000000000ULL },
-		      { "min", 60000000000ULL },
-		      { "s", 1000000000ULL } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (ns < units[i].ns || ns % units[i].ns)
-			continue;
-		snprintf(buf, size, "%" PRIu64 " %s", ns / units[i].ns, units[i].unit);
-		return;
-	}
-	snprintf(buf, size, "%.3f s", ns / 1e9);
 }
 
 /* The only verdict of a rule, else NULL. */
@@ -145,7 +127,7 @@ static void summarize(const struct uc_alert *a, char buf[TEXT_LEN])
 		       a->total, connections(a->total));
 		return;
 	}
-	duration_text(a->rule->window_ns, window, sizeof(window));
+	uc_print_duration_words(a->rule->window_ns, window, sizeof(window));
 	append(buf, "%" PRIu64 " %s within %s", a->matched, connections(a->matched), window);
 	append_share(buf, a);
 }

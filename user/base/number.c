@@ -41,11 +41,12 @@ bool uc_parse_seconds(const char *text, uint64_t *ret_ns)
 }
 
 static const struct {
-	const char *name;
+	const char *name, *word;
 	uint64_t ns;
 } units[] = {
-	{ "ms", 1000000ULL },      { "s", 1000000000ULL },         { "m", 60 * 1000000000ULL },
-	{ "h", 3600000000000ULL }, { "d", 24 * 3600000000000ULL },
+	{ "ms", "ms", 1000000ULL },          { "s", "s", 1000000000ULL },
+	{ "m", "min", 60 * 1000000000ULL },  { "h", "h", 3600000000000ULL },
+	{ "d", "d", 24 * 3600000000000ULL },
 };
 
 bool uc_parse_duration(const char *text, uint64_t *ret_ns)
@@ -67,11 +68,29 @@ bool uc_parse_duration(const char *text, uint64_t *ret_ns)
 	return false;
 }
 
-void uc_print_duration(uint64_t ns, char *buf, size_t size)
+/* The largest that is exact, else the smallest. */
+static size_t unit_of(uint64_t ns)
 {
 	size_t i = ARRAY_SIZE(units) - 1;
 
 	while (i && (ns % units[i].ns || !ns))
 		i--;
+	return i;
+}
+
+void uc_print_duration(uint64_t ns, char *buf, size_t size)
+{
+	size_t i = unit_of(ns);
+
 	snprintf(buf, size, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
+}
+
+void uc_print_duration_words(uint64_t ns, char *buf, size_t size)
+{
+	size_t i = unit_of(ns);
+
+	if (i)
+		snprintf(buf, size, "%" PRIu64 " %s", ns / units[i].ns, units[i].word);
+	else
+		snprintf(buf, size, "%.3f s", ns / 1e9);
 }

@@ -15,5 +15,7 @@ bool uc_parse_seconds(const char *text, uint64_t *ret_ns);
 bool uc_parse_duration(const char *text, uint64_t *ret_ns);
 /* The same way round, in the largest unit that is exact. */
 void uc_print_duration(uint64_t ns, char *buf, size_t size);
+/* For sentences: "30 s", "5 min"; "0.500 s" where whole seconds are not exact. */
+void uc_print_duration_words(uint64_t ns, char *buf, size_t size);
 
 #endif

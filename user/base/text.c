@@ -69,6 +69,22 @@ void uc_text_rfc3339(uint64_t wall_ns, char *buf, size_t size)
 	snprintf(buf + n, size - n, ".%09uZ", (unsigned)(wall_ns % 1000000000));
 }
 
+struct uc_span uc_span_ms(double ms)
+{
+	struct uc_span s;
+
+	if (ms < 1000)
+		snprintf(s.text, sizeof(s.text), "%.1f ms", ms);
+	else
+		snprintf(s.text, sizeof(s.text), "%.2f s", ms / 1000);
+	return s;
+}
+
+struct uc_span uc_span(uint64_t ns)
+{
+	return uc_span_ms(ns / 1e6);
+}
+
 /* https://no-color.org */
 bool uc_text_colour(FILE *out)
 {

@@ -27,6 +27,13 @@ void uc_text_clock(uint64_t wall_ns, char *buf, size_t size);
 /* RFC 3339 in UTC with nanoseconds: "2026-11-22T13:24:49.123456789Z" */
 void uc_text_rfc3339(uint64_t wall_ns, char *buf, size_t size);
 
+struct uc_span {
+	char text[24];
+};
+/* "0.4 ms", "5.00 s" */
+struct uc_span uc_span(uint64_t ns);
+struct uc_span uc_span_ms(double ms);
+
 /* Whether it is a terminal that may show colours. */
 bool uc_text_colour(FILE *out);
 

@@ -54,27 +54,6 @@ void uc_explain_upstream(const struct uc_judged *r, char *buf, size_t len)
 	snprintf(buf, len, "%s[%u]", comm, r->upstream.tgid);
 }
 
-static double seconds(uint64_t ns)
-{
-	return ns / 1e9;
-}
-
-struct span {
-	char text[24];
-};
-
-/* "0.4 ms", "5.00 s" */
-static struct span span(uint64_t ns)
-{
-	struct span s;
-
-	if (ns < 1000000000)
-		snprintf(s.text, sizeof(s.text), "%.1f ms", ns / 1e6);
-	else
-		snprintf(s.text, sizeof(s.text), "%.2f s", seconds(ns));
-	return s;
-}
-
 static bool repeats(const struct uc_request_head *req)
 {
 	static const char *const never[] = { "POST", "LOCK", "PATCH" };
@@ -163,13 +142,13 @@ static void advise_on_idle(const struct uc_judged *r, struct uc_explanation *e)
 		add(&e->advice,
 		    "Keep nginx's idle time below the upstream's (%s %s): `keepalive_timeout %us;` in "
 		    "upstream{}, or raise the upstream's above nginx's (60 s by default).",
-		    source, span(idle).text, uc_idle_below_s(idle));
+		    source, uc_span(idle).text, uc_idle_below_s(idle));
 	else
 		add(&e->advice,
 		    "The upstream gave up the connection after %s idle: raise its keep-alive "
 		    "timeout above nginx's keepalive_timeout (60 s by default), or find what "
 		    "closes it early (a restart, a request limit).",
-		    span(idle).text);
+		    uc_span(idle).text);
 	if (idle)
 		name_candidates(r, e, idle);
 }
@@ -193,7 +172,7 @@ static struct clause then_exited(const struct uc_judged *r)
 	else
 		snprintf(how, sizeof(how), "status %d", status);
 	snprintf(c.text, sizeof(c.text), ", then %s %s (%s after that)",
-		 sig >= 0 ? "was ended by" : "exited with", how, span(r->exit_after_ns).text);
+		 sig >= 0 ? "was ended by" : "exited with", how, uc_span(r->exit_after_ns).text);
 	return c;
 }
 
@@ -237,7 +216,7 @@ static void explain_unaccepted(const struct uc_judged *r, struct uc_explanation 
 static void explain_closed(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
-	struct span waited = span(f->waited_ns);
+	struct uc_span waited = uc_span(f->waited_ns);
 
 	if (f->phase == UC_PHASE_TLS) {
 		say(e, "%s closed the connection during the TLS handshake.", who);
@@ -353,9 +332,9 @@ static void explain_connect(const struct uc_judged *r, struct uc_explanation *e)
 		break;
 	case UC_PROOF_TIMEOUT:
 		say(e, "No answer to the connection request within %s (%u repeated).",
-		    span(r->facts->end_ns > r->facts->nginx->open_ns ?
-				 r->facts->end_ns - r->facts->nginx->open_ns :
-				 0)
+		    uc_span(r->facts->end_ns > r->facts->nginx->open_ns ?
+				    r->facts->end_ns - r->facts->nginx->open_ns :
+				    0)
 			    .text,
 		    r->facts->nginx->retransmits);
 		add(&e->advice,
@@ -385,7 +364,7 @@ static bool never_acknowledged(const struct uc_facts *f)
 static void explain_timeout(const struct uc_judged *r, struct uc_explanation *e, const char *who)
 {
 	const struct uc_facts *f = r->facts;
-	struct span stalled = span(f->stalled_ns);
+	struct uc_span stalled = uc_span(f->stalled_ns);
 
 	if (r->verdict.proof == UC_PROOF_SEND_TIMEOUT) {
 		say(e, "nginx could not send the rest of the request for %s and gave up.",
@@ -510,7 +489,7 @@ static void explain_reset(const struct uc_judged *r, struct uc_explanation *e)
 		    "The connection had been idle for %s: if that repeats, it is the "
 		    "upstream's (or a firewall's) idle timeout; keep nginx's "
 		    "keepalive_timeout below it.",
-		    span(f->idle_ns).text);
+		    uc_span(f->idle_ns).text);
 	if (f->upstream || f->upstream_missing)
 		add(&e->advice,
 		    "Look for what resets connections between the two: a firewall, connection "
@@ -665,7 +644,7 @@ static void evidence_of_closer(const struct uc_judged *r, struct uc_lines *l)
 		    t->tgid);
 	if (r->exit)
 		add(l, "pid %u exited %s after it had closed the connection (wait status 0x%x)",
-		    t->tgid, span(r->exit_after_ns).text, (unsigned)r->exit->task.exit_code);
+		    t->tgid, uc_span(r->exit_after_ns).text, (unsigned)r->exit->task.exit_code);
 	if (r->facts->unaccepted)
 		add(l,
 		    "the connection was in the accept queue of a listening socket that was closed");
@@ -742,11 +721,11 @@ static void evidence(const struct uc_judged *r, struct uc_lines *l)
 static void name_directive(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_directive_at *d = r->directive;
-	struct span now;
+	struct uc_span now;
 
 	if (!d)
 		return;
-	now = span((uint64_t)d->ms * 1000000);
+	now = uc_span((uint64_t)d->ms * 1000000);
 	if (!d->by_default)
 		add(&e->advice, "nginx's %s is %s, set at %s:%u.", d->name, now.text, d->path,
 		    d->line);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 typedef unsigned long long ull;
 
 #define CELLS(...) ((const char *const[]){ __VA_ARGS__ })
@@ -45,17 +47,12 @@ static struct note share(uint64_t part, uint64_t whole)
 	return t;
 }
 
-/* Of milliseconds: "0.4 ms", "5.00 s"; nothing where there are none. */
-static struct note span(const json_t *ms)
+/* Of milliseconds; nothing where there are none. */
+static struct uc_span span(const json_t *ms)
 {
-	double n = json_number_value(ms);
-	struct note t = { "" };
-
-	if (json_is_number(ms) && n < 1000)
-		snprintf(t.text, sizeof(t.text), "%.1f ms", n);
-	else if (json_is_number(ms))
-		snprintf(t.text, sizeof(t.text), "%.2f s", n / 1000);
-	return t;
+	if (!json_is_number(ms))
+		return (struct uc_span){ "" };
+	return uc_span_ms(json_number_value(ms));
 }
 
 static struct note endpoint(const json_t *o)

@@ -5,24 +5,19 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "core/conn/upstreams.h"
 
 #define COLUMN "  %-20s "
 
-struct span {
-	char text[24];
-};
-
-static struct span span(uint64_t ns)
+/* A server on this machine answers within microseconds. */
+static struct uc_span span(uint64_t ns)
 {
-	struct span s;
+	struct uc_span s;
 
-	if (ns < 1000000)
-		snprintf(s.text, sizeof(s.text), "%.3f ms", ns / 1e6);
-	else if (ns < 1000000000)
-		snprintf(s.text, sizeof(s.text), "%.1f ms", ns / 1e6);
-	else
-		snprintf(s.text, sizeof(s.text), "%.2f s", ns / 1e9);
+	if (ns >= 1000000)
+		return uc_span(ns);
+	snprintf(s.text, sizeof(s.text), "%.3f ms", ns / 1e6);
 	return s;
 }
 
