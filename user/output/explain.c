@@ -570,7 +570,7 @@ static void explain_summary(const struct uc_judged *r, struct uc_explanation *e)
 		say(e, "The connection ended after a complete response.");
 		break;
 	case UC_VERDICT_UNKNOWN:
-	default:
+	case UC_VERDICT_MAX:
 		explain_unknown(r, e);
 	}
 }
