@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A recording's bytes through replay, engine and the JSON sink. Most mutations
+ * A recording's bytes through replay, engine and the JSON output. Most mutations
  * get their checksums mended: else every one of them would end at the first.
  */
 #include <errno.h>
@@ -127,8 +127,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 static char *replay(const uint8_t *data, size_t size, bool *ret_clean)
 {
 	FILE *in = fmemopen((void *)data, size, "rb"), *out;
-	struct uc_output sink = uc_output_json;
-	struct uc_engine_config cfg = { .sinks = { &sink }, .sink_count = 1, .show_query = true };
+	struct uc_output output = uc_output_json;
+	struct uc_engine_config cfg = { .outputs = { &output }, .output_count = 1, .show_query = true };
 	struct uc_engine *engine = NULL;
 	struct uc_replay_end end;
 	struct uc_frames frames;
@@ -136,15 +136,15 @@ static char *replay(const uint8_t *data, size_t size, bool *ret_clean)
 	size_t len;
 	int err;
 
-	sink.all = true;
-	sink.out = out = open_memstream(&text, &len);
+	output.all = true;
+	output.out = out = open_memstream(&text, &len);
 	require(in && out && !uc_engine_new(&cfg, &engine), "no memory");
 	frames = uc_engine_frames(engine);
 	err = uc_replay(in, &frames, NULL, NULL, &end, why);
 	require(!err || (err == -EBADMSG && *why), "replay: an error without a reason");
 	require(strlen(why) < UC_REPLAY_WHY, "replay: a reason without an end");
 	require(!err == end.clean, "replay: no error and no end");
-	require(!uc_engine_finish(engine, end.duration_ns, end.end_wall_ns), "the sink gave up");
+	require(!uc_engine_finish(engine, end.duration_ns, end.end_wall_ns), "the output gave up");
 	*ret_clean = end.clean;
 	uc_engine_free(engine);
 	fclose(in);
