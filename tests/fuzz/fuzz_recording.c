@@ -128,7 +128,9 @@ static char *replay(const uint8_t *data, size_t size, bool *ret_clean)
 {
 	FILE *in = fmemopen((void *)data, size, "rb"), *out;
 	struct uc_output output = uc_output_json;
-	struct uc_engine_config cfg = { .outputs = { &output }, .output_count = 1, .show_query = true };
+	struct uc_engine_config cfg = { .outputs = { &output },
+					.output_count = 1,
+					.show_query = true };
 	struct uc_engine *engine = NULL;
 	struct uc_replay_end end;
 	struct uc_frames frames;
