@@ -58,6 +58,7 @@ static void on_result(void *ctx, size_t which, const struct uc_canary_result *r)
 	s->last_ns = r->total_ns;
 	s->last_status = r->status;
 	s->last_outcome = r->outcome;
+	s->answered = r->outcome == UC_CANARY_ANSWERED;
 	if (r->outcome == UC_CANARY_ANSWERED)
 		s->answered_wall_ns = r->start_wall_ns;
 }

@@ -3,6 +3,7 @@
 #ifndef UPCLOSE_DAEMON_CANARIES_H
 #define UPCLOSE_DAEMON_CANARIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -19,6 +20,7 @@ struct uc_canary_state {
 	uint64_t last_ns;
 	unsigned last_status; /* 0: no header */
 	enum uc_canary_outcome last_outcome;
+	bool answered;             /* it was */
 	uint64_t answered_wall_ns; /* of the newest that was answered; 0: none */
 };
 

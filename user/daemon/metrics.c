@@ -2,6 +2,7 @@
 #include "daemon/metrics.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,113 +12,132 @@
 #include "core/vocabulary.h"
 #include "daemon/process.h"
 
+struct metric;
+
 struct out {
 	FILE *f;
-	const char *name; /* of the metric */
 	const struct uc_view *v;
+	const struct uc_process *process;
+	const struct metric *m;
+};
+
+/* What a field is, and how its sample is written. */
+enum form {
+	NUMBER,    /* uint64_t */
+	SMALL,     /* uint32_t */
+	FLAG,      /* bool: 0 or 1 */
+	REAL,      /* double */
+	SECONDS,   /* uint64_t, ns */
+	MOMENT,    /* uint64_t, ns since the epoch: seconds, to the millisecond */
+	AGE,       /* uint64_t, CLOCK_MONOTONIC ns: seconds since then; 0: no time */
+	HISTOGRAM, /* struct uc_live_histogram */
+};
+
+struct metric {
+	const char *name, *type, *help;
+	/* Writes the samples: a walk over what has the field, or a function of the metric's own. */
+	void (*write)(const struct out *o);
+	size_t field; /* its place in the struct that the walk is over */
+	enum form form;
 };
 
 /* --- samples ------------------------------------------------------------------------ */
 
 /* Names of upstreams, hooks and so on are ours and hold nothing that needs an escape. */
-static void count(const struct out *o, const char *labels, uint64_t value)
+__attribute__((format(printf, 3, 4))) static void count(const struct out *o, uint64_t value,
+							const char *labels, ...)
 {
-	fprintf(o->f, "%s%s %" PRIu64 "\n", o->name, labels, value);
+	va_list args;
+
+	va_start(args, labels);
+	fputs(o->m->name, o->f);
+	vfprintf(o->f, labels, args);
+	fprintf(o->f, " %" PRIu64 "\n", value);
+	va_end(args);
 }
 
+/* Twelve digits: a sum of eleven days has its microseconds. */
 static void measure(const struct out *o, const char *labels, double value)
 {
-	fprintf(o->f, "%s%s %.9g\n", o->name, labels, value);
+	fprintf(o->f, "%s%s %.12g\n", o->m->name, labels, value);
 }
 
-typedef uint64_t upstream_count(const struct uc_tally_upstream *u);
-
-static void by_upstream(const struct out *o, upstream_count *value)
+static void histogram(const struct out *o, const char *upstream, const struct uc_live_histogram *h)
 {
-	char labels[UC_ADDR_LEN + 32];
+	static const unsigned bounds_us[] = { UC_LIVE_BOUNDS_US };
+	const char *name = o->m->name;
+	uint64_t sum = 0;
 
-	for (size_t i = 0; i < uc_tally_count(o->v->tally); i++) {
-		const struct uc_tally_upstream *u = uc_tally_at(o->v->tally, i);
+	for (size_t i = 0; i < UC_LIVE_BUCKETS; i++) {
+		char bound[32] = "+Inf";
 
-		snprintf(labels, sizeof(labels), "{upstream=\"%s\"}", u->name);
-		count(o, labels, value(u));
+		sum += h->bucket[i];
+		if (i < ARRAY_SIZE(bounds_us))
+			snprintf(bound, sizeof(bound), "%g", bounds_us[i] / 1e6);
+		fprintf(o->f, "%s_bucket{upstream=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, upstream,
+			bound, sum);
+	}
+	fprintf(o->f, "%s_sum{upstream=\"%s\"} %.12g\n", name, upstream, h->sum_ns / 1e9);
+	fprintf(o->f, "%s_count{upstream=\"%s\"} %" PRIu64 "\n", name, upstream, sum);
+}
+
+static double age(const struct out *o, uint64_t since_ns)
+{
+	return since_ns && o->v->now_ns > since_ns ? (o->v->now_ns - since_ns) / 1e9 : 0;
+}
+
+/* The field of one of those that the walk is over, with one label or, for NULL, none. */
+static void sample(const struct out *o, const char *label, const char *value, const void *of)
+{
+	const void *field = (const char *)of + o->m->field;
+	char labels[UC_ADDR_LEN + 64] = "";
+
+	if (label)
+		snprintf(labels, sizeof(labels), "{%s=\"%s\"}", label, value);
+	switch (o->m->form) {
+	case NUMBER:
+		return count(o, *(const uint64_t *)field, "%s", labels);
+	case SMALL:
+		return count(o, *(const uint32_t *)field, "%s", labels);
+	case FLAG:
+		return count(o, *(const bool *)field, "%s", labels);
+	case REAL:
+		return measure(o, labels, *(const double *)field);
+	case SECONDS:
+		return measure(o, labels, *(const uint64_t *)field / 1e9);
+	case AGE:
+		return measure(o, labels, age(o, *(const uint64_t *)field));
+	case HISTOGRAM:
+		return histogram(o, value, field);
+	case MOMENT:
+		fprintf(o->f, "%s%s %.3f\n", o->m->name, labels, *(const uint64_t *)field / 1e9);
 	}
 }
 
 /* --- of the upstreams --------------------------------------------------------------- */
 
-static uint64_t opened_of(const struct uc_tally_upstream *u)
+static void upstreams(const struct out *o)
 {
-	return u->live.connections;
+	for (size_t i = 0; i < uc_tally_count(o->v->tally); i++) {
+		const struct uc_tally_upstream *u = uc_tally_at(o->v->tally, i);
+
+		sample(o, "upstream", u->name, u);
+	}
 }
 
-static void opened(const struct out *o)
-{
-	by_upstream(o, opened_of);
-}
-
-static uint64_t ended_of(const struct uc_tally_upstream *u)
-{
-	return u->ended;
-}
-
-static void ended(const struct out *o)
-{
-	by_upstream(o, ended_of);
-}
-
-static uint64_t exchanges_of(const struct uc_tally_upstream *u)
-{
-	return u->live.exchanges;
-}
-
-static void exchanges(const struct out *o)
-{
-	by_upstream(o, exchanges_of);
-}
-
-static uint64_t open_of(const struct uc_tally_upstream *u)
-{
-	return u->live.open;
-}
-
-static void open_connections(const struct out *o)
+/* Of fields that only the walk over the connections fills. */
+static void walked_upstreams(const struct out *o)
 {
 	if (!o->v->walk_err)
-		by_upstream(o, open_of);
-}
-
-static uint64_t waiting_of(const struct uc_tally_upstream *u)
-{
-	return u->live.waiting;
-}
-
-static void waiting(const struct out *o)
-{
-	if (!o->v->walk_err)
-		by_upstream(o, waiting_of);
-}
-
-static uint64_t repeated_of(const struct uc_tally_upstream *u)
-{
-	return u->repeated;
-}
-
-static void repeated(const struct out *o)
-{
-	by_upstream(o, repeated_of);
+		upstreams(o);
 }
 
 /* Every verdict and outcome from the start on: a rate needs the sample before the first. */
 static void flagged_of(const struct out *o, const struct uc_tally_upstream *u, enum uc_verdict_id v)
 {
-	char labels[UC_ADDR_LEN + 96];
-
-	for (unsigned outcome = 0; outcome < UC_OUTCOME_MAX; outcome++) {
-		snprintf(labels, sizeof(labels), "{upstream=\"%s\",verdict=\"%s\",outcome=\"%s\"}",
-			 u->name, uc_verdict_name(v), uc_outcome_name(outcome));
-		count(o, labels, u->flagged[v][outcome]);
-	}
+	for (unsigned outcome = 0; outcome < UC_OUTCOME_MAX; outcome++)
+		count(o, u->flagged[v][outcome], "{upstream=\"%s\",verdict=\"%s\",outcome=\"%s\"}",
+		      u->name, uc_verdict_name(v), uc_outcome_name(outcome));
 }
 
 static void flagged(const struct out *o)
@@ -128,99 +148,50 @@ static void flagged(const struct out *o)
 				flagged_of(o, uc_tally_at(o->v->tally, i), v);
 }
 
-static void histogram(const struct out *o, const char *upstream, const struct uc_live_histogram *h)
-{
-	static const unsigned bounds_us[] = { UC_LIVE_BOUNDS_US };
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < UC_LIVE_BUCKETS; i++) {
-		char bound[32] = "+Inf";
-
-		sum += h->bucket[i];
-		if (i < ARRAY_SIZE(bounds_us))
-			snprintf(bound, sizeof(bound), "%g", bounds_us[i] / 1e6);
-		fprintf(o->f, "%s_bucket{upstream=\"%s\",le=\"%s\"} %" PRIu64 "\n", o->name,
-			upstream, bound, sum);
-	}
-	fprintf(o->f, "%s_sum{upstream=\"%s\"} %.9g\n", o->name, upstream, h->sum_ns / 1e9);
-	fprintf(o->f, "%s_count{upstream=\"%s\"} %" PRIu64 "\n", o->name, upstream, sum);
-}
-
-static void first_byte(const struct out *o)
-{
-	for (size_t i = 0; i < uc_tally_count(o->v->tally); i++)
-		histogram(o, uc_tally_at(o->v->tally, i)->name,
-			  &uc_tally_at(o->v->tally, i)->live.first_byte);
-}
-
-static void idle(const struct out *o)
-{
-	for (size_t i = 0; i < uc_tally_count(o->v->tally); i++)
-		histogram(o, uc_tally_at(o->v->tally, i)->name,
-			  &uc_tally_at(o->v->tally, i)->live.idle);
-}
-
-static void longest_wait(const struct out *o)
-{
-	char labels[UC_ADDR_LEN + 32];
-
-	for (size_t i = 0; !o->v->walk_err && i < uc_tally_count(o->v->tally); i++) {
-		const struct uc_tally_upstream *u = uc_tally_at(o->v->tally, i);
-		uint64_t since = u->live.waiting_since_ns;
-
-		snprintf(labels, sizeof(labels), "{upstream=\"%s\"}", u->name);
-		measure(o, labels,
-			since && o->v->now_ns > since ? (o->v->now_ns - since) / 1e9 : 0);
-	}
-}
-
 static void idle_timeout(const struct out *o)
 {
 	const struct uc_upstreams *t = uc_engine_totals(o->v->engine).upstreams;
-	char labels[UC_ADDR_LEN + 32];
 
 	for (size_t i = 0; i < uc_tally_count(o->v->tally); i++) {
 		const struct uc_tally_upstream *u = uc_tally_at(o->v->tally, i);
 		struct uc_idle_learned learned;
 
-		if (!u->addr.port || !uc_upstreams_idle(t, &u->addr, &learned))
-			continue;
-		snprintf(labels, sizeof(labels), "{upstream=\"%s\"}", u->name);
-		measure(o, labels, learned.ns / 1e9);
+		if (u->addr.port && uc_upstreams_idle(t, &u->addr, &learned))
+			sample(o, "upstream", u->name, &learned);
 	}
+}
+
+static void folded(const struct out *o)
+{
+	count(o, uc_tally_folded(o->v->tally), "%s", "");
 }
 
 /* --- of the agent ------------------------------------------------------------------- */
 
+static void view(const struct out *o)
+{
+	sample(o, NULL, NULL, o->v);
+}
+
+static void process(const struct out *o)
+{
+	sample(o, NULL, NULL, o->process);
+}
+
 static void build_info(const struct out *o)
 {
-	char labels[64];
-
-	snprintf(labels, sizeof(labels), "{version=\"%s\"}", uc_version);
-	count(o, labels, 1);
+	count(o, 1, "{version=\"%s\"}", uc_version);
 }
 
 static void hook_attached(const struct out *o)
 {
-	char labels[256];
 	size_t n;
 	const struct uc_hook *h = uc_tracer_hooks(o->v->tracer, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		if (!h[i].program)
-			continue;
-		snprintf(labels, sizeof(labels), "{hook=\"%s\",facts=\"%s\"}", h[i].section,
-			 h[i].facts);
-		count(o, labels, h[i].use == UC_HOOK_USED);
-	}
-}
-
-static void lost_for(const struct out *o, const char *reason, uint64_t n)
-{
-	char labels[96];
-
-	snprintf(labels, sizeof(labels), "{reason=\"%s\"}", reason);
-	count(o, labels, n);
+	for (size_t i = 0; i < n; i++)
+		if (h[i].program)
+			count(o, h[i].use == UC_HOOK_USED, "{hook=\"%s\",facts=\"%s\"}",
+			      h[i].section, h[i].facts);
 }
 
 static void lost(const struct out *o)
@@ -229,30 +200,27 @@ static void lost(const struct out *o)
 	struct uc_totals totals = uc_engine_totals(o->v->engine);
 
 	for (unsigned i = 0; i < UC_LOST_MAX; i++)
-		lost_for(o, uc_lost_name(i), losses.by_reason[i]);
-	lost_for(o, "bad_record", totals.bad_records);
-	lost_for(o, "join_evicted", totals.evicted);
+		count(o, losses.by_reason[i], "{reason=\"%s\"}", uc_lost_name(i));
+	count(o, totals.bad_records, "{reason=\"bad_record\"}");
+	count(o, totals.evicted, "{reason=\"join_evicted\"}");
 }
 
 static void forgotten(const struct out *o)
 {
 	struct uc_totals totals = uc_engine_totals(o->v->engine);
-	char labels[96];
 
-	for (unsigned i = 0; i < UC_LIMIT_MAX; i++) {
-		snprintf(labels, sizeof(labels), "{kind=\"%s\"}", uc_limit_name(i));
-		count(o, labels, totals.forgotten[i]);
-	}
+	for (unsigned i = 0; i < UC_LIMIT_MAX; i++)
+		count(o, totals.forgotten[i], "{kind=\"%s\"}", uc_limit_name(i));
 }
 
 static void adopted(const struct out *o)
 {
-	count(o, "", uc_tracer_adopted(o->v->tracer));
+	count(o, uc_tracer_adopted(o->v->tracer), "%s", "");
 }
 
 static void ring_size(const struct out *o)
 {
-	count(o, "", uc_tracer_ring_bytes(o->v->tracer));
+	count(o, uc_tracer_ring_bytes(o->v->tracer), "%s", "");
 }
 
 static void ring_pending(const struct out *o)
@@ -260,40 +228,21 @@ static void ring_pending(const struct out *o)
 	size_t bytes;
 
 	if (!uc_tracer_ring_pending(o->v->tracer, &bytes))
-		count(o, "", bytes);
+		count(o, bytes, "%s", "");
 }
 
-static void run_time_of(void *ctx, const char *program, uint64_t runs, uint64_t ns)
-{
-	char labels[96];
+struct program {
+	uint64_t runs, ns;
+};
 
-	(void)runs;
-	snprintf(labels, sizeof(labels), "{program=\"%s\"}", program);
-	measure(ctx, labels, ns / 1e9);
+static void program(void *ctx, const char *name, uint64_t runs, uint64_t ns)
+{
+	sample(ctx, "program", name, &(struct program){ runs, ns });
 }
 
-static void run_time(const struct out *o)
+static void programs(const struct out *o)
 {
-	uc_tracer_each_program(o->v->tracer, run_time_of, (void *)o);
-}
-
-static void runs_of(void *ctx, const char *program, uint64_t runs, uint64_t ns)
-{
-	char labels[96];
-
-	(void)ns;
-	snprintf(labels, sizeof(labels), "{program=\"%s\"}", program);
-	count(ctx, labels, runs);
-}
-
-static void runs(const struct out *o)
-{
-	uc_tracer_each_program(o->v->tracer, runs_of, (void *)o);
-}
-
-static void folded(const struct out *o)
-{
-	count(o, "", uc_tally_folded(o->v->tally));
+	uc_tracer_each_program(o->v->tracer, program, (void *)o);
 }
 
 /* --- of the alerts ------------------------------------------------------------------ */
@@ -301,315 +250,186 @@ static void folded(const struct out *o)
 static void alerts(const struct out *o)
 {
 	const struct uc_alerts *a = uc_alerting_alerts(o->v->alerting);
-	char labels[UC_ALERT_NAME_LEN + 64];
 
-	for (size_t i = 0; i < uc_alerts_rules(a); i++) {
-		for (unsigned state = UC_ALERT_PENDING; state < UC_ALERT_STATE_MAX; state++) {
-			snprintf(labels, sizeof(labels), "{rule=\"%s\",state=\"%s\"}",
-				 uc_alerts_rule(a, i)->name, uc_alert_state_name(state));
-			count(o, labels, uc_alerts_in_state(a, i, state));
-		}
-	}
+	for (size_t i = 0; i < uc_alerts_rules(a); i++)
+		for (unsigned state = UC_ALERT_PENDING; state < UC_ALERT_STATE_MAX; state++)
+			count(o, uc_alerts_in_state(a, i, state), "{rule=\"%s\",state=\"%s\"}",
+			      uc_alerts_rule(a, i)->name, uc_alert_state_name(state));
 }
 
 static void alerts_folded(const struct out *o)
 {
-	count(o, "", uc_alerts_folded(uc_alerting_alerts(o->v->alerting)));
+	count(o, uc_alerts_folded(uc_alerting_alerts(o->v->alerting)), "%s", "");
 }
 
-typedef uint64_t sink_count(const struct uc_delivery_stats *s);
-
-static void by_sink(const struct out *o, sink_count *value)
+static void sinks(const struct out *o)
 {
-	char labels[UC_SINK_NAME_LEN + 64];
-
 	for (size_t i = 0; i < uc_alerting_sinks(o->v->alerting); i++) {
 		struct uc_delivery *d = uc_alerting_sink_at(o->v->alerting, i);
 		struct uc_delivery_stats s = uc_delivery_stats(d);
 
-		snprintf(labels, sizeof(labels), "{sink=\"%s\"}", uc_delivery_config(d)->name);
-		count(o, labels, value(&s));
+		sample(o, "sink", uc_delivery_config(d)->name, &s);
 	}
-}
-
-static uint64_t delivered_of(const struct uc_delivery_stats *s)
-{
-	return s->delivered;
-}
-
-static void sink_delivered(const struct out *o)
-{
-	by_sink(o, delivered_of);
-}
-
-static uint64_t failed_of(const struct uc_delivery_stats *s)
-{
-	return s->failed_attempts;
-}
-
-static void sink_failed(const struct out *o)
-{
-	by_sink(o, failed_of);
-}
-
-static uint64_t sink_waiting_of(const struct uc_delivery_stats *s)
-{
-	return s->backlog.waiting;
-}
-
-static void sink_waiting(const struct out *o)
-{
-	by_sink(o, sink_waiting_of);
-}
-
-static uint64_t spool_bytes_of(const struct uc_delivery_stats *s)
-{
-	return s->backlog.spool_bytes;
-}
-
-static void sink_spool(const struct out *o)
-{
-	by_sink(o, spool_bytes_of);
 }
 
 static void sink_dropped(const struct out *o)
 {
-	char labels[UC_SINK_NAME_LEN + 96];
-
 	for (size_t i = 0; i < uc_alerting_sinks(o->v->alerting); i++) {
 		struct uc_delivery *d = uc_alerting_sink_at(o->v->alerting, i);
 		struct uc_delivery_stats s = uc_delivery_stats(d);
 
-		for (unsigned why = 0; why < UC_DROP_MAX; why++) {
-			snprintf(labels, sizeof(labels), "{sink=\"%s\",reason=\"%s\"}",
-				 uc_delivery_config(d)->name, uc_drop_name(why));
-			count(o, labels, s.backlog.dropped[why]);
-		}
-	}
-}
-
-static void sink_success(const struct out *o)
-{
-	for (size_t i = 0; i < uc_alerting_sinks(o->v->alerting); i++) {
-		struct uc_delivery *d = uc_alerting_sink_at(o->v->alerting, i);
-
-		fprintf(o->f, "%s{sink=\"%s\"} %.3f\n", o->name, uc_delivery_config(d)->name,
-			uc_delivery_stats(d).last_success_wall_ns / 1e9);
+		for (unsigned why = 0; why < UC_DROP_MAX; why++)
+			count(o, s.backlog.dropped[why], "{sink=\"%s\",reason=\"%s\"}",
+			      uc_delivery_config(d)->name, uc_drop_name(why));
 	}
 }
 
 /* --- of the canaries ---------------------------------------------------------------- */
 
+static void canaries(const struct out *o)
+{
+	for (size_t i = 0; i < uc_canary_watch_count(o->v->canaries); i++) {
+		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
+
+		sample(o, "canary", s->name, s);
+	}
+}
+
+/* Of the newest run: a canary that had none has no sample. */
+static void canaries_run(const struct out *o)
+{
+	for (size_t i = 0; i < uc_canary_watch_count(o->v->canaries); i++) {
+		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
+
+		if (s->last_wall_ns)
+			sample(o, "canary", s->name, s);
+	}
+}
+
 /* Every outcome from the start on, as with verdicts. */
 static void canary_runs(const struct out *o)
 {
-	char labels[UC_CANARY_NAME_LEN + 96];
-
 	for (size_t i = 0; i < uc_canary_watch_count(o->v->canaries); i++) {
 		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
 
-		for (unsigned k = 0; k < UC_CANARY_OUTCOME_MAX; k++) {
-			snprintf(labels, sizeof(labels), "{canary=\"%s\",outcome=\"%s\"}", s->name,
-				 uc_canary_outcome_name(k));
-			count(o, labels, s->by_outcome[k]);
-		}
+		for (unsigned k = 0; k < UC_CANARY_OUTCOME_MAX; k++)
+			count(o, s->by_outcome[k], "{canary=\"%s\",outcome=\"%s\"}", s->name,
+			      uc_canary_outcome_name(k));
 	}
 }
 
-typedef double canary_measure(const struct uc_canary_state *s);
+/* --- the table ---------------------------------------------------------------------- */
 
-/* runs_only: what had no run yet has no sample */
-static void by_canary(const struct out *o, canary_measure *value, bool runs_only)
-{
-	char labels[UC_CANARY_NAME_LEN + 64];
+#define UPSTREAM(member) offsetof(struct uc_tally_upstream, member)
+#define SINK(member)     offsetof(struct uc_delivery_stats, member)
+#define CANARY(member)   offsetof(struct uc_canary_state, member)
+#define VIEW(member)     offsetof(struct uc_view, member)
+#define PROCESS(member)  offsetof(struct uc_process, member)
 
-	for (size_t i = 0; i < uc_canary_watch_count(o->v->canaries); i++) {
-		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
-
-		if (runs_only && !s->last_wall_ns)
-			continue;
-		snprintf(labels, sizeof(labels), "{canary=\"%s\"}", s->name);
-		fprintf(o->f, "%s%s %.12g\n", o->name, labels, value(s));
-	}
-}
-
-static double canary_seconds_of(const struct uc_canary_state *s)
-{
-	return s->total_ns / 1e9;
-}
-
-static void canary_seconds(const struct out *o)
-{
-	by_canary(o, canary_seconds_of, false);
-}
-
-static double canary_last_of(const struct uc_canary_state *s)
-{
-	return s->last_ns / 1e9;
-}
-
-static void canary_last(const struct out *o)
-{
-	by_canary(o, canary_last_of, true);
-}
-
-static double canary_status_of(const struct uc_canary_state *s)
-{
-	return s->last_status;
-}
-
-static void canary_status(const struct out *o)
-{
-	by_canary(o, canary_status_of, true);
-}
-
-static double canary_up_of(const struct uc_canary_state *s)
-{
-	return s->last_outcome == UC_CANARY_ANSWERED;
-}
-
-static void canary_up(const struct out *o)
-{
-	by_canary(o, canary_up_of, true);
-}
-
-static double canary_answered_of(const struct uc_canary_state *s)
-{
-	return s->answered_wall_ns / 1e9;
-}
-
-static void canary_answered(const struct out *o)
-{
-	by_canary(o, canary_answered_of, false);
-}
-
-static void reload_ok(const struct out *o)
-{
-	count(o, "", o->v->reload_ok);
-}
-
-static void reload_time(const struct out *o)
-{
-	fprintf(o->f, "%s %.3f\n", o->name, o->v->reload_wall_ns / 1e9);
-}
-
-static void cpu(const struct out *o)
-{
-	measure(o, "", uc_process_self().cpu_seconds);
-}
-
-static void resident(const struct out *o)
-{
-	count(o, "", uc_process_self().resident_bytes);
-}
-
-static void virtual(const struct out *o)
-{
-	count(o, "", uc_process_self().virtual_bytes);
-}
-
-static void open_fds(const struct out *o)
-{
-	count(o, "", uc_process_self().open_fds);
-}
-
-static void max_fds(const struct out *o)
-{
-	count(o, "", uc_process_self().max_fds);
-}
-
-static void start_time(const struct out *o)
-{
-	fprintf(o->f, "%s %.2f\n", o->name, uc_process_self().start_seconds);
-}
-
-static const struct {
-	const char *name;
-	const char *type;
-	const char *help;
-	void (*write)(const struct out *o);
-} metrics[] = {
+static const struct metric metrics[] = {
 	{ "upclose_connections_opened_total", "counter",
 	  "Connections that nginx opened to the upstream, those found at the start included.",
-	  opened },
+	  upstreams, UPSTREAM(live.connections), NUMBER },
 	{ "upclose_connections_ended_total", "counter",
-	  "Connections of nginx to the upstream that ended.", ended },
+	  "Connections of nginx to the upstream that ended.", upstreams, UPSTREAM(ended), NUMBER },
 	{ "upclose_exchanges_total", "counter",
-	  "Requests that nginx sent to the upstream, repeated ones included.", exchanges },
+	  "Requests that nginx sent to the upstream, repeated ones included.", upstreams,
+	  UPSTREAM(live.exchanges), NUMBER },
 	{ "upclose_repeated_attempts_total", "counter",
 	  "Attempts that nginx made at this upstream after one had failed, here or elsewhere.",
-	  repeated },
+	  upstreams, UPSTREAM(repeated), NUMBER },
 	{ "upclose_flagged_connections_total", "counter",
 	  "Connections that ended badly, by cause and by what it came to for nginx's client.",
-	  flagged },
+	  .write = flagged },
 	{ "upclose_time_to_first_byte_seconds", "histogram",
-	  "Time from a request's first send to its response's first byte.", first_byte },
+	  "Time from a request's first send to its response's first byte.", upstreams,
+	  UPSTREAM(live.first_byte), HISTOGRAM },
 	{ "upclose_idle_before_reuse_seconds", "histogram",
-	  "Time that a connection was idle before nginx used it again.", idle },
+	  "Time that a connection was idle before nginx used it again.", upstreams,
+	  UPSTREAM(live.idle), HISTOGRAM },
 	{ "upclose_learned_idle_timeout_seconds", "gauge",
 	  "The upstream's idle timeout, learned from when it closed idle connections.",
-	  idle_timeout },
+	  idle_timeout, offsetof(struct uc_idle_learned, ns), SECONDS },
 	{ "upclose_open_connections", "gauge", "Open connections of nginx to the upstream.",
-	  open_connections },
+	  walked_upstreams, UPSTREAM(live.open), SMALL },
 	{ "upclose_waiting_requests", "gauge",
-	  "Requests in flight: sent, and not a byte has come back.", waiting },
+	  "Requests in flight: sent, and not a byte has come back.", walked_upstreams,
+	  UPSTREAM(live.waiting), SMALL },
 	{ "upclose_longest_wait_seconds", "gauge",
-	  "How long the oldest request in flight has been waiting.", longest_wait },
+	  "How long the oldest request in flight has been waiting.", walked_upstreams,
+	  UPSTREAM(live.waiting_since_ns), AGE },
 	{ "upclose_folded_connections_total", "counter",
 	  "Connections counted under upstream=other for lack of room (metrics.max_upstreams).",
-	  folded },
-	{ "upclose_build_info", "gauge", "The version that runs.", build_info },
-	{ "upclose_hook_attached", "gauge", "Whether the kernel hook is in use.", hook_attached },
-	{ "upclose_lost_total", "counter", "What could not be kept, by reason.", lost },
+	  .write = folded },
+	{ "upclose_build_info", "gauge", "The version that runs.", .write = build_info },
+	{ "upclose_hook_attached", "gauge", "Whether the kernel hook is in use.",
+	  .write = hook_attached },
+	{ "upclose_lost_total", "counter", "What could not be kept, by reason.", .write = lost },
 	{ "upclose_forgotten_total", "counter",
 	  "What was forgotten so that memory stays bounded, by kind; no verdict is wrong for it.",
-	  forgotten },
+	  .write = forgotten },
 	{ "upclose_adopted_connections_total", "counter",
-	  "Connections that existed when upclose started.", adopted },
+	  "Connections that existed when upclose started.", .write = adopted },
 	{ "upclose_ring_size_bytes", "gauge", "Size of the ring between kernel and daemon.",
-	  ring_size },
+	  .write = ring_size },
 	{ "upclose_ring_pending_bytes", "gauge", "Bytes in the ring that were not read yet.",
-	  ring_pending },
+	  .write = ring_pending },
 	{ "upclose_bpf_run_time_seconds_total", "counter",
-	  "Time spent in the BPF program, where the kernel measures it.", run_time },
+	  "Time spent in the BPF program, where the kernel measures it.", programs,
+	  offsetof(struct program, ns), SECONDS },
 	{ "upclose_bpf_runs_total", "counter",
-	  "Runs of the BPF program, where the kernel counts them.", runs },
-	{ "upclose_alerts", "gauge", "Upstreams for which the rule is pending or firing.", alerts },
+	  "Runs of the BPF program, where the kernel counts them.", programs,
+	  offsetof(struct program, runs), NUMBER },
+	{ "upclose_alerts", "gauge", "Upstreams for which the rule is pending or firing.", alerts,
+	  0, NUMBER },
 	{ "upclose_alerts_folded_total", "counter",
 	  "Ends and counts of upstreams that a rule had no room for and took as upstream=other.",
-	  alerts_folded },
+	  .write = alerts_folded },
 	{ "upclose_sink_delivered_total", "counter",
-	  "Alerts, resolutions and flagged connections that the sink took.", sink_delivered },
+	  "Alerts, resolutions and flagged connections that the sink took.", sinks, SINK(delivered),
+	  NUMBER },
 	{ "upclose_sink_failed_attempts_total", "counter",
-	  "Attempts of delivery to the sink that failed.", sink_failed },
+	  "Attempts of delivery to the sink that failed.", sinks, SINK(failed_attempts), NUMBER },
 	{ "upclose_sink_dropped_total", "counter", "What the sink will never get, by reason.",
-	  sink_dropped },
+	  .write = sink_dropped },
 	{ "upclose_sink_waiting_documents", "gauge",
-	  "What waits to be delivered, in memory and on disk.", sink_waiting },
-	{ "upclose_sink_spool_bytes", "gauge", "Of it, bytes on disk.", sink_spool },
+	  "What waits to be delivered, in memory and on disk.", sinks, SINK(backlog.waiting),
+	  NUMBER },
+	{ "upclose_sink_spool_bytes", "gauge", "Of it, bytes on disk.", sinks,
+	  SINK(backlog.spool_bytes), NUMBER },
 	{ "upclose_sink_last_success_timestamp_seconds", "gauge",
-	  "When the sink took something last; 0: not yet.", sink_success },
+	  "When the sink took something last; 0: not yet.", sinks, SINK(last_success_wall_ns),
+	  MOMENT },
 	{ "upclose_canary_runs_total", "counter", "Requests of the canary, by outcome.",
-	  canary_runs },
+	  .write = canary_runs },
 	{ "upclose_canary_run_seconds_total", "counter", "Time that they took, all together.",
-	  canary_seconds },
+	  canaries, CANARY(total_ns), SECONDS },
 	{ "upclose_canary_answered", "gauge",
-	  "Whether the newest was answered with a status below 500.", canary_up },
-	{ "upclose_canary_last_run_seconds", "gauge", "How long the newest took.", canary_last },
-	{ "upclose_canary_last_status", "gauge", "Its status; 0: there was none.", canary_status },
+	  "Whether the newest was answered with a status below 500.", canaries_run,
+	  CANARY(answered), FLAG },
+	{ "upclose_canary_last_run_seconds", "gauge", "How long the newest took.", canaries_run,
+	  CANARY(last_ns), SECONDS },
+	{ "upclose_canary_last_status", "gauge", "Its status; 0: there was none.", canaries_run,
+	  CANARY(last_status), SMALL },
 	{ "upclose_canary_last_answered_timestamp_seconds", "gauge",
-	  "When the newest began that was answered; 0: none was.", canary_answered },
+	  "When the newest began that was answered; 0: none was.", canaries,
+	  CANARY(answered_wall_ns), MOMENT },
 	{ "upclose_config_last_reload_successful", "gauge",
-	  "Whether the newest configuration was taken.", reload_ok },
+	  "Whether the newest configuration was taken.", view, VIEW(reload_ok), FLAG },
 	{ "upclose_config_last_reload_success_timestamp_seconds", "gauge",
-	  "When the configuration in use was taken.", reload_time },
-	{ "process_cpu_seconds_total", "counter", "User and system CPU time of the daemon.", cpu },
-	{ "process_resident_memory_bytes", "gauge", "Resident memory of the daemon.", resident },
-	{ "process_virtual_memory_bytes", "gauge", "Virtual memory of the daemon.", virtual },
-	{ "process_open_fds", "gauge", "Open file descriptors of the daemon.", open_fds },
-	{ "process_max_fds", "gauge", "Limit of file descriptors of the daemon.", max_fds },
+	  "When the configuration in use was taken.", view, VIEW(reload_wall_ns), MOMENT },
+	{ "process_cpu_seconds_total", "counter", "User and system CPU time of the daemon.",
+	  process, PROCESS(cpu_seconds), REAL },
+	{ "process_resident_memory_bytes", "gauge", "Resident memory of the daemon.", process,
+	  PROCESS(resident_bytes), NUMBER },
+	{ "process_virtual_memory_bytes", "gauge", "Virtual memory of the daemon.", process,
+	  PROCESS(virtual_bytes), NUMBER },
+	{ "process_open_fds", "gauge", "Open file descriptors of the daemon.", process,
+	  PROCESS(open_fds), NUMBER },
+	{ "process_max_fds", "gauge", "Limit of file descriptors of the daemon.", process,
+	  PROCESS(max_fds), NUMBER },
 	{ "process_start_time_seconds", "gauge", "When the daemon started, since the epoch.",
-	  start_time },
+	  process, PROCESS(start_seconds), REAL },
 };
 
 static void take_live(void *ctx, const struct uc_live *l)
@@ -626,16 +446,17 @@ void uc_view_refresh(struct uc_view *v)
 
 char *uc_metrics_write(const struct uc_view *v, size_t *ret_len)
 {
+	struct uc_process self = uc_process_self();
 	char *text = NULL;
-	struct out o = { .f = open_memstream(&text, ret_len), .v = v };
+	struct out o = { .f = open_memstream(&text, ret_len), .v = v, .process = &self };
 
 	if (!o.f)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
-		o.name = metrics[i].name;
-		fprintf(o.f, "# HELP %s %s\n# TYPE %s %s\n", o.name, metrics[i].help, o.name,
-			metrics[i].type);
-		metrics[i].write(&o);
+		const struct metric *m = o.m = &metrics[i];
+
+		fprintf(o.f, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
+		m->write(&o);
 	}
 	if (fclose(o.f)) {
 		free(text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The metrics in Prometheus' text format. A metric is a row of the table in
- * metrics.c: its name, type and help, and a function that writes its samples out
- * of struct uc_view.
+ * metrics.c: its name, type and help, what it is counted by and which field of that
+ * it is. One with several labels has a function that writes its samples.
  */
 #ifndef UPCLOSE_DAEMON_METRICS_H
 #define UPCLOSE_DAEMON_METRICS_H
