@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "alert/alert_text.h"
 #include "alert/delivery.h"
+#include "alert/sender.h"
 #include "base/log.h"
 #include "receiver.h"
 
@@ -769,6 +770,18 @@ static void test_names_of_drops(void **state)
 	assert_string_equal(uc_drop_name(UC_DROP_MAX), "invalid");
 }
 
+static void test_each_type_has_a_sender(void **state)
+{
+	(void)state;
+	for (unsigned t = 0; t < UC_SINK_TYPE_MAX; t++) {
+		assert_string_not_equal(uc_sink_type_name(t), "invalid");
+		assert_int_not_equal(uc_senders[t].batch, 0);
+		assert_non_null(uc_senders[t].open);
+		assert_non_null(uc_senders[t].send);
+		assert_non_null(uc_senders[t].close);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -805,6 +818,7 @@ int main(void)
 		TEST(test_command_hangs),
 		TEST(test_command_missing),
 		cmocka_unit_test(test_names_of_drops),
+		cmocka_unit_test(test_each_type_has_a_sender),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@
 
 struct uc_join;
 
-/* What nginx did next (core/outcome.h); all zero while that is not known. */
+/* What nginx did next (core/conn/outcome.h); all zero while that is not known. */
 struct uc_outcome {
 	enum uc_outcome_id id;
 	enum uc_confidence confidence;

@@ -48,7 +48,7 @@ enum uc_nginx_protocol {
 	UC_NGINX_PROTOCOL_MAX
 };
 
-/* Of the directives PROTOCOL_NAME; each row of the table in nginxhttp.c. */
+/* Of the directives PROTOCOL_NAME; each row of the table in httpconf.c. */
 enum uc_nginx_setting {
 	UC_NGINX_CONNECT_TIMEOUT, /* ms */
 	UC_NGINX_SEND_TIMEOUT,
