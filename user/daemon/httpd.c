@@ -16,7 +16,7 @@
 #include "source/capture.h"
 #include "daemon/health.h"
 #include "config/listen.h"
-#include "daemon/page.h"
+#include "daemon/status_page.h"
 #include "base/log.h"
 
 /* Sockets at most: one of our own, or several of systemd's. */
@@ -123,7 +123,7 @@ static struct answer answer_page(struct uc_httpd *h)
 	if (!h->page)
 		return plain(MHD_HTTP_NOT_FOUND, "The page is off (metrics.page).\n");
 	uc_view_refresh(h->view);
-	a.text = uc_page_write(h->view, &a.len);
+	a.text = uc_status_page_write(h->view, &a.len);
 	return a;
 }
 

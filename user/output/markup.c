@@ -7,12 +7,14 @@
 
 #include "base/util.h"
 
+#define HTML_END "</body>\n</html>\n"
+
 struct uc_markup {
 	const char *name;
 	void (*text)(FILE *out, const char *text);
 	void (*verbatim)(FILE *out, const char *text);
 	void (*table)(struct uc_doc *p, const char *const *names, size_t count);
-	const char *begin, *begun; /* around the title of a page that has a head; or NULL */
+	void (*begin)(FILE *out, const char *title); /* what a page has before its title; or NULL */
 	const char *end;
 	const char *heading[3], *heading_end[3];
 	const char *paragraph, *paragraph_end;
@@ -45,7 +47,7 @@ static void markdown_text(FILE *out, const char *text)
 	}
 }
 
-static void html_text(FILE *out, const char *text)
+void uc_html_text(FILE *out, const char *text)
 {
 	for (const char *c = text; *c; c++) {
 		switch (*c) {
@@ -70,6 +72,36 @@ static void html_text(FILE *out, const char *text)
 	}
 }
 
+void uc_html_begin(FILE *out, const char *title, const char *style)
+{
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "style-src 'unsafe-inline'\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n",
+	      out);
+	fputs(style, out);
+	fputs("</style>\n<title>", out);
+	uc_html_text(out, title);
+	fputs("</title>\n</head>\n<body>\n", out);
+}
+
+void uc_html_end(FILE *out)
+{
+	fputs(HTML_END, out);
+}
+
+static void html_begin(FILE *out, const char *title)
+{
+	uc_html_begin(
+		out, title,
+		":root { color-scheme: light dark; }\n"
+		"body { font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; "
+		"padding: 0 1rem; }\n"
+		"table { border-collapse: collapse; margin: 1rem 0; }\n"
+		"th, td { border: 1px solid #8888; padding: .2rem .6rem; text-align: left; }\n"
+		"pre { overflow-x: auto; padding: .6rem; border: 1px solid #8888; }\n");
+}
+
 /* An indented block ends with its indentation, whatever stands in it. */
 static void markdown_verbatim(FILE *out, const char *text)
 {
@@ -90,7 +122,7 @@ static void html_table(struct uc_doc *p, const char *const *names, size_t count)
 	fputs("<table>\n<tr>", p->out);
 	for (size_t i = 0; i < count; i++) {
 		fputs("<th>", p->out);
-		html_text(p->out, names[i]);
+		uc_html_text(p->out, names[i]);
 	}
 	fputs("</tr>\n", p->out);
 }
@@ -119,23 +151,11 @@ static const struct uc_markup markups[] = {
 	  .line_end = "\n",
 	  .block_end = "\n" },
 	{ .name = "html",
-	  .text = html_text,
-	  .verbatim = html_text,
+	  .text = uc_html_text,
+	  .verbatim = uc_html_text,
 	  .table = html_table,
-	  .begin = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-		   "style-src 'unsafe-inline'\">\n"
-		   "<meta name=\"viewport\" content=\"width=device-width\">\n"
-		   "<style>\n"
-		   ":root { color-scheme: light dark; }\n"
-		   "body { font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; "
-		   "padding: 0 1rem; }\n"
-		   "table { border-collapse: collapse; margin: 1rem 0; }\n"
-		   "th, td { border: 1px solid #8888; padding: .2rem .6rem; text-align: left; }\n"
-		   "pre { overflow-x: auto; padding: .6rem; border: 1px solid #8888; }\n"
-		   "</style>\n<title>",
-	  .begun = "</title>\n</head>\n<body>\n",
-	  .end = "</body>\n</html>\n",
+	  .begin = html_begin,
+	  .end = HTML_END,
 	  .heading = { "<h1>", "<h2>", "<h3>" },
 	  .heading_end = { "</h1>\n", "</h2>\n", "</h3>\n" },
 	  .paragraph = "<p>",
@@ -173,7 +193,7 @@ static void wrapped(struct uc_doc *p, const char *before, const char *text, cons
 void uc_doc_begin(struct uc_doc *p, const char *title)
 {
 	if (p->markup->begin)
-		wrapped(p, p->markup->begin, title, p->markup->begun);
+		p->markup->begin(p->out, title);
 	uc_doc_heading(p, 1, title);
 }
 

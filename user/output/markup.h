@@ -4,8 +4,8 @@
  * its tables) or as HTML that loads nothing. All text is of others: it is
  * escaped, and what is not printable ASCII is written as \xNN.
  */
-#ifndef UPCLOSE_INCIDENT_MARKUP_H
-#define UPCLOSE_INCIDENT_MARKUP_H
+#ifndef UPCLOSE_MARKUP_H
+#define UPCLOSE_MARKUP_H
 
 #include <stddef.h>
 #include <stdio.h>
@@ -35,5 +35,10 @@ void uc_doc_list_end(struct uc_doc *p);
 void uc_doc_block(struct uc_doc *p);
 void uc_doc_line(struct uc_doc *p, const char *text);
 void uc_doc_block_end(struct uc_doc *p);
+
+/* For a page of HTML with a layout of its own. Text may be content or an attribute in quotes. */
+void uc_html_begin(FILE *out, const char *title, const char *style);
+void uc_html_text(FILE *out, const char *text);
+void uc_html_end(FILE *out);
 
 #endif

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/page.h"
+#include "daemon/status_page.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/alert_text.h"
+#include "alert/alerting.h"
 #include "base/version.h"
 #include "source/capture.h"
 #include "daemon/health.h"
 #include "daemon/history.h"
 #include "base/text.h"
+#include "output/markup.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--dim:#667080;--line:#d8dee6;"
@@ -34,21 +39,100 @@ static const char style[] =
 	"font-size:.9em}details table{width:auto;margin:.6rem 0}details td{border:0;padding:.1rem .7rem}\n"
 	".nginx{color:var(--nginx)}.upstream{color:var(--up)}footer{margin-top:2.5rem}a{color:inherit}\n";
 
-void uc_html_text(FILE *out, const char *text)
+/* A cell of a table; the text is escaped. */
+__attribute__((format(printf, 3, 4))) static void cell(FILE *f, const char *class, const char *fmt,
+						       ...)
 {
-	for (; *text; text++) {
-		const char *word = *text == '&'  ? "&amp;" :
-				   *text == '<'  ? "&lt;" :
-				   *text == '>'  ? "&gt;" :
-				   *text == '"'  ? "&quot;" :
-				   *text == '\'' ? "&#39;" :
-						   NULL;
+	char text[512];
+	va_list args;
 
-		if (word)
-			fputs(word, out);
-		else
-			fputc(*text, out);
-	}
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	fprintf(f, *class ? "<td class=\"%s\">" : "<td>", class);
+	uc_html_text(f, text);
+	fputs("</td>", f);
+}
+
+static void number(FILE *f, const char *class, uint64_t n)
+{
+	cell(f, class, "%" PRIu64, n);
+}
+
+/* --- alerts and sinks --------------------------------------------------------------- */
+
+static const char *colour_of(const struct uc_alert *a)
+{
+	return a->state == UC_ALERT_PENDING           ? "dim" :
+	       a->rule->severity == UC_ALERT_CRITICAL ? "bad" :
+							"warn";
+}
+
+static void alert_row(FILE *f, const struct uc_alert *a)
+{
+	char summary[512], since[48] = "-";
+
+	uc_alert_summary(a, summary, sizeof(summary));
+	if (a->state == UC_ALERT_FIRING)
+		uc_text_rfc3339(a->fired_wall_ns, since, sizeof(since));
+	fputs("<tr>", f);
+	cell(f, colour_of(a), "%s", uc_alert_state_name(a->state));
+	cell(f, "l", "%s", a->rule->name);
+	cell(f, "l", "%s", uc_alert_severity_name(a->rule->severity));
+	fprintf(f, "<td title=\"%s\">%.8s</td>", since, a->fired_ns ? since + 11 : "-");
+	cell(f, "l", "%s", summary);
+	fputs("</tr>\n", f);
+}
+
+static void alerts(FILE *f, const struct uc_alerts *all)
+{
+	struct uc_alert a;
+	size_t at = 0;
+
+	if (!uc_alerts_active(all, &at, &a))
+		return;
+	fputs("<h2>Alerts</h2>\n<div class=wide><table id=alerts><thead><tr><th>state</th>"
+	      "<th class=l>alert</th><th class=l>severity</th><th>since</th><th class=l></th></tr>"
+	      "</thead><tbody>\n",
+	      f);
+	do
+		alert_row(f, &a);
+	while (uc_alerts_active(all, &at, &a));
+	fputs("</tbody></table></div>\n", f);
+}
+
+static void sink_row(FILE *f, struct uc_delivery *d)
+{
+	const struct uc_sink_config *cfg = uc_delivery_config(d);
+	struct uc_delivery_stats s = uc_delivery_stats(d);
+	uint64_t dropped = 0;
+
+	for (unsigned i = 0; i < UC_DROP_MAX; i++)
+		dropped += s.backlog.dropped[i];
+	fputs("<tr>", f);
+	cell(f, "", "%s", cfg->name);
+	cell(f, "l", "%s", uc_sink_type_name(cfg->type));
+	number(f, "", s.delivered);
+	number(f, "", s.backlog.waiting);
+	number(f, dropped ? "bad" : "", dropped);
+	cell(f, *s.last_error ? "l bad" : "l dim", "%s",
+	     *s.last_error          ? s.last_error :
+	     s.last_success_wall_ns ? "delivers" :
+				      "not used yet");
+	fputs("</tr>\n", f);
+}
+
+static void sinks(FILE *f, const struct uc_alerting *a)
+{
+	if (!uc_alerting_sinks(a))
+		return;
+	fputs("<h2>Sinks</h2>\n<div class=wide><table id=sinks><thead><tr><th>sink</th>"
+	      "<th class=l>type</th><th>delivered</th><th>waiting</th><th>dropped</th>"
+	      "<th class=l></th></tr></thead><tbody>\n",
+	      f);
+	for (size_t i = 0; i < uc_alerting_sinks(a); i++)
+		sink_row(f, uc_alerting_sink_at(a, i));
+	fputs("</tbody></table></div>\n", f);
 }
 
 /* --- upstreams ---------------------------------------------------------------------- */
@@ -68,9 +152,9 @@ static void idle_cell(FILE *f, const struct uc_view *v, const struct uc_tally_up
 	struct uc_idle_learned l;
 
 	if (u->addr.port && uc_upstreams_idle(uc_engine_totals(v->engine).upstreams, &u->addr, &l))
-		fprintf(f, "<td>%.2f s</td>", l.ns / 1e9);
+		cell(f, "", "%.2f s", l.ns / 1e9);
 	else
-		fputs("<td class=dim>-</td>", f);
+		cell(f, "dim", "-");
 }
 
 static void hour_cell(FILE *f, const uint64_t hour[UC_VERDICT_MAX])
@@ -94,11 +178,12 @@ static void upstream_row(FILE *f, const struct uc_view *v, size_t i)
 	uint64_t hour[UC_VERDICT_MAX], flagged = flagged_of(u);
 
 	uc_tally_hour(v->tally, i, v->now_ns, hour);
-	fprintf(f,
-		"<tr><td><code>%s</code></td><td>%u</td><td>%u</td><td>%llu</td><td>%" PRIu64
-		"</td><td%s>%" PRIu64 "</td>",
-		u->name, u->live.open, u->live.waiting, (unsigned long long)u->live.exchanges,
-		u->ended, flagged ? " class=bad" : "", flagged);
+	fprintf(f, "<tr><td><code>%s</code></td>", u->name);
+	number(f, "", u->live.open);
+	number(f, "", u->live.waiting);
+	number(f, "", u->live.exchanges);
+	number(f, "", u->ended);
+	number(f, flagged ? "bad" : "", flagged);
 	idle_cell(f, v, u);
 	hour_cell(f, hour);
 	fputs("</tr>\n", f);
@@ -159,12 +244,15 @@ static void request_text(FILE *f, const json_t *o)
 static void moment_row(FILE *f, const json_t *m)
 {
 	const char *side = text_of(m, "side");
+	char class[32];
 
-	fprintf(f, "<tr><td class=m>%+.3f ms</td><td class=\"l %s\">%s</td><td class=l>%s</td>",
-		json_number_value(json_object_get(m, "t_ms")), side, side, text_of(m, "event"));
+	snprintf(class, sizeof(class), "l %s", side);
+	fputs("<tr>", f);
+	cell(f, "m", "%+.3f ms", json_number_value(json_object_get(m, "t_ms")));
+	cell(f, class, "%s", side);
+	cell(f, "l", "%s", text_of(m, "event"));
 	if (json_object_get(m, "bytes"))
-		fprintf(f, "<td>%lld B</td>",
-			(long long)json_integer_value(json_object_get(m, "bytes")));
+		cell(f, "", "%lld B", (long long)json_integer_value(json_object_get(m, "bytes")));
 	fputs("</tr>\n", f);
 }
 
@@ -230,12 +318,9 @@ static void head(FILE *f, const struct uc_view *v)
 	bool healthy = uc_healthy(v, why);
 
 	t.losses = uc_tracer_losses(v->tracer);
-	fputs("<!doctype html>\n<html lang=en><head><meta charset=utf-8><title>upclose</title>"
-	      "<meta name=viewport content=\"width=device-width,initial-scale=1\"><style>\n",
-	      f);
-	fputs(style, f);
+	uc_html_begin(f, "upclose", style);
 	fprintf(f,
-		"</style></head>\n<body><header><h1>upclose</h1><span class=%s>%s</span>"
+		"<header><h1>upclose</h1><span class=%s>%s</span>"
 		"<span>%" PRIu64 " connections ended, %" PRIu64 " flagged, %" PRIu64
 		" lost</span><span class=dim>up %" PRIu64 ":%02" PRIu64 ":%02" PRIu64
 		"</span></header>\n",
@@ -243,7 +328,7 @@ static void head(FILE *f, const struct uc_view *v)
 		uc_totals_lost(&t), up_s / 3600, up_s / 60 % 60, up_s % 60);
 }
 
-char *uc_page_write(const struct uc_view *v, size_t *ret_len)
+char *uc_status_page_write(const struct uc_view *v, size_t *ret_len)
 {
 	char *text = NULL;
 	FILE *f = open_memstream(&text, ret_len);
@@ -251,13 +336,15 @@ char *uc_page_write(const struct uc_view *v, size_t *ret_len)
 	if (!f)
 		return NULL;
 	head(f, v);
-	uc_page_alerts(f, v);
+	alerts(f, uc_alerting_alerts(v->alerting));
+	sinks(f, v->alerting);
 	upstreams(f, v);
 	newest(f, v);
 	fprintf(f,
-		"<footer class=dim>upclose %s; times are UTC; <a href=/metrics>metrics</a>, <a href=/healthz>health</a></footer>"
-		"</body></html>\n",
+		"<footer class=dim>upclose %s; times are UTC; <a href=/metrics>metrics</a>, "
+		"<a href=/healthz>health</a></footer>\n",
 		uc_version);
+	uc_html_end(f);
 	if (fclose(f)) {
 		free(text);
 		return NULL;
