@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "alert/delivery.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -237,11 +236,9 @@ static void sleep_until(struct uc_delivery *d, uint64_t due_ns)
 /* The loop keeps a capability for itself; what talks to the world needs none. */
 static void drop_capabilities(void)
 {
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	if (syscall(SYS_capset, &hdr, none))
-		uc_error("cannot give up capabilities: %s", strerror(errno));
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		uc_error("cannot give up capabilities");
 }
 
 static void *work(void *ctx)

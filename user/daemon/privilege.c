@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/privilege.h"
 
+#include <cap-ng.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -135,46 +135,43 @@ int uc_user_own_folder(const struct uc_user *u, const char *folder)
 
 /* --- capabilities ------------------------------------------------------------------- */
 
-static int set_capabilities(uint64_t permitted, uint64_t effective)
+/* What was put together, for this thread; libcap-ng tells no errno. */
+static int apply_capabilities(void)
 {
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {
-		{ .permitted = permitted, .effective = effective },
-		{ .permitted = permitted >> 32, .effective = effective >> 32 },
-	};
-
-	return syscall(SYS_capset, &hdr, data) ? -errno : 0;
-}
-
-static uint64_t permitted_capabilities(void)
-{
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
-
-	if (syscall(SYS_capget, &hdr, data))
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 
 static int keep_capabilities(bool (*works)(void *ctx), void *ctx)
 {
-	uint64_t have = permitted_capabilities(), ptrace = have & 1ULL << CAP_SYS_PTRACE,
-		 bpf = have & 1ULL << CAP_BPF;
-	int err = set_capabilities(ptrace | bpf, ptrace);
+	bool ptrace, bpf;
+	int err;
 
-	if (err)
+	if (capng_get_caps_process())
+		return -EPERM;
+	ptrace = capng_have_capability(CAPNG_PERMITTED, CAP_SYS_PTRACE);
+	bpf = capng_have_capability(CAPNG_PERMITTED, CAP_BPF);
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (ptrace)
+		capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_EFFECTIVE, CAP_SYS_PTRACE);
+	if (bpf)
+		capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_BPF);
+	err = apply_capabilities();
+	if (err || !bpf)
 		return err;
-	if (!works(ctx))
-		return set_capabilities(ptrace | bpf, ptrace | bpf);
-	return set_capabilities(ptrace, ptrace);
+	if (works(ctx))
+		capng_update(CAPNG_DROP, CAPNG_PERMITTED, CAP_BPF);
+	else
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_BPF);
+	return apply_capabilities();
 }
 
 /* What a program that is started later could get at most. */
 static void empty_bounding_set(void)
 {
-	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	capng_clear(CAPNG_SELECT_ALL);
+	/* without CAP_SETPCAP it stays; nor is there much to get then */
+	capng_apply(CAPNG_SELECT_BOUNDS);
+	capng_apply(CAPNG_SELECT_AMBIENT);
 }
 
 static int become(const struct uc_user *u)
