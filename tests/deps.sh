@@ -75,7 +75,7 @@ TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck man
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
-SERVERS='gunicorn uvicorn puma apache2-bin haproxy php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
+SERVERS='gunicorn uvicorn puma apache2-bin haproxy nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
 
@@ -106,6 +106,7 @@ check() {
 	libbpf-tools) have tcplife ;;
 	bpfcc-tools) have tcplife-bpfcc ;;
 	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;
+	nginx-stream) [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ;;
 	tomcat10-user) [ -e /usr/share/tomcat10/skel/conf/server.xml ] && have java ;;
 	node-fastcgi) [ -e /usr/share/nodejs/node-fastcgi ] ;;
 	node-versions) node_versions missing >/dev/null 2>&1 ;;
@@ -174,6 +175,7 @@ package() {
 	protobuf) echo protobuf-compiler python3-protobuf ;;
 	node-versions) have npm || echo npm ;;
 	nginx-versions) ;;
+	nginx-stream) echo libnginx-mod-stream ;;
 	bpftool)
 		# Ubuntu up to 24.04 has no package of that name.
 		if have apt-cache && ! candidate bpftool && candidate linux-tools-common; then

@@ -749,6 +749,55 @@ static void test_redact(void **state)
 	row[0] = '\0';
 }
 
+/* What another protocol may say is no request, however much it looks like one. */
+static void test_certain(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len, room;
+		bool certain;
+	} rows[] = {
+		{ B("GET /a HTTP/1.1\r\n"), 512, true },
+		{ B("FOO /a HTTP/1.0\r\n\r\n"), 512, true },
+		{ B("GET /a HTTP/1.1"), 512, false },
+		{ B("AUTH hunter2"), 512, false },
+		{ B("AUTH /hunter2"), 13, false },
+		{ B("GET /a-long-path"), 16, true },
+		{ B("GET key-of-a-store"), 18, false },
+		{ B("GET "), 4, false },
+		{ B("SELECT /1 "), 10, false },
+		{ B(""), 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct uc_request_head head;
+
+		begin_row("certain", i, rows[i].bytes);
+		uc_http_request(rows[i].bytes, rows[i].len, &head);
+		assert_int_equal(uc_http_request_certain(&head, rows[i].len, rows[i].room),
+				 rows[i].certain);
+	}
+	row[0] = '\0';
+}
+
+static const struct redaction redacted_foreign[] = {
+	{ B("AUTH hunter2"), B("AUTH\nxxxxxxx") },
+	{ B("$6\r\nsecret\r\n"), B("$6\nxxxxxxxxx") },
+	{ B("SSH-2.0-OpenSSH\r\n"), B("SSH-2.0-\nxxxxxxxx") },
+	{ B("\x16\x03\x01\x02\x00\x01\x00\x01\x02 "), B("\x16\x03\x01\x02\x00\x01\x00\x01\nx") },
+	{ B("a"), B("a") },
+};
+
+static void test_redact_foreign(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(redacted_foreign); i++)
+		expect_redaction("redacted foreign", i, &redacted_foreign[i],
+				 uc_http_redact_foreign);
+	row[0] = '\0';
+}
+
 /* --- properties, over every message above ---------------------------------------- */
 
 static void for_each_message(void (*check)(const char *bytes, size_t len))
@@ -924,6 +973,8 @@ int main(void)
 		cmocka_unit_test(test_body_of_another_head),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test_teardown(test_redact, end_rows),
+		cmocka_unit_test_teardown(test_certain, end_rows),
+		cmocka_unit_test_teardown(test_redact_foreign, end_rows),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_redaction_keeps_the_facts),

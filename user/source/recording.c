@@ -85,6 +85,24 @@ static void redact_tail(__u8 *tail, size_t len)
 			tail[i] = 'x';
 }
 
+static void redact_heads(struct uc_heads *h)
+{
+	struct uc_request_head head;
+
+	uc_http_request(h->request, h->request_len, &head);
+	if (!h->request_len || uc_http_request_certain(&head, h->request_len, UC_REQUEST_HEAD)) {
+		uc_http_redact_request(h->request, h->request_len);
+		uc_http_redact_response(h->response, h->response_len);
+		return;
+	}
+	uc_http_redact_foreign(h->request, h->request_len);
+	/* uwsgi is answered in HTTP */
+	if (h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5))
+		uc_http_redact_response(h->response, h->response_len);
+	else
+		uc_http_redact_foreign(h->response, h->response_len);
+}
+
 static void put_nginx(struct uc_recorder *r, const void *bytes, size_t len)
 {
 	struct uc_rec_nginx *n = &r->scratch;
@@ -92,8 +110,7 @@ static void put_nginx(struct uc_recorder *r, const void *bytes, size_t len)
 
 	if (uc_forms_unfold_nginx(bytes, len, n))
 		return;
-	uc_http_redact_request(n->heads.request, n->heads.request_len);
-	uc_http_redact_response(n->heads.response, n->heads.response_len);
+	redact_heads(&n->heads);
 	/* bytes of earlier exchanges lie behind the newest heads */
 	memset(n->heads.request + n->heads.request_len, 0, UC_REQUEST_HEAD - n->heads.request_len);
 	memset(n->heads.response + n->heads.response_len, 0,

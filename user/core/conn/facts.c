@@ -121,6 +121,10 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 	f->idle_known = f->reused && x->idle_ns && !(x->idle_ns >> 60);
 	f->idle_ns = f->idle_known ? x->idle_ns : 0;
 	uc_http_request(h->request, h->request_len, &f->request);
+	if (h->request_len &&
+	    !uc_http_request_certain(&f->request, h->request_len, UC_REQUEST_HEAD))
+		f->request = (struct uc_request_head){ .state = UC_HEAD_INVALID,
+						       .framing = UC_FRAMING_CLOSE };
 	f->tls = f->nginx->flags & UC_CONN_TLS;
 	f->opaque = f->request.state == UC_HEAD_INVALID ||
 		    (f->request.state == UC_HEAD_EMPTY && x->out_bytes);

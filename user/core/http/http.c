@@ -490,8 +490,36 @@ void uc_http_request(const void *buf, size_t len, struct uc_request_head *ret)
 		ret->state = UC_HEAD_INVALID;
 		return;
 	}
+	ret->line_whole = l.ended;
 	if (l.ended)
 		finish_request(&s, len, ret);
+}
+
+/* Of the registry of RFC 9110 (section 16.1.1) those that a proxy passes on, and PURGE. */
+static bool is_known_method(const char *p, size_t len)
+{
+	static const char *const known[] = {
+		"GET",     "HEAD",  "POST",       "PUT",        "DELETE",    "CONNECT",
+		"OPTIONS", "TRACE", "PATCH",      "PROPFIND",   "PROPPATCH", "MKCOL",
+		"COPY",    "MOVE",  "LOCK",       "UNLOCK",     "SEARCH",    "REPORT",
+		"ACL",     "BIND",  "MKCALENDAR", "MKACTIVITY", "CHECKOUT",  "VERSION-CONTROL",
+		"PURGE",
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i]) == len && !memcmp(p, known[i], len))
+			return true;
+	return false;
+}
+
+bool uc_http_request_certain(const struct uc_request_head *h, size_t len, size_t room)
+{
+	if (!h->method)
+		return false;
+	if (h->line_whole)
+		return true;
+	return len >= room && is_known_method(h->method, h->method_len) && h->target_len &&
+	       h->target[0] == '/';
 }
 
 /*
@@ -865,6 +893,21 @@ static void hide_fields_and_body(char *buf, struct span *s, bool chunked)
 		hide_chunks(buf, s);
 	else
 		hide(buf, s->p, s->len);
+}
+
+void uc_http_redact_foreign(void *buf, size_t len)
+{
+	char *p = buf;
+	size_t n = 0;
+
+	while (n < len && n < FOREIGN_KEPT && p[n] > ' ' && p[n] <= '~')
+		n++;
+	if (n == len || n == FOREIGN_KEPT || (p[n] != ' ' && p[n] != '\r' && p[n] != '\n')) {
+		hide_invalid(p, len);
+		return;
+	}
+	hide(p, p + n, len - n);
+	p[n] = '\n';
 }
 
 void uc_http_redact_request(void *buf, size_t len)

@@ -46,6 +46,7 @@ struct uc_request_head {
 	size_t target_len;
 	bool target_cut;  /* the buffer ended within that path */
 	size_t query_len; /* from its '?' (or '#') on, as far as the buffer holds it; 0: none */
+	bool line_whole;  /* the end of the request line was seen, behind its HTTP/1.x */
 	unsigned minor;   /* HTTP/1.minor; 0 where not seen */
 	size_t head_len;  /* bytes to the end of the empty line; 0 unless COMPLETE */
 	enum uc_framing framing;
@@ -80,6 +81,15 @@ enum uc_body_state {
  * that does not end in chunked makes the framing CLOSE.
  */
 void uc_http_request(const void *buf, size_t len, struct uc_request_head *ret);
+
+/*
+ * Whether these first len bytes, of which no more than room are ever kept, are a
+ * request of HTTP for certain. nginx writes a request line in one piece, so one that
+ * has no end is the beginning of a long one, or no HTTP: `AUTH password` of another
+ * protocol, with its newline yet to come. Such bytes may be secret, and what looks
+ * like a method and a target in them is none.
+ */
+bool uc_http_request_certain(const struct uc_request_head *head, size_t len, size_t room);
 
 /* Parses the first bytes of a response to a request with that method (NULL: not known). */
 void uc_http_response(const void *buf, size_t len, const char *method, size_t method_len,
@@ -129,5 +139,7 @@ enum uc_body_state uc_http_body(const struct uc_response_head *head, const void 
  */
 void uc_http_redact_request(void *buf, size_t len);
 void uc_http_redact_response(void *buf, size_t len);
+/* Of another protocol: as above, but of a line of text only the first word stays: a secret may be the next. */
+void uc_http_redact_foreign(void *buf, size_t len);
 
 #endif
