@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/util.h"
 
 #define MS                1000000ULL
 #define CONNECT_TIMEOUT_S 10
@@ -172,6 +173,18 @@ static void opened(struct uc_transport *w)
 	w->state = UC_TRANSPORT_OPEN;
 }
 
+/* OpenSSL's words, and GnuTLS's two, for a first record that is none of TLS. */
+static bool is_plain(const char *error)
+{
+	static const char *const words[] = { "wrong version number", "unexpected TLS packet",
+					     "illegal or unsupported version" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(error, words[i]))
+			return true;
+	return false;
+}
+
 /* libcurl's own words for this are "Couldn't connect to server". */
 static void note_failure(struct uc_transport *w, CURLcode code)
 {
@@ -181,7 +194,7 @@ static void note_failure(struct uc_transport *w, CURLcode code)
 	curl_easy_getinfo(w->easy, CURLINFO_OS_ERRNO, &number);
 	if (code == CURLE_COULDNT_CONNECT && number)
 		snprintf(w->error, sizeof(w->error), "%s", strerror((int)number));
-	else if (code == CURLE_SSL_CONNECT_ERROR && strstr(w->error, "wrong version number"))
+	else if (code == CURLE_SSL_CONNECT_ERROR && is_plain(w->error))
 		snprintf(w->error, sizeof(w->error), "it does not speak TLS; try http://");
 	else if (!w->error[0])
 		snprintf(w->error, sizeof(w->error), "%s", curl_easy_strerror(code));
