@@ -127,7 +127,7 @@ def test_page(stage, site, receiver):
     site.close()
     receiver.wait_alerts(status="firing")
     bad.wait_requests(1)
-    row = eventually(lambda: re.search(r"<tr><td class="bad">firing</td><td class="l">Closed</td>.*", d.get("/")[2]), "the alert is on it")[0]
+    row = eventually(lambda: re.search(r'<tr><td class="bad">firing</td><td class="l">Closed</td>.*', d.get("/")[2]), "the alert is on it")[0]
     assert "critical" in row and f"upstream_closed on upstream {site.up.addr}: 1 connection within 1 h" in row
     eventually(lambda: "it answers 500" in d.get("/")[2] and "delivers" in d.get("/")[2], "the sinks are on it")
 
