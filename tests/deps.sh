@@ -166,7 +166,7 @@ package() {
 	libelf) echo libelf-dev ;;
 	zlib) echo zlib1g-dev ;;
 	jansson) echo libjansson-dev ;;
-	libcurl) echo libcurl4-openssl-dev ;;
+	libcurl) echo libcurl4-gnutls-dev ;;
 	libyaml | libcyaml | libmicrohttpd | libsystemd | libseccomp | libcap-ng) echo "$1-dev" ;;
 	cmocka) echo libcmocka-dev ;;
 	pytest) echo python3-pytest python3-pytest-xdist ;;
