@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "config/config.h"
 
 #define OPTIONAL CYAML_FLAG_OPTIONAL
 
@@ -175,9 +174,8 @@ static void check_rule(struct check *c, struct uc_alerts_config *a)
 	a->all[a->all_count++] = made;
 }
 
-int uc_alerts_check(struct uc_config *cfg, struct uc_yaml *y)
+int uc_alerts_check(struct uc_alerts_config *a, struct uc_yaml *y)
 {
-	struct uc_alerts_config *a = cfg->alerts;
 	struct check c = { .y = y };
 
 	static_assert(UC_ALERT_RULES_MAX >= 48 + 16, "room for the defaults");

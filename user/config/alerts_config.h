@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration's section "alerts": rules of the operator's own beside or in place of the defaults. */
-#ifndef UPCLOSE_DAEMON_ALERTS_CONFIG_H
-#define UPCLOSE_DAEMON_ALERTS_CONFIG_H
+#ifndef UPCLOSE_ALERTS_CONFIG_H
+#define UPCLOSE_ALERTS_CONFIG_H
 
 #include <stdint.h>
 
@@ -33,8 +33,7 @@ struct uc_alerts_config {
 
 extern const cyaml_schema_field_t uc_alerts_fields[];
 
-struct uc_config;
 /* A section's check, see config.h. */
-int uc_alerts_check(struct uc_config *c, struct uc_yaml *y);
+int uc_alerts_check(struct uc_alerts_config *a, struct uc_yaml *y);
 
 #endif

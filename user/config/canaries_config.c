@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/config.h"
 #include "probe/target.h"
 
 #define OPTIONAL CYAML_FLAG_OPTIONAL
@@ -38,15 +37,15 @@ static struct place at(uint32_t index, const char *key)
 	return p;
 }
 
-static void check_name(const struct uc_config *c, uint32_t index, struct uc_yaml *y)
+static void check_name(const struct uc_canary_config *all, uint32_t index, struct uc_yaml *y)
 {
-	const char *name = c->canaries[index].name;
+	const char *name = all[index].name;
 
 	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(name))
 		uc_yaml_fault(y, at(index, "name").text,
 			      "'%s' is not valid: small letters, digits, - and _", name);
 	for (uint32_t i = 0; i < index; i++)
-		if (!strcmp(c->canaries[i].name, name))
+		if (!strcmp(all[i].name, name))
 			uc_yaml_fault(y, at(index, "name").text,
 				      "'%s' is the name of another canary", name);
 }
@@ -76,12 +75,12 @@ static void check_host(const char *host, uint32_t index, struct uc_yaml *y)
 	}
 }
 
-int uc_canaries_check(struct uc_config *c, struct uc_yaml *y)
+int uc_canaries_check(struct uc_canary_config *canaries, uint32_t count, struct uc_yaml *y)
 {
-	for (uint32_t i = 0; i < c->canaries_count; i++) {
-		struct uc_canary_config *one = &c->canaries[i];
+	for (uint32_t i = 0; i < count; i++) {
+		struct uc_canary_config *one = &canaries[i];
 
-		check_name(c, i, y);
+		check_name(canaries, i, y);
 		check_host(one->host, i, y);
 		one->every_ns = uc_yaml_duration(y, at(i, "every").text, one->every_text,
 						 60 * SECOND, SECOND, DAY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Requests that the daemon sends through nginx now and then: the configuration's list "canaries". */
-#ifndef UPCLOSE_DAEMON_CANARIES_CONFIG_H
-#define UPCLOSE_DAEMON_CANARIES_CONFIG_H
+#ifndef UPCLOSE_CANARIES_CONFIG_H
+#define UPCLOSE_CANARIES_CONFIG_H
 
 #include <stdint.h>
 
@@ -21,8 +21,7 @@ struct uc_canary_config {
 
 extern const cyaml_schema_value_t uc_canary_schema;
 
-struct uc_config;
 /* A section's check, see config.h. */
-int uc_canaries_check(struct uc_config *c, struct uc_yaml *y);
+int uc_canaries_check(struct uc_canary_config *canaries, uint32_t count, struct uc_yaml *y);
 
 #endif

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/util.h"
 #include "control.h"
 #include "config/listen.h"
 #include "base/log.h"
@@ -120,10 +119,8 @@ static int default_comm(struct uc_tracing_config *t)
 	return give(&t->comms[0], "nginx") ? 0 : -ENOMEM;
 }
 
-static int check_tracing(struct uc_config *c, struct uc_yaml *y)
+static int check_tracing(struct uc_tracing_config *t, struct uc_yaml *y)
 {
-	struct uc_tracing_config *t = c->tracing;
-
 	t->ring_mib = uc_yaml_number(y, "tracing.ring_mib", t->ring_mib, UC_RING_MIB, 1, 1024);
 	if (t->ring_mib & (t->ring_mib - 1))
 		uc_yaml_fault(y, "tracing.ring_mib", "%u is not valid: a power of two",
@@ -135,9 +132,8 @@ static int check_tracing(struct uc_config *c, struct uc_yaml *y)
 	return default_comm(t);
 }
 
-static int check_metrics(struct uc_config *c, struct uc_yaml *y)
+static int check_metrics(struct uc_metrics_config *m, struct uc_yaml *y)
 {
-	struct uc_metrics_config *m = c->metrics;
 	struct uc_listen_addr addr;
 
 	m->max_upstreams = uc_yaml_number(y, "metrics.max_upstreams", m->max_upstreams, 200, 1,
@@ -157,11 +153,11 @@ static int check_metrics(struct uc_config *c, struct uc_yaml *y)
 	return 0;
 }
 
-static int check_log(struct uc_config *c, struct uc_yaml *y)
+static int check_log(struct uc_log_config *l, struct uc_yaml *y)
 {
-	c->log->max_per_second = uc_yaml_number(y, "log.max_per_second", c->log->max_per_second,
-						100, 1, 1000000);
-	if (c->log->to == UC_LOG_JOURNAL && c->log->format == UC_LOG_JSON)
+	l->max_per_second = uc_yaml_number(y, "log.max_per_second", l->max_per_second, 100, 1,
+					   1000000);
+	if (l->to == UC_LOG_JOURNAL && l->format == UC_LOG_JSON)
 		uc_yaml_fault(y, "log.format",
 			      "the journal has fields of its own; json is for 'to: stderr'");
 	return 0;
@@ -177,33 +173,22 @@ static int check_top(struct uc_config *c, struct uc_yaml *y)
 	return 0;
 }
 
-/* Each completes what is missing; 0 or -ENOMEM. */
-static const struct {
-	size_t offset; /* of the pointer in struct uc_config */
-	size_t size;   /* of what it points to; 0: nothing to make */
-	int (*check)(struct uc_config *c, struct uc_yaml *y);
-} sections[] = {
-	{ offsetof(struct uc_config, tracing), sizeof(struct uc_tracing_config), check_tracing },
-	{ offsetof(struct uc_config, metrics), sizeof(struct uc_metrics_config), check_metrics },
-	{ offsetof(struct uc_config, log), sizeof(struct uc_log_config), check_log },
-	{ offsetof(struct uc_config, alerts), sizeof(struct uc_alerts_config), uc_alerts_check },
-	{ 0, 0, uc_sinks_check },
-	{ 0, 0, uc_canaries_check },
-	{ 0, 0, check_top },
-};
+#define MADE(section) ((section) || ((section) = calloc(1, sizeof(*(section)))))
 
+/* Each check fills in what is missing; 0 or -ENOMEM. */
 static int complete(struct uc_config *c, struct uc_yaml *y)
 {
-	int err = 0;
+	int err;
 
-	for (size_t i = 0; !err && i < ARRAY_SIZE(sections); i++) {
-		void **section = (void **)((char *)c + sections[i].offset);
-
-		if (sections[i].size && !*section)
-			*section = calloc(1, sections[i].size);
-		err = sections[i].size && !*section ? -ENOMEM : sections[i].check(c, y);
-	}
-	return err;
+	if (!MADE(c->tracing) || !MADE(c->metrics) || !MADE(c->log) || !MADE(c->alerts))
+		return -ENOMEM;
+	err = check_tracing(c->tracing, y);
+	err = err ? err : check_metrics(c->metrics, y);
+	err = err ? err : check_log(c->log, y);
+	err = err ? err : uc_alerts_check(c->alerts, y);
+	err = err ? err : uc_sinks_check(c->sinks, c->sinks_count, y);
+	err = err ? err : uc_canaries_check(c->canaries, c->canaries_count, y);
+	return err ? err : check_top(c, y);
 }
 
 /* --- loading ------------------------------------------------------------------------ */

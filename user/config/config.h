@@ -5,8 +5,8 @@
  * A section is added in these steps, most of them in a file of its own:
  *   1. its struct, the schema of its keys (const cyaml_schema_field_t[], ended by
  *      CYAML_FIELD_END) and its check in user/config/NAME_config.{h,c};
- *   2. a member in struct uc_config, and in config.c a row in fields[] and one in
- *      sections[];
+ *   2. a member in struct uc_config, and in config.c a row in fields[] and its
+ *      check in complete();
  *   3. its keys in user/share/upclose.yaml and user/share/man/upclose.yaml.5.
  *
  * A section of keys is a pointer (CYAML_FIELD_MAPPING_PTR with CYAML_FLAG_POINTER_NULL
@@ -16,8 +16,8 @@
  * what else is wrong by uc_yaml_fault(), and may use uc_yaml_number() and
  * uc_yaml_duration(). It opens nothing and resolves nothing.
  */
-#ifndef UPCLOSE_DAEMON_CONFIG_H
-#define UPCLOSE_DAEMON_CONFIG_H
+#ifndef UPCLOSE_CONFIG_H
+#define UPCLOSE_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

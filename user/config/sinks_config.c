@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "config/config.h"
 
 #define OPTIONAL CYAML_FLAG_OPTIONAL
 
@@ -120,7 +119,7 @@ static bool is_http(enum uc_sink_type t)
 	return t == UC_SINK_ALERTMANAGER || t == UC_SINK_WEBHOOK || t == UC_SINK_OTLP;
 }
 
-static void check_name(struct check *c, const struct uc_config *cfg)
+static void check_name(struct check *c, const struct uc_sink_config *all)
 {
 	const char *name = c->s->name;
 
@@ -128,7 +127,7 @@ static void check_name(struct check *c, const struct uc_config *cfg)
 		uc_yaml_fault(c->y, at(c, "name"),
 			      "'%s' is not valid: small letters, digits, - and _", name);
 	for (uint32_t i = 0; i < c->index; i++)
-		if (!strcmp(cfg->sinks[i].name, name))
+		if (!strcmp(all[i].name, name))
 			uc_yaml_fault(c->y, at(c, "name"), "'%s' is the name of another sink",
 				      name);
 }
@@ -256,12 +255,12 @@ static void check_type(struct check *c)
 		check_path(c, "command[0]", s->command[0]);
 }
 
-static void check_one(struct uc_config *cfg, struct uc_yaml *y, uint32_t index)
+static void check_one(struct uc_sink_config *all, uint32_t index, struct uc_yaml *y)
 {
-	struct uc_sink_config *s = &cfg->sinks[index];
+	struct uc_sink_config *s = &all[index];
 	struct check c = { .y = y, .s = s, .index = index };
 
-	check_name(&c, cfg);
+	check_name(&c, all);
 	check_keys(&c);
 	check_type(&c);
 	s->queue = uc_yaml_number(y, at(&c, "queue"), s->queue, 1000, 1, 100000);
@@ -278,10 +277,10 @@ static void check_one(struct uc_config *cfg, struct uc_yaml *y, uint32_t index)
 	s->resend_ns = uc_yaml_duration(y, at(&c, "resend"), s->resend_text, MINUTE, SECOND, HOUR);
 }
 
-int uc_sinks_check(struct uc_config *c, struct uc_yaml *y)
+int uc_sinks_check(struct uc_sink_config *sinks, uint32_t count, struct uc_yaml *y)
 {
-	for (uint32_t i = 0; i < c->sinks_count; i++)
-		check_one(c, y, i);
+	for (uint32_t i = 0; i < count; i++)
+		check_one(sinks, i, y);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ways out that the configuration names: its list "sinks". */
-#ifndef UPCLOSE_DAEMON_SINKS_CONFIG_H
-#define UPCLOSE_DAEMON_SINKS_CONFIG_H
+#ifndef UPCLOSE_SINKS_CONFIG_H
+#define UPCLOSE_SINKS_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,9 +76,8 @@ const char *uc_sink_type_name(enum uc_sink_type t);
 
 extern const cyaml_schema_value_t uc_sink_schema;
 
-struct uc_config;
 /* A section's check, see config.h. */
-int uc_sinks_check(struct uc_config *c, struct uc_yaml *y);
+int uc_sinks_check(struct uc_sink_config *sinks, uint32_t count, struct uc_yaml *y);
 
 /* The caller's copy, for uc_sink_config_free; -ENOMEM. */
 int uc_sink_config_copy(const struct uc_sink_config *s, struct uc_sink_config **ret);
