@@ -2,7 +2,7 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
-#   PREFIX  DESTDIR  DATADIR  SBINDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR
+#   PREFIX  DESTDIR  DATADIR  SBINDIR  LIBEXECDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR
 # What tests and measures is in tests/tests.mk.
 
 .DELETE_ON_ERROR:
@@ -16,6 +16,7 @@ O ?= build
 
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/upclose
 MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
 DATADIR ?= $(PREFIX)/share/upclose
@@ -98,7 +99,8 @@ BPF_SYS_INCLUDES := $(BPF_SYS_INCLUDES)
 UC_VERSION := $(UC_VERSION)
 
 SKELETONS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.skel.h)
-MAIN := user/cmd/main
+# The first is upclose itself, the second upclose-net.
+MAINS := user/cmd/main.c user/cmd/net.c
 VARIANTS := host san fuzz
 # $(call objects,SOURCES): in every variant
 objects = $(foreach v,$(VARIANTS),$(1:%.c=$(O)/$(v)/%.o))
@@ -107,7 +109,7 @@ SKEL_SRCS := $(shell grep -l '\.skel\.h"' $(USER_SRCS))
 # --- what to build -----------------------------------------------------------------
 
 .PHONY: all
-all: $(O)/upclose ## Build the program (the default)
+all: $(O)/upclose $(O)/upclose-net ## Build the programs (the default)
 
 .PHONY: deps deps-test
 deps: ## Install what building needs (root; Debian, Ubuntu)
@@ -128,9 +130,10 @@ $(O)/.san-flags: words = $(CC) $(SAN_CFLAGS)
 $(O)/.fuzz-flags: words = $(CLANG) $(FUZZ_CFLAGS)
 $(O)/.link: words = $(CC) $(HOST_LDFLAGS) $(LIBS) $(BPF_SRCS) $(USER_SRCS)
 $(O)/.version: words = $(UC_VERSION)
+$(O)/.libexec: words = $(LIBEXECDIR)
 .PHONY: FORCE
 FORCE:
-$(foreach w,bpf-flags host-flags san-flags fuzz-flags link version,$(O)/.$(w)): FORCE | $(O)/.deps
+$(foreach w,bpf-flags host-flags san-flags fuzz-flags link version libexec,$(O)/.$(w)): FORCE | $(O)/.deps
 	@printf '%s\n' '$(subst ','\'',$(words))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(words))' >$@
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags
@@ -160,6 +163,8 @@ $(call objects,user/output/known_idle.c) $(O)/san/tests/unit/test_known_idle.o: 
 $(call objects,user/base/version.c): $(O)/.version
 # private: the stamps are no part of it, or every commit would compile everything.
 $(call objects,user/base/version.c): private CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
+$(call objects,user/cmd/main.c): $(O)/.libexec
+$(call objects,user/cmd/main.c): private CPPFLAGS += -DUC_LIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(O)/host/%.o: %.c $(O)/.host-flags
 	$(call msg,CC,$@)
@@ -178,7 +183,7 @@ $(O)/fuzz/%.o: %.c $(O)/.fuzz-flags
 
 # $(call archive,VARIANT,LAYER): one archive a folder of user/, without the program's main()
 define archive
-$(O)/$(1)/$(2).a: $(patsubst %.c,$(O)/$(1)/%.o,$(filter-out $(MAIN).c,$(wildcard user/$(2)/*.c user/$(2)/*/*.c))) $(O)/.link
+$(O)/$(1)/$(2).a: $(patsubst %.c,$(O)/$(1)/%.o,$(filter-out $(MAINS),$(wildcard user/$(2)/*.c user/$(2)/*/*.c))) $(O)/.link
 	$$(call msg,AR,$$@)
 	$$(Q)rm -f $$@
 	$$(Q)$$(AR) rcs $$@ $$(filter %.o,$$^)
@@ -189,9 +194,12 @@ $(foreach v,$(VARIANTS),$(foreach l,$(LAYERS),$(eval $(call archive,$(v),$(l))))
 highest_first = $(if $(1),$(call highest_first,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
 archives = $(patsubst %,$(O)/$(1)/%.a,$(call highest_first,$(LAYERS)))
 
-$(O)/upclose: $(O)/host/$(MAIN).o $(call archives,host) $(O)/.link
+# Each of the libraries that its commands use, and no other.
+$(O)/upclose: $(O)/host/user/cmd/main.o
+$(O)/upclose-net: $(O)/host/user/cmd/net.o
+$(O)/upclose $(O)/upclose-net: $(call archives,host) $(O)/.link
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(HOST_LDFLAGS) $(filter %.o %.a,$^) $(LIBS) -o $@
+	$(Q)$(CC) $(HOST_LDFLAGS) -Wl,--as-needed $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
@@ -202,6 +210,7 @@ include tests/tests.mk
 # Mode, file and place. The configuration is not among them: once installed it is its owner's.
 INSTALLED := \
 	755:$(O)/upclose:$(SBINDIR)/upclose \
+	755:$(O)/upclose-net:$(LIBEXECDIR)/upclose-net \
 	$(foreach p,$(wildcard user/share/man/*.[1-8]),644:$(p):$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
 	644:user/share/completion/upclose.bash:$(BASHCOMPDIR)/upclose \
 	644:user/share/systemd/upclose.service:$(SYSTEMDUNITDIR)/upclose.service \
@@ -212,7 +221,7 @@ INSTALLED := \
 CONFIG := $(SYSCONFDIR)/upclose/upclose.yaml
 
 .PHONY: install
-install: all ## Install the program, its manual, completion, configuration and unit files
+install: all ## Install the programs, their manual, completion, configuration and unit files
 	$(Q)for row in $(INSTALLED); do IFS=:; set -- $$row; $(INSTALL) -D -m $$1 $$2 '$(DESTDIR)'$$3 || exit 1; done
 	$(Q)sed -i 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' '$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
 	$(Q)[ -e '$(DESTDIR)$(CONFIG)' ] || $(INSTALL) -D -m 644 user/share/upclose.yaml '$(DESTDIR)$(CONFIG)'

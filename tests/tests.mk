@@ -81,7 +81,7 @@ format: ## Format the C sources in place
 
 .PHONY: analyze
 analyze: $(SKELETONS) ## Static analysis: clang, clang-tidy and cppcheck
-	$(Q)O='$(O)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0"' \
+	$(Q)O='$(O)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' tests/analyze.sh '-std=gnu11 -D_GNU_SOURCE= $(INCLUDES) $(LIBS_CFLAGS) -DUC_VERSION="0" -DUC_LIBEXECDIR="/"' \
 		$(USER_SRCS)
 
 # --- longer runs ----------------------------------------------------------------------

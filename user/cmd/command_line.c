@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cmd/command_line.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "cmd/command.h"
@@ -52,4 +54,13 @@ int uc_command_line(const struct uc_command_line *line, int argc, char **argv, v
 		return status;
 	uc_note("'upclose %s --help' has the options", argv[0]);
 	return UC_EXIT_USAGE;
+}
+
+int uc_printed(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (status == UC_EXIT_DONE)
+		uc_error("cannot write to standard output: %s", strerror(errno));
+	return status == UC_EXIT_DONE ? UC_EXIT_FAILED : status;
 }

@@ -21,4 +21,7 @@ struct uc_command_line {
 /* UC_GO_ON, with the operands at optind, or the exit status to end with. */
 int uc_command_line(const struct uc_command_line *line, int argc, char **argv, void *ctx);
 
+/* The status to exit with: what was printed is there, or it says that it is not. */
+int uc_printed(int status);
+
 #endif

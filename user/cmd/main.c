@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "base/version.h"
 #include "cmd/command.h"
+#include "cmd/command_line.h"
 #include "base/log.h"
+
+#define NET "-net"
+
+/* Beside this program, as where both were built, or where it was installed. */
+static int run_net(int argc, char **argv)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(NET));
+
+	(void)argc;
+	argv--; /* the command is not the whole line */
+	if (n > 0) {
+		memcpy(path + n, NET, sizeof(NET));
+		execv(path, argv);
+	}
+	execv(UC_LIBEXECDIR "/upclose" NET, argv);
+	uc_error("cannot run %s: %s; install upclose again", UC_LIBEXECDIR "/upclose" NET,
+		 strerror(errno));
+	return UC_EXIT_FAILED;
+}
 
 static const struct {
 	const char *name;
@@ -15,14 +38,14 @@ static const struct {
 	const char *does;
 } commands[] = {
 	{ "trace", uc_cmd_trace, "watch nginx's upstream connections and name why they ended" },
-	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
+	{ "daemon", run_net, "the same all year round, with metrics and alerts" },
 	{ "replay", uc_cmd_replay,
 	  "judge and print a recording made with 'trace -w', without privilege" },
 	{ "report", uc_cmd_report,
 	  "tell of a recording to people who were not there, as Markdown or HTML" },
 	{ "check", uc_cmd_check,
 	  "hold an nginx configuration against its upstreams' idle timeouts" },
-	{ "probe", uc_cmd_probe, "measure the timeouts of an upstream server" },
+	{ "probe", run_net, "measure the timeouts of an upstream server" },
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 
@@ -36,16 +59,6 @@ static void help(FILE *out)
 	fputs("\n'upclose COMMAND --help' has a command's options; upclose(8) is the manual.\n"
 	      "  -V, --version   the version\n",
 	      out);
-}
-
-/* What was printed is there, or the status says that it is not. */
-static int printed(int status)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return status;
-	if (status == UC_EXIT_DONE)
-		uc_error("cannot write to standard output: %s", strerror(errno));
-	return status == UC_EXIT_DONE ? UC_EXIT_FAILED : status;
 }
 
 static int run(int argc, char **argv)
@@ -70,5 +83,5 @@ int main(int argc, char **argv)
 {
 	/* a closed pipe is an error of a write, which is reported */
 	signal(SIGPIPE, SIG_IGN);
-	return printed(run(argc, argv));
+	return uc_printed(run(argc, argv));
 }
