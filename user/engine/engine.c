@@ -172,7 +172,7 @@ static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct 
 				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
 }
 
-static bool sink_wants(const struct uc_output *s, const struct uc_judged *r)
+static bool output_wants(const struct uc_output *s, const struct uc_judged *r)
 {
 	return r->verdict.flagged || s->all;
 }
@@ -180,7 +180,7 @@ static bool sink_wants(const struct uc_output *s, const struct uc_judged *r)
 static bool wants(const struct uc_engine *e, const struct uc_judged *r)
 {
 	for (size_t i = 0; i < e->cfg.output_count; i++)
-		if (sink_wants(e->cfg.outputs[i], r))
+		if (output_wants(e->cfg.outputs[i], r))
 			return true;
 	return false;
 }
@@ -189,7 +189,7 @@ static void hand_on(struct uc_engine *e, const struct uc_judged *r)
 {
 	for (size_t i = 0; i < e->cfg.output_count; i++) {
 		struct uc_output *s = e->cfg.outputs[i];
-		int err = sink_wants(s, r) ? s->connection(s, r) : 0;
+		int err = output_wants(s, r) ? s->connection(s, r) : 0;
 
 		e->error = e->error ? e->error : err;
 	}

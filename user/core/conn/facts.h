@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is known of one ended connection, computed once from its one or two
- * records. A verdict is a choice among facts; a sink prints facts.
+ * records. A verdict is a choice among facts; an output prints facts.
  *
  * Sequence numbers of nginx's end and of the upstream's count the same bytes:
  * what nginx has as write_seq arrives as rcv_nxt. Order between the ends and

@@ -161,5 +161,5 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_routes),
 					    cmocka_unit_test(test_hosts) };
 
-	return cmocka_run_group_tests_name("nginxroute", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("nginx_route", tests, NULL, NULL);
 }

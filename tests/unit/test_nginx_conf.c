@@ -308,5 +308,5 @@ int main(void)
 		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_problems_have_texts),
 	};
 
-	return cmocka_run_group_tests_name("nginxconf", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("nginx_conf", tests, NULL, NULL);
 }

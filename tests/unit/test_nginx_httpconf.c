@@ -494,5 +494,5 @@ int main(void)
 		cmocka_unit_test(test_names),
 	};
 
-	return cmocka_run_group_tests_name("nginxhttp", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("nginx_httpconf", tests, NULL, NULL);
 }
