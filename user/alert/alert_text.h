@@ -17,8 +17,8 @@
  * id is of one change and never comes twice, fingerprint of what fires: the
  * name, instance and upstream. example is a connection as upclose(8) has it.
  */
-#ifndef UPCLOSE_DAEMON_ALERT_TEXT_H
-#define UPCLOSE_DAEMON_ALERT_TEXT_H
+#ifndef UPCLOSE_ALERT_ALERT_TEXT_H
+#define UPCLOSE_ALERT_ALERT_TEXT_H
 
 #include <jansson.h>
 

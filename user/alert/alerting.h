@@ -3,8 +3,8 @@
  * Alerts and the ways out of the host: takes judged connections and counts,
  * asks the rules, and hands documents to the sinks. Nothing here waits.
  */
-#ifndef UPCLOSE_DAEMON_ALERTING_H
-#define UPCLOSE_DAEMON_ALERTING_H
+#ifndef UPCLOSE_ALERT_ALERTING_H
+#define UPCLOSE_ALERT_ALERTING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * spool, reads the oldest ones and forgets them; all but uc_backlog_put and
  * uc_backlog_stats is for that thread alone.
  */
-#ifndef UPCLOSE_DAEMON_BACKLOG_H
-#define UPCLOSE_DAEMON_BACKLOG_H
+#ifndef UPCLOSE_ALERT_BACKLOG_H
+#define UPCLOSE_ALERT_BACKLOG_H
 
 #include <jansson.h>
 #include <stdbool.h>

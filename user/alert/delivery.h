@@ -4,8 +4,8 @@
  * and again with growing pauses, until they are taken or too old. Each arrives
  * at least once, in order; a document's id tells one that came twice.
  */
-#ifndef UPCLOSE_DAEMON_DELIVERY_H
-#define UPCLOSE_DAEMON_DELIVERY_H
+#ifndef UPCLOSE_ALERT_DELIVERY_H
+#define UPCLOSE_ALERT_DELIVERY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * What fires, in a file that outlives the daemon: a receiver that was told of an
  * alert is told of its end, too, whatever happens to the daemon in between.
  */
-#ifndef UPCLOSE_DAEMON_FIRING_H
-#define UPCLOSE_DAEMON_FIRING_H
+#ifndef UPCLOSE_ALERT_FIRING_H
+#define UPCLOSE_ALERT_FIRING_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The daemon's log: standard error, or the journal with a field for each fact. */
-#ifndef UPCLOSE_DAEMON_JOURNAL_H
-#define UPCLOSE_DAEMON_JOURNAL_H
+#ifndef UPCLOSE_ALERT_JOURNAL_H
+#define UPCLOSE_ALERT_JOURNAL_H
 
 #include <jansson.h>
 

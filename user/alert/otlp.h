@@ -6,8 +6,8 @@
  * upclose.connection, an alert upclose.alert; their members are attributes
  * below "upclose.", and where OpenTelemetry has a name for one it stands there too.
  */
-#ifndef UPCLOSE_DAEMON_OTLP_H
-#define UPCLOSE_DAEMON_OTLP_H
+#ifndef UPCLOSE_ALERT_OTLP_H
+#define UPCLOSE_ALERT_OTLP_H
 
 #include <jansson.h>
 

@@ -11,8 +11,8 @@
  * record is damaged the file is set aside as PATH.damaged, and what was whole
  * before it is kept.
  */
-#ifndef UPCLOSE_DAEMON_SPOOL_H
-#define UPCLOSE_DAEMON_SPOOL_H
+#ifndef UPCLOSE_ALERT_SPOOL_H
+#define UPCLOSE_ALERT_SPOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

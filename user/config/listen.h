@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the daemon's HTTP server listens. */
-#ifndef UPCLOSE_DAEMON_LISTEN_H
-#define UPCLOSE_DAEMON_LISTEN_H
+#ifndef UPCLOSE_CONFIG_LISTEN_H
+#define UPCLOSE_CONFIG_LISTEN_H
 
 #include <stdbool.h>
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values that stand outside the configuration, in files or the environment. */
-#ifndef UPCLOSE_DAEMON_SECRET_H
-#define UPCLOSE_DAEMON_SECRET_H
+#ifndef UPCLOSE_CONFIG_SECRET_H
+#define UPCLOSE_CONFIG_SECRET_H
 
 #include <stddef.h>
 

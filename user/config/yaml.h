@@ -6,8 +6,8 @@
  *
  * A place is written "tracing.ports[1]".
  */
-#ifndef UPCLOSE_DAEMON_YAML_H
-#define UPCLOSE_DAEMON_YAML_H
+#ifndef UPCLOSE_CONFIG_YAML_H
+#define UPCLOSE_CONFIG_YAML_H
 
 #include <cyaml/cyaml.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * configuration lies, and its version. Nothing of it is executed; what its
  * program knows of itself is read from the program's file.
  */
-#ifndef UPCLOSE_CHECK_RUNNING_H
-#define UPCLOSE_CHECK_RUNNING_H
+#ifndef UPCLOSE_NGINX_RUNNING_H
+#define UPCLOSE_NGINX_RUNNING_H
 
 #include <stdbool.h>
 #include <stdint.h>

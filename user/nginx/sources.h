@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The bytes of a configuration: from its files with their includes, or the text of `nginx -T`. */
-#ifndef UPCLOSE_CHECK_SOURCES_H
-#define UPCLOSE_CHECK_SOURCES_H
+#ifndef UPCLOSE_NGINX_SOURCES_H
+#define UPCLOSE_NGINX_SOURCES_H
 
 #include <stddef.h>
 #include <stdint.h>

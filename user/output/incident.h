@@ -3,8 +3,8 @@
  * What an incident came to, gathered from the objects that trace and replay
  * print: JSON is the contract, so a file of it serves as well as a recording.
  */
-#ifndef UPCLOSE_INCIDENT_INCIDENT_H
-#define UPCLOSE_INCIDENT_INCIDENT_H
+#ifndef UPCLOSE_OUTPUT_INCIDENT_H
+#define UPCLOSE_OUTPUT_INCIDENT_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An incident as a page for people who were not there. */
-#ifndef UPCLOSE_INCIDENT_TELL_H
-#define UPCLOSE_INCIDENT_TELL_H
+#ifndef UPCLOSE_OUTPUT_TELL_H
+#define UPCLOSE_OUTPUT_TELL_H
 
 #include "output/incident.h"
 #include "output/markup.h"

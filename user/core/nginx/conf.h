@@ -6,8 +6,8 @@
  * never heard of are kept like all others. The bytes are hostile; every table
  * below has its bound.
  */
-#ifndef UPCLOSE_CORE_NGINXCONF_H
-#define UPCLOSE_CORE_NGINXCONF_H
+#ifndef UPCLOSE_CORE_NGINX_CONF_H
+#define UPCLOSE_CORE_NGINX_CONF_H
 
 #include <stdbool.h>
 #include <stddef.h>

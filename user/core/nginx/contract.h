@@ -4,8 +4,8 @@
  * idle connection, held against how long the upstream does. A race is possible
  * where nginx may send a request on a connection that the upstream gives up.
  */
-#ifndef UPCLOSE_CORE_CONTRACT_H
-#define UPCLOSE_CORE_CONTRACT_H
+#ifndef UPCLOSE_CORE_NGINX_CONTRACT_H
+#define UPCLOSE_CORE_NGINX_CONTRACT_H
 
 #include <stdbool.h>
 #include <stdint.h>

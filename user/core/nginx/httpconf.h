@@ -7,8 +7,8 @@
  * the merge functions of src/http/modules/ngx_http_{proxy,fastcgi,grpc}_module.c,
  * ngx_http_upstream_keepalive_module.c and src/http/ngx_http_upstream.c.
  */
-#ifndef UPCLOSE_CORE_NGINXHTTP_H
-#define UPCLOSE_CORE_NGINXHTTP_H
+#ifndef UPCLOSE_CORE_NGINX_HTTPCONF_H
+#define UPCLOSE_CORE_NGINX_HTTPCONF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which place a request's URL comes to, where plain rules of servers and locations alone say so. */
-#ifndef UPCLOSE_CORE_NGINXROUTE_H
-#define UPCLOSE_CORE_NGINXROUTE_H
+#ifndef UPCLOSE_CORE_NGINX_ROUTE_H
+#define UPCLOSE_CORE_NGINX_ROUTE_H
 
 #include "core/nginx/httpconf.h"
 

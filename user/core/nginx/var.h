@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The values that a variable may have, as far as map, geo, split_clients and set tell them. */
-#ifndef UPCLOSE_CORE_NGINXVAR_H
-#define UPCLOSE_CORE_NGINXVAR_H
+#ifndef UPCLOSE_CORE_NGINX_VAR_H
+#define UPCLOSE_CORE_NGINX_VAR_H
 
 #include "core/nginx/conf.h"
 
