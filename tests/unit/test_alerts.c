@@ -709,13 +709,14 @@ static void test_refused_rules(void **state)
 static void test_defaults(void **state)
 {
 	struct uc_alerts *a = NULL;
-	uint32_t verdicts = 0;
+	uint32_t verdicts = 0, counted = 0;
 
 	(void)state;
 	assert_int_equal(uc_alerts_new(uc_alert_defaults, uc_alert_default_count, &a), 0);
 	uc_alerts_free(a);
 	for (size_t i = 0; i < uc_alert_default_count; i++) {
 		verdicts |= uc_alert_defaults[i].verdicts;
+		counted |= uc_alert_defaults[i].share_ppm ? 0 : uc_alert_defaults[i].verdicts;
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(uc_alert_defaults[i].name,
 						uc_alert_defaults[k].name);
@@ -723,6 +724,8 @@ static void test_defaults(void **state)
 	/* whatever is flagged can wake somebody, and nothing else does */
 	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
 		assert_int_equal(!!(verdicts & UC_ALERT_VERDICT(v)), uc_verdict_flagged(v));
+	/* and by its number, too, where its cause is known */
+	assert_int_equal(counted | UC_ALERT_VERDICT(UC_VERDICT_UNKNOWN), verdicts);
 }
 
 static void test_names(void **state)

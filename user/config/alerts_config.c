@@ -16,32 +16,10 @@
 
 /* --- schema ---------------------------------------------------------------------------- */
 
-/* The names of vocabulary.c: a test holds the two together. */
-static const cyaml_strval_t verdicts[] = {
-	{ "unknown", 1 << UC_VERDICT_UNKNOWN },
-	{ "keepalive_race", 1 << UC_VERDICT_KEEPALIVE_RACE },
-	{ "upstream_closed", 1 << UC_VERDICT_UPSTREAM_CLOSED },
-	{ "upstream_died", 1 << UC_VERDICT_UPSTREAM_DIED },
-	{ "upstream_reset", 1 << UC_VERDICT_UPSTREAM_RESET },
-	{ "request_rejected", 1 << UC_VERDICT_REQUEST_REJECTED },
-	{ "partial_header", 1 << UC_VERDICT_PARTIAL_HEADER },
-	{ "protocol_mismatch", 1 << UC_VERDICT_PROTOCOL_MISMATCH },
-	{ "connect_failed", 1 << UC_VERDICT_CONNECT_FAILED },
-	{ "body_truncated", 1 << UC_VERDICT_BODY_TRUNCATED },
-	{ "nginx_timeout", 1 << UC_VERDICT_NGINX_TIMEOUT },
-	{ "nginx_rejected_response", 1 << UC_VERDICT_NGINX_REJECTED_RESPONSE },
-	{ "client_gone", 1 << UC_VERDICT_CLIENT_GONE },
-	{ "idle_close", 1 << UC_VERDICT_IDLE_CLOSE },
-	{ "complete", 1 << UC_VERDICT_COMPLETE },
-};
-static_assert(ARRAY_SIZE(verdicts) == UC_VERDICT_MAX, "each verdict");
+#define CHOICE(number, name, ...) { (name), 1 << (number) },
 
-static const cyaml_strval_t outcomes[] = {
-	{ "unknown", 1 << UC_OUTCOME_UNKNOWN },
-	{ "retried", 1 << UC_OUTCOME_RETRIED },
-	{ "client_error", 1 << UC_OUTCOME_CLIENT_ERROR },
-};
-static_assert(ARRAY_SIZE(outcomes) == UC_OUTCOME_MAX, "each outcome");
+static const cyaml_strval_t verdicts[] = { UC_VERDICTS(CHOICE) };
+static const cyaml_strval_t outcomes[] = { UC_OUTCOMES(CHOICE) };
 
 static const cyaml_strval_t severities[] = {
 	{ "info", UC_ALERT_INFO },

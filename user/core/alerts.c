@@ -16,6 +16,8 @@
 
 #define V(name) UC_ALERT_VERDICT(UC_VERDICT_##name)
 
+#define FLAGGED(number, name, is) ((is) ? UC_ALERT_VERDICT(number) : 0) |
+
 /* Names are those that Prometheus's own rules have, see prometheus-rules.yaml. */
 const struct uc_alert_rule uc_alert_defaults[] = {
 	{ .name = "UpcloseUpstreamDied",
@@ -33,10 +35,7 @@ const struct uc_alert_rule uc_alert_defaults[] = {
 	  .cooldown_ns = 5 * MINUTE,
 	  .repeat_ns = 4 * HOUR },
 	{ .name = "UpcloseFlaggedShare",
-	  .verdicts = V(UNKNOWN) | V(KEEPALIVE_RACE) | V(UPSTREAM_CLOSED) | V(UPSTREAM_DIED) |
-		      V(UPSTREAM_RESET) | V(REQUEST_REJECTED) | V(PARTIAL_HEADER) |
-		      V(PROTOCOL_MISMATCH) | V(CONNECT_FAILED) | V(BODY_TRUNCATED) |
-		      V(NGINX_TIMEOUT) | V(NGINX_REJECTED_RESPONSE),
+	  .verdicts = UC_VERDICTS(FLAGGED) 0,
 	  .severity = UC_ALERT_CRITICAL,
 	  .share_ppm = 10000,
 	  .count = 10,
