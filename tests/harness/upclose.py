@@ -32,6 +32,7 @@ PHASES = {"connect", "tls", "request", "response_header", "response_body", "idle
 CLOSED_BY = {"upstream", "nginx", "unknown"}
 CLOSES = {"fin", "rst", "refused", "timeout", "unreachable", "none"}
 CONFIDENCES = {"proven", "likely", "unknown"}
+OUTCOMES = {"retried", "client_error", "unknown", None}
 
 number = (int, float)
 nothing = type(None)
@@ -73,8 +74,8 @@ def assert_contract(obj):
     assert obj["schema"] == 1 and obj["kind"] == "connection"
     assert RFC3339.fullmatch(obj["time"]), obj["time"]
     for name, allowed in (("verdict", VERDICTS), ("proof", PROOFS), ("phase", PHASES), ("closed_by", CLOSED_BY),
-                          ("close", CLOSES), ("confidence", CONFIDENCES)):
-        assert obj[name] in allowed, f"{name} is {obj[name]!r}"
+                          ("close", CLOSES), ("confidence", CONFIDENCES), ("outcome", OUTCOMES)):
+        assert obj.get(name) in allowed, f"{name} is {obj[name]!r}"
     assert obj["flagged"] == (obj["verdict"] not in UNFLAGGED)
     assert (obj["confidence"] == "unknown") == (obj["verdict"] == "unknown")
     assert obj["proof"] or obj["confidence"] != "proven"

@@ -34,7 +34,7 @@ unnamed() {
 # words ROW...: the names in the rows of the vocabulary's lists that begin so
 words() {
 	for row; do
-		sed -nE "s/^\t$row[A-Z_]*, \"([a-z_]+)\"(, $flag)?\).*/\1/p" user/core/vocabulary.h
+		sed -nE "s/^\t${row}[A-Z_]*, \"([a-z_]+)\"(, $flag)?\).*/\1/p" user/core/vocabulary.h
 	done
 }
 
