@@ -96,7 +96,10 @@ def test_port_reused_at_once(stage, trace):
 
 @pytest.mark.parametrize("how", ["plain", "writev", "sendmsg", "sendmsg_empty_first", "split", "sendfile"])
 def test_odd_requests(how, stage, bpf):
-    """A head that the caller's buffer does not hold, or not at its beginning, is read or called opaque; never garbage."""
+    """
+    A head that the caller's buffer does not hold, or not at its beginning, is read or called opaque; never garbage.
+    A line whose end was not seen may be no request, but somebody's password: it is not shown.
+    """
     up = stage.node()
     tr = stage.upclose("--comm", "odd-client", "-p", up.port)
     child = stage.enter_context(JsonChild([sys.executable, HARNESS / "oddclient.py", up.port, how]))
@@ -105,9 +108,8 @@ def test_odd_requests(how, stage, bpf):
     obj = tr.wait(nginx_pid=child.pid)
     assert_contract(obj)
     assert (obj["verdict"], obj["proof"], obj["upstream"]["pid"]) == ("upstream_closed", "deliberate_close", up.pid)
-    want = {"sendfile": (None, None), "split": ("GET", None), "writev": ("GET", None)}.get(how, ("GET", "/destroy/odd"))
+    unread = how in ("sendfile", "split", "writev")
     method, target = obj["exchange"]["method"], obj["exchange"]["target"]
-    assert (method, target) == want or (method, target) == ("GET", "/destroy/odd") or (
-        method == "GET" and "/destroy/odd".startswith(target))
-    assert (how == "sendfile") == any("could not be read" in line for line in obj["evidence"])
+    assert (method, target) == ((None, None) if unread else ("GET", "/destroy/odd"))
+    assert unread == any("could not be read" in line for line in obj["evidence"])
     assert tr.stop()[1]["lost"] == (how == "sendfile")
