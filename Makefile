@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
-#   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS
+#   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS  BPF_EXTRA_CFLAGS
 #   PREFIX  DESTDIR  DATADIR  SBINDIR  LIBEXECDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR
 # What tests and measures is in tests/tests.mk.
 
@@ -58,13 +58,17 @@ WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wfo
 	$(if $(filter 1,$(WERROR)),-Werror)
 INCLUDES := -Iinclude -Iuser -I$(O)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-HARDENING := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+# A level that the distribution chose, by a flag or in its compiler, stays.
+FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS) $(shell $(CC) -O2 -dM -E - </dev/null)),,-D_FORTIFY_SOURCE=2)
+HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
+# The folder of the build is in nothing that is built.
+RELATIVE := -ffile-prefix-map=$(CURDIR)=.
 PACKAGES := libbpf libelf zlib jansson libcyaml yaml-0.1 libmicrohttpd libcurl libsystemd libseccomp libcap-ng
 LIBS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 LIBS ?= $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 
 # Empty, as in a source that defines it for itself.
-BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
+BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE= $(RELATIVE) $(WARNINGS) $(INCLUDES) $(LIBS_CFLAGS) $(CPPFLAGS)
 ifeq ($(SANITIZE),1)
 HOST_CFLAGS = $(CFLAGS) $(BASE_CFLAGS) $(SANITIZERS)
 HOST_LDFLAGS = $(SANITIZERS) $(LDFLAGS)
@@ -84,7 +88,7 @@ comma := ,
 # BPF_PROG() declares every argument of a hook, and few programs use them all.
 BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 -std=gnu11 -fno-stack-protector \
 	-Wall -Wextra -Wshadow -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror) \
-	-D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf $(LIBS_CFLAGS) $(BPF_SYS_INCLUDES)
+	-D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf $(LIBS_CFLAGS) $(BPF_SYS_INCLUDES) $(RELATIVE) $(BPF_EXTRA_CFLAGS)
 
 # 0.1.0 at the tag v0.1.0 and in a release's tarball, 0.1.0-gCOMMIT elsewhere.
 UC_VERSION ?= $(shell tests/version.sh $(VERSION))
@@ -97,6 +101,7 @@ LIBS := $(LIBS)
 ARCH := $(ARCH)
 BPF_SYS_INCLUDES := $(BPF_SYS_INCLUDES)
 UC_VERSION := $(UC_VERSION)
+FORTIFY := $(FORTIFY)
 
 SKELETONS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.skel.h)
 # The first is upclose itself, the second upclose-net.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e kernels systemd
+#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e artifacts kernels systemd
 #
 # Called by make. Builds what the stages need, runs each of them whatever the others
 # did, and ends with one line: N passed, N failed, N skipped.
@@ -259,6 +259,21 @@ stage_systemd() {
 	grep '^not ok' "$work/systemd.results"
 	cat "$work/systemd.results" >>"$results"
 	echo "systemd: $(grep -c '^ok' "$work/systemd.results") passed"
+}
+
+# What is given away: built in other folders, packed, installed in roots made for it.
+stage_artifacts() {
+	local python status
+	if ! python=$(tests/deps.sh find python3); then
+		record "not ok artifacts: needs python3-pytest"
+		return
+	fi
+	MAKEFLAGS='' limited "$python" -m pytest -p no:cacheprovider --color=no -v --tb=short \
+		--junitxml="$work/artifacts.xml" -o junit_family=xunit2 tests/artifacts
+	status=$?
+	"$python" tests/junit.py artifacts "$work/artifacts.xml" >"$work/artifacts.results"
+	cat "$work/artifacts.results" >>"$results"
+	[ $status -eq 0 ] || grep -q '^not ok' "$work/artifacts.results" || record "not ok artifacts: pytest's exit status $status"
 }
 
 # --- all together ----------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
 #   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest and xdist)
 #
-# LEVEL: build (default), demo, test, guests, kernels, systemd, bench. A thing counts as present when it works, from
+# LEVEL: build (default), demo, test, artifacts, guests, kernels, systemd, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
 set -u
 
@@ -74,6 +74,7 @@ DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
+ARTIFACTS=''
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
@@ -135,6 +136,7 @@ items() {
 		demo) echo "$DEMO" ;;
 		bench) echo "python3 nginx $BENCH" ;;
 		test) echo "$DEMO $TEST $SERVERS" ;;
+		artifacts) echo "$ARTIFACTS" ;;
 		guests) echo "$GUESTS" ;;
 		kernels) echo "$GUESTS $TOOLCHAINS" ;;
 		systemd) echo "pytest systemd" ;;

@@ -49,13 +49,16 @@ check: ## Build and run every test; without root the end-to-end tests are skippe
 	$(Q)tests/deps.sh auto build test
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh $(STAGES)
 
-.PHONY: check-all check-kernels check-systemd
-check-all: ## check and check-kernels, as one, and no warnings: what CI runs (root)
-	$(Q)tests/deps.sh auto build test kernels
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES) kernels
+.PHONY: check-all check-kernels check-artifacts check-systemd
+check-all: ## check, check-artifacts and check-kernels, as one, and no warnings: what CI runs (root)
+	$(Q)tests/deps.sh auto build test artifacts kernels
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES) artifacts kernels
 check-kernels: ## The same verdicts on kernels 5.10 to the newest and on arm64, by every hook plan, in emulated guests (root)
 	$(Q)tests/deps.sh auto build kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels
+check-artifacts: ## What is given away: reproducible, packed, installed and run in roots made for it (root)
+	$(Q)tests/deps.sh auto build test artifacts
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh artifacts
 check-systemd: ## The installed unit under a real systemd, in an emulated guest (root)
 	$(Q)tests/deps.sh auto build demo guests systemd
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh systemd
