@@ -33,13 +33,13 @@ struct uc_hook {
 	unsigned plans;        /* 1 << UC_PLAN_* of those that use it */
 	unsigned group;        /* hooks that tell the same facts */
 	unsigned covers;       /* another group whose facts this hook tells, too */
-	const char *takes
-		[UC_HOOK_TAKES]; /* the first arguments that it relies on: the struct that one points
-				* to, or "int" for any integer; NULL: no more */
-	bool required;           /* of the group: without it there is no tracing */
-	enum uc_hook_use use;    /* for the chosen plan */
-	unsigned args;           /* of the kernel's function, where the hook is one */
-	int err;                 /* 0: it works; -ENOENT: missing; else a refusal */
+	/* the first arguments that it relies on: the struct that one points to, or "int" for any
+	 * integer; NULL behind the last */
+	const char *takes[UC_HOOK_TAKES];
+	bool required;        /* of the group: without it there is no tracing */
+	enum uc_hook_use use; /* for the chosen plan */
+	unsigned args;        /* of the kernel's function, where the hook is one */
+	int err;              /* 0: it works; -ENOENT: missing; else a refusal */
 };
 
 struct uc_hooks {
