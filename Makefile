@@ -63,7 +63,7 @@ FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS) $(shell $(CC) 
 HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 # The folder of the build is in nothing that is built.
 RELATIVE := -ffile-prefix-map=$(CURDIR)=.
-PACKAGES := libbpf libelf zlib jansson libcyaml yaml-0.1 libmicrohttpd libcurl libsystemd libseccomp libcap-ng
+PACKAGES := libbpf libelf zlib jansson libcyaml yaml-0.1 libmicrohttpd libcurl libseccomp libcap-ng
 LIBS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 LIBS ?= $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 

@@ -69,7 +69,7 @@ clang_major() {
 
 # --- what is needed: name, and a check of the same name ------------------------------
 
-BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmicrohttpd libcurl libsystemd libseccomp libcap-ng clang bpftool'
+BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmicrohttpd libcurl libseccomp libcap-ng clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
@@ -92,7 +92,7 @@ check() {
 	libc) echo '#include <stdlib.h>' | ${CC:-cc} -E - >/dev/null 2>&1 ;;
 	libbpf) pkg_config --atleast-version=$LIBBPF_FLOOR libbpf ;;
 	libyaml) pkg_config yaml-0.1 ;;
-	libelf | zlib | jansson | libcyaml | libmicrohttpd | libcurl | libsystemd | libseccomp | libcap-ng | cmocka) pkg_config "$1" ;;
+	libelf | zlib | jansson | libcyaml | libmicrohttpd | libcurl | libseccomp | libcap-ng | cmocka) pkg_config "$1" ;;
 	clang) tool=$(find_clang) && have "$tool" ;;
 	bpftool) find_bpftool >/dev/null ;;
 	# Ubuntu's is a snap, which a test cannot use; its tests are skipped there
@@ -169,7 +169,7 @@ package() {
 	zlib) echo zlib1g-dev ;;
 	jansson) echo libjansson-dev ;;
 	libcurl) echo libcurl4-gnutls-dev ;;
-	libyaml | libcyaml | libmicrohttpd | libsystemd | libseccomp | libcap-ng) echo "$1-dev" ;;
+	libyaml | libcyaml | libmicrohttpd | libseccomp | libcap-ng) echo "$1-dev" ;;
 	cmocka) echo libcmocka-dev ;;
 	pytest) echo python3-pytest python3-pytest-xdist ;;
 	nft) echo nftables ;;

@@ -13,10 +13,10 @@ import sys
 from .images import CACHE, Apt, Unavailable, run
 
 BUILD = ("libc6-dev", "libbpf-dev", "libelf-dev", "zlib1g-dev", "libjansson-dev", "libcyaml-dev", "libyaml-dev",
-         "libmicrohttpd-dev", "libcurl4-gnutls-dev", "libsystemd-dev", "libseccomp-dev",
+         "libmicrohttpd-dev", "libcurl4-gnutls-dev", "libseccomp-dev",
          "libcap-ng-dev")
 GUEST = ("base-files", "base-passwd", "bpftool", "busybox-static", "coreutils", "dash", "iproute2", "libbpf1", "libc-bin",
-         "libcap-ng0", "libcurl3-gnutls", "libcyaml1", "libelf1", "libjansson4", "libmicrohttpd12", "libseccomp2", "libsystemd0", "nginx", "nodejs", "python3",
+         "libcap-ng0", "libcurl3-gnutls", "libcyaml1", "libelf1", "libjansson4", "libmicrohttpd12", "libseccomp2", "nginx", "nodejs", "python3",
          "util-linux")
 # Debian's packages before 13 have files in both of each pair
 MERGED = ("bin", "sbin", "lib")

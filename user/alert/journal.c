@@ -9,9 +9,8 @@
 #include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
+#include "alert/journald.h"
 #include "base/json_value.h"
 #include "source/capture.h"
 #include "output/explain.h"
@@ -95,20 +94,21 @@ static void add_members(struct entry *e, const char *prefix, const json_t *o)
 	}
 }
 
-void uc_journal_send(int priority, const char *message, const json_t *o)
+int uc_journal_send(int priority, const char *message, const json_t *o)
 {
 	struct entry e = { .count = 0 };
 	char text[16];
+	int err;
 
 	snprintf(text, sizeof(text), "%d", priority);
 	add(&e, "MESSAGE", message);
 	add(&e, "PRIORITY", text);
 	add(&e, "SYSLOG_IDENTIFIER", "upclose");
 	add_members(&e, "UPCLOSE", o);
-	/* nobody is left to tell when the journal takes it not */
-	sd_journal_sendv(e.field, e.count);
+	err = uc_journald_write(e.field, e.count);
 	for (size_t i = 0; i < e.count; i++)
 		free(e.field[i].iov_base);
+	return err;
 }
 
 /* --- the sink ----------------------------------------------------------------------- */
@@ -156,6 +156,7 @@ static int log_connection(struct uc_output *output, const struct uc_judged *r)
 	sentence(r, text, sizeof(text));
 	if (s->journal || s->format == UC_LOG_JSON)
 		o = uc_json_connection(r);
+	/* nobody is left to tell when the journal does not take it */
 	if (s->journal) {
 		uc_journal_send(LOG_WARNING, text, o);
 	} else if (o) {

@@ -27,8 +27,9 @@ void uc_log_output_init(struct uc_log_output *s, const struct uc_log_config *cfg
 /*
  * Sends an entry: message, a priority of syslog(3), and the object's members as
  * fields: {"upstream": {"port": 80}} is UPCLOSE_UPSTREAM_PORT=80. Members that
- * are null are left out; a list of texts is a field with a line for each.
+ * are null are left out; a list of texts is a field with a line for each. 0, or a
+ * negative errno: -ENOENT and -ECONNREFUSED, no journal listens.
  */
-void uc_journal_send(int priority, const char *message, const json_t *o);
+int uc_journal_send(int priority, const char *message, const json_t *o);
 
 #endif

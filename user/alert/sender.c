@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "alert/alert_text.h"
 #include "alert/journal.h"
-
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#include "alert/journald.h"
 
 const struct uc_sender uc_senders[UC_SINK_TYPE_MAX] = {
 	[UC_SINK_ALERTMANAGER] = { .batch = 64,
@@ -78,20 +76,18 @@ void uc_journald_send(void *self, const json_t *docs, const struct uc_meanwhile 
 {
 	json_t *doc = json_array_get(docs, 0), *brief = json_copy(doc);
 	char message[1024];
+	int err;
 
 	(void)self;
 	(void)m;
-	/* libsystemd takes what nobody reads for sent */
-	if (access(JOURNAL_SOCKET, W_OK)) {
-		uc_send_result_set(ret, UC_SEND_LATER, "no journal listens at " JOURNAL_SOCKET);
-		json_decref(brief);
-		return;
-	}
 	/* the example's own entry is in the journal, too */
 	json_object_del(brief, "example");
 	snprintf(message, sizeof(message), "alert %s %s: %s", uc_document_text(doc, "name"),
 		 uc_document_text(doc, "status"), uc_document_text(doc, "summary"));
-	uc_journal_send(priority_of(doc), message, brief);
+	err = uc_journal_send(priority_of(doc), message, brief);
 	json_decref(brief);
 	ret->how = UC_SENT;
+	if (err)
+		uc_send_result_set(ret, UC_SEND_LATER, "no journal listens at %s: %s",
+				   UC_JOURNALD_SOCKET, strerror(-err));
 }

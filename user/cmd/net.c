@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * upclose-net, which 'upclose daemon' and 'upclose probe' run: HTTP, TLS and systemd's
- * library are loaded for these two commands and for no other.
+ * upclose-net, which 'upclose daemon' and 'upclose probe' run: HTTP and TLS are
+ * loaded for these two commands and for no other.
  */
 #include <signal.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/log.h"
 #include "probe/canary.h"
@@ -24,7 +23,8 @@ struct canary {
 struct uc_canary_watch {
 	struct uc_canaries *canaries;
 	struct uc_canary_spec *specs;
-	sd_event_source *io, *timer;
+	struct uc_loop *loop; /* NULL: not in one */
+	struct uc_loop_source source;
 	size_t count;
 	struct canary canary[];
 };
@@ -63,41 +63,29 @@ static void on_result(void *ctx, size_t which, const struct uc_canary_result *r)
 		s->answered_wall_ns = r->start_wall_ns;
 }
 
-static int on_io(sd_event_source *s, int fd, uint32_t events, void *ctx)
+static int step(void *ctx)
 {
 	struct uc_canary_watch *w = ctx;
 
-	(void)s;
-	(void)fd;
-	(void)events;
 	uc_canaries_step(w->canaries);
 	return 0;
 }
 
-static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
+static uint64_t due_ns(void *ctx)
 {
-	(void)usec;
-	return on_io(s, -1, 0, ctx);
+	const struct uc_canary_watch *w = ctx;
+
+	return uc_canaries_due(w->canaries);
 }
 
-static int set_alarm(sd_event_source *s, void *ctx)
+static int join_loop(struct uc_canary_watch *w, struct uc_loop *loop)
 {
-	struct uc_canary_watch *w = ctx;
-
-	(void)s;
-	sd_event_source_set_time(w->timer, uc_canaries_due(w->canaries) / 1000 + 1);
-	return sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
-}
-
-static int open_loop(struct uc_canary_watch *w, sd_event *event)
-{
-	int r = sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, w);
-
-	if (r >= 0)
-		r = sd_event_add_io(event, &w->io, uc_canaries_fd(w->canaries), EPOLLIN, on_io, w);
-	if (r >= 0)
-		r = sd_event_source_set_prepare(w->io, set_alarm);
-	return r < 0 ? r : 0;
+	w->loop = loop;
+	w->source = (struct uc_loop_source){ .fd = uc_canaries_fd(w->canaries),
+					     .due_ns = due_ns,
+					     .run = step,
+					     .ctx = w };
+	return uc_loop_add(loop, &w->source);
 }
 
 static void take_over(struct canary *c, const struct uc_canary_watch *old)
@@ -130,7 +118,7 @@ static int fill(struct uc_canary_watch *w, size_t i, const struct uc_canary_conf
 	return 0;
 }
 
-int uc_canary_watch_new(const struct uc_canary_config *cfg, size_t count, sd_event *event,
+int uc_canary_watch_new(const struct uc_canary_config *cfg, size_t count, struct uc_loop *loop,
 			const struct uc_canary_watch *old, struct uc_canary_watch **ret)
 {
 	struct uc_canary_watch *w = calloc(1, sizeof(*w) + count * sizeof(w->canary[0]));
@@ -148,7 +136,7 @@ int uc_canary_watch_new(const struct uc_canary_config *cfg, size_t count, sd_eve
 	if (!err && count)
 		err = uc_canaries_new(w->specs, count, on_result, w, &w->canaries);
 	if (!err && count)
-		err = open_loop(w, event);
+		err = join_loop(w, loop);
 	if (err) {
 		uc_error("cannot start the canaries: %s", strerror(-err));
 		uc_canary_watch_free(w);
@@ -162,8 +150,8 @@ void uc_canary_watch_free(struct uc_canary_watch *w)
 {
 	if (!w)
 		return;
-	sd_event_source_disable_unref(w->io);
-	sd_event_source_disable_unref(w->timer);
+	if (w->loop)
+		uc_loop_remove(w->loop, &w->source);
 	uc_canaries_free(w->canaries);
 	for (size_t i = 0; i < w->count; i++) {
 		uc_target_free(&w->canary[i].target);

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
+#include "base/loop.h"
 #include "core/canary.h"
 #include "config/canaries_config.h"
 
@@ -30,7 +30,7 @@ struct uc_canary_watch;
  * Sends nothing before the loop turns. Canaries of old (may be NULL) that have the
  * same name keep their counts. A negative errno, which was said.
  */
-int uc_canary_watch_new(const struct uc_canary_config *cfg, size_t count, sd_event *event,
+int uc_canary_watch_new(const struct uc_canary_config *cfg, size_t count, struct uc_loop *loop,
 			const struct uc_canary_watch *old, struct uc_canary_watch **ret);
 void uc_canary_watch_free(struct uc_canary_watch *w);
 

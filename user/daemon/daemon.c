@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/loop.h"
+#include "base/service.h"
 #include "base/util.h"
 #include "source/capture.h"
 #include "alert/alerting.h"
@@ -28,7 +28,7 @@
 #include "source/proc.h"
 
 /* The clock and the engine are looked after at least so often. */
-#define TICK_US 1000000
+#define TICK_NS 1000000000ULL
 /* At the end the sinks may still deliver what waits for so long. */
 #define SINKS_PATIENCE_NS 2000000000ULL
 
@@ -42,8 +42,9 @@ struct daemon {
 	const char *config_path;
 	struct uc_config *cfg;
 	int lock;
-	sd_event *event;
-	sd_event_source *tick;
+	struct uc_loop loop;
+	struct uc_loop_source records, signals, watchdog;
+	uint64_t tick_ns, alive_ns; /* of the newest turn, and of its newest word to the manager */
 	struct uc_log_output log;
 	struct view_output view;
 	struct uc_httpd *http;
@@ -165,10 +166,10 @@ static int apply(struct daemon *d, struct uc_config *new)
 		if (err)
 			return err;
 	}
-	err = uc_canary_watch_new(new->canaries, new->canaries_count, d->event, d->canaries,
+	err = uc_canary_watch_new(new->canaries, new->canaries_count, &d->loop, d->canaries,
 				  &canaries);
 	if (!err)
-		err = uc_httpd_new(new->metrics, d->event, &d->view.view, d->http, &http);
+		err = uc_httpd_new(new->metrics, &d->loop, &d->view.view, d->http, &http);
 	if (!err) {
 		err = uc_alerting_reload(d->alerting, new);
 		if (err)
@@ -203,8 +204,8 @@ static void reload(struct daemon *d)
 	struct uc_config *new = NULL;
 	int err;
 
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)uc_now_ns(CLOCK_MONOTONIC) / 1000);
+	uc_service_notify("RELOADING=1\nMONOTONIC_USEC=%llu",
+			  (unsigned long long)uc_now_ns(CLOCK_MONOTONIC) / 1000);
 	err = uc_config_load(d->config_path, &new);
 	if (!err)
 		err = apply(d, new);
@@ -217,16 +218,18 @@ static void reload(struct daemon *d)
 		v->reload_wall_ns = uc_now_ns(CLOCK_REALTIME);
 		uc_note("the configuration %s is in use now", d->config_path);
 	}
-	sd_notify(0, "READY=1");
+	uc_service_notify("READY=1");
 }
 
 /* --- the loop ----------------------------------------------------------------------- */
 
-static int take_records(struct daemon *d)
+static int take_records(void *ctx)
 {
+	struct daemon *d = ctx;
 	uint64_t now;
 	int err = uc_capture_poll(d->capture, &now);
 
+	d->tick_ns = now;
 	uc_engine_tick(d->engine, now);
 	uc_log_output_tick(&d->log, now);
 	if (uc_alerting_wants_counts(d->alerting, now))
@@ -237,76 +240,73 @@ static int take_records(struct daemon *d)
 		return 0;
 	}
 	uc_error("cannot read the ring: %s", strerror(-err));
-	return sd_event_exit(d->event, err);
+	return err;
 }
 
-static int on_ring(sd_event_source *s, int fd, uint32_t events, void *ctx)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-	(void)s;
-	(void)fd;
-	(void)events;
-	return take_records(ctx);
+	return a < b ? a : b;
 }
 
-static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
+/* When the engine or an alert has something to give up. */
+static uint64_t records_due_ns(void *ctx)
 {
-	(void)s;
-	(void)usec;
-	return take_records(ctx);
+	const struct daemon *d = ctx;
+
+	return earlier(d->tick_ns + TICK_NS,
+		       earlier(uc_engine_deadline(d->engine), uc_alerting_deadline(d->alerting)));
 }
 
-/* Before the loop sleeps: until the engine has something to give up. */
-static int set_alarm(sd_event_source *s, void *ctx)
+static int take_signal(void *ctx)
 {
 	struct daemon *d = ctx;
-	uint64_t due = uc_now_ns(CLOCK_MONOTONIC) / 1000 + TICK_US;
+	struct signalfd_siginfo info;
 
-	(void)s;
-	if (uc_engine_deadline(d->engine) / 1000 + 1 < due)
-		due = uc_engine_deadline(d->engine) / 1000 + 1;
-	if (uc_alerting_deadline(d->alerting) / 1000 + 1 < due)
-		due = uc_alerting_deadline(d->alerting) / 1000 + 1;
-	sd_event_source_set_time(d->tick, due);
-	return sd_event_source_set_enabled(d->tick, SD_EVENT_ONESHOT);
+	if (read(d->signals.fd, &info, sizeof(info)) != sizeof(info))
+		return errno == EAGAIN ? 0 : -errno;
+	if (info.ssi_signo != SIGHUP)
+		return UC_LOOP_END;
+	reload(d);
+	return 0;
 }
 
-static int on_end(sd_event_source *s, const struct signalfd_siginfo *info, void *ctx)
+/* systemd restarts a daemon whose loop no longer turns. */
+static uint64_t watchdog_due_ns(void *ctx)
+{
+	const struct daemon *d = ctx;
+
+	return d->alive_ns + uc_service_watchdog_ns() / 2;
+}
+
+static int stroke_watchdog(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	(void)s;
-	(void)info;
-	return sd_event_exit(d->event, 0);
-}
-
-static int on_reload(sd_event_source *s, const struct signalfd_siginfo *info, void *ctx)
-{
-	(void)s;
-	(void)info;
-	reload(ctx);
+	uc_service_notify("WATCHDOG=1");
+	d->alive_ns = uc_now_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 
 static int open_loop(struct daemon *d)
 {
-	sd_event_source *ring;
-	int r;
+	int err;
 
-	r = sd_event_add_io(d->event, &ring, uc_capture_fd(d->capture), EPOLLIN, on_ring, d);
-	if (r >= 0)
-		r = sd_event_source_set_prepare(ring, set_alarm);
-	if (r >= 0)
-		r = sd_event_add_time(d->event, &d->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, d);
-	if (r >= 0)
-		r = sd_event_add_signal(d->event, NULL, SIGTERM, on_end, d);
-	if (r >= 0)
-		r = sd_event_add_signal(d->event, NULL, SIGINT, on_end, d);
-	if (r >= 0)
-		r = sd_event_add_signal(d->event, NULL, SIGHUP, on_reload, d);
-	/* systemd restarts a daemon whose loop no longer turns */
-	if (r >= 0)
-		r = sd_event_set_watchdog(d->event, true);
-	return r < 0 ? r : 0;
+	d->records = (struct uc_loop_source){ .fd = uc_capture_fd(d->capture),
+					      .due_ns = records_due_ns,
+					      .run = take_records,
+					      .ctx = d };
+	d->signals.run = take_signal;
+	d->signals.ctx = d;
+	d->watchdog = (struct uc_loop_source){ .fd = -1,
+					       .due_ns = watchdog_due_ns,
+					       .run = stroke_watchdog,
+					       .ctx = d };
+	err = uc_loop_add(&d->loop, &d->records);
+	if (!err)
+		err = uc_loop_add(&d->loop, &d->signals);
+	if (!err && uc_service_watchdog_ns())
+		err = uc_loop_add(&d->loop, &d->watchdog);
+	return err;
 }
 
 /* --- start and end ------------------------------------------------------------------ */
@@ -383,11 +383,9 @@ static int start(struct daemon *d)
 	d->view.view.alerting = d->alerting;
 	if (!err)
 		err = open_engine(d);
-	if (!err)
-		err = sd_event_new(&d->event);
 	/* before the hooks: an address in use is said at once */
 	if (!err)
-		err = uc_httpd_new(d->cfg->metrics, d->event, &d->view.view, NULL, &d->http);
+		err = uc_httpd_new(d->cfg->metrics, &d->loop, &d->view.view, NULL, &d->http);
 	if (!err)
 		err = open_capture(d);
 	if (!err)
@@ -397,7 +395,7 @@ static int start(struct daemon *d)
 	if (!err)
 		err = uc_alerting_start(d->alerting, d->cfg);
 	if (!err)
-		err = uc_canary_watch_new(d->cfg->canaries, d->cfg->canaries_count, d->event, NULL,
+		err = uc_canary_watch_new(d->cfg->canaries, d->cfg->canaries_count, &d->loop, NULL,
 					  &d->canaries);
 	d->view.view.canaries = d->canaries;
 	return err;
@@ -410,12 +408,12 @@ static void greet(const struct daemon *d)
 
 	uc_note("tracing %u processes of nginx, %u upstream connections that exist already",
 		running, uc_tracer_adopted(uc_capture_tracer(d->capture)));
-	sd_notifyf(0, "READY=1\nSTATUS=tracing %u processes of nginx", running);
+	uc_service_notify("READY=1\nSTATUS=tracing %u processes of nginx", running);
 }
 
 static void finish(struct daemon *d)
 {
-	sd_notify(0, "STOPPING=1");
+	uc_service_notify("STOPPING=1");
 	/* what ended before the signal is told, not left in the ring */
 	uc_capture_drain(d->capture);
 	uc_capture_losses(d->capture);
@@ -429,8 +427,6 @@ static void close_all(struct daemon *d)
 	uc_canary_watch_free(d->canaries);
 	uc_alerting_free(d->alerting, SINKS_PATIENCE_NS);
 	uc_httpd_free(d->http);
-	sd_event_source_unref(d->tick);
-	sd_event_unref(d->event);
 	uc_capture_free(d->capture);
 	uc_engine_free(d->engine);
 	uc_directives_free(d->directives);
@@ -440,9 +436,11 @@ static void close_all(struct daemon *d)
 	uc_config_free(d->cfg);
 	if (d->lock >= 0)
 		close(d->lock);
+	if (d->signals.fd >= 0)
+		close(d->signals.fd);
 }
 
-static void block_signals(void)
+static int open_signals(void)
 {
 	sigset_t set;
 
@@ -451,6 +449,7 @@ static void block_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 int uc_daemon(const char *config_path)
@@ -462,12 +461,12 @@ int uc_daemon(const char *config_path)
 
 	if (err)
 		return err;
-	block_signals();
+	d.signals.fd = open_signals();
 	uc_log_output_init(&d.log, d.cfg->log);
 	err = start(&d);
 	if (!err) {
 		greet(&d);
-		err = sd_event_loop(d.event);
+		err = uc_loop_run(&d.loop);
 		finish(&d);
 	}
 	close_all(&d);

@@ -6,12 +6,11 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/service.h"
 #include "base/util.h"
 #include "source/capture.h"
 #include "daemon/health.h"
@@ -44,10 +43,12 @@ struct client {
 struct server {
 	struct uc_httpd *http;
 	struct MHD_Daemon *mhd;
-	sd_event_source *io, *alarm;
+	struct uc_loop_source source;
+	uint64_t due_ns; /* what the library waits for */
 };
 
 struct uc_httpd {
+	struct uc_loop *loop;
 	struct server server[SERVERS];
 	size_t server_count;
 	char *listen; /* as configured, and its socket; -1: none of our own */
@@ -273,36 +274,27 @@ static void end_dawdlers(struct uc_httpd *h)
 
 /* --- the loop ----------------------------------------------------------------------- */
 
-static int serve(struct server *s)
+static int serve(void *ctx)
 {
+	struct server *s = ctx;
 	MHD_UNSIGNED_LONG_LONG wait_ms;
-	uint64_t now;
 
 	end_dawdlers(s->http);
 	MHD_run(s->mhd);
-	if (MHD_get_timeout(s->mhd, &wait_ms) == MHD_NO)
-		return sd_event_source_set_enabled(s->alarm, SD_EVENT_OFF);
-	sd_event_now(sd_event_source_get_event(s->io), CLOCK_MONOTONIC, &now);
+	if (MHD_get_timeout(s->mhd, &wait_ms) == MHD_NO) {
+		s->due_ns = UINT64_MAX;
+		return 0;
+	}
 	/* dawdlers are looked for, whatever the library waits for */
 	if (wait_ms > 10000)
 		wait_ms = 10000;
-	sd_event_source_set_time(s->alarm, now + wait_ms * 1000);
-	return sd_event_source_set_enabled(s->alarm, SD_EVENT_ONESHOT);
+	s->due_ns = uc_now_ns(CLOCK_MONOTONIC) + wait_ms * 1000000;
+	return 0;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *ctx)
+static uint64_t due_ns(void *ctx)
 {
-	(void)source;
-	(void)fd;
-	(void)events;
-	return serve(ctx);
-}
-
-static int on_alarm(sd_event_source *source, uint64_t usec, void *ctx)
-{
-	(void)source;
-	(void)usec;
-	return serve(ctx);
+	return ((const struct server *)ctx)->due_ns;
 }
 
 /* A path is compared as it came: "/metrics%00" is another one. */
@@ -323,8 +315,7 @@ static void silent(void *ctx, const char *fmt, va_list args)
 }
 
 /* The server gets a descriptor of its own, since it closes it when it ends. */
-static int add_server(struct uc_httpd *h, sd_event *event, int socket, const char *key,
-		      const char *cert)
+static int add_server(struct uc_httpd *h, int socket, const char *key, const char *cert)
 {
 	int fd = fcntl(socket, F_DUPFD_CLOEXEC, 3);
 	struct server *s = &h->server[h->server_count];
@@ -332,7 +323,6 @@ static int add_server(struct uc_httpd *h, sd_event *event, int socket, const cha
 					{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)cert },
 					{ MHD_OPTION_END, 0, NULL } };
 	const union MHD_DaemonInfo *info;
-	int r;
 
 	if (fd < 0)
 		return -errno;
@@ -352,10 +342,13 @@ static int add_server(struct uc_httpd *h, sd_event *event, int socket, const cha
 	}
 	h->server_count++;
 	info = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-	r = info ? sd_event_add_io(event, &s->io, info->epoll_fd, EPOLLIN, on_io, s) : -EINVAL;
-	if (r >= 0)
-		r = sd_event_add_time(event, &s->alarm, CLOCK_MONOTONIC, 0, 1000, on_alarm, s);
-	return r < 0 ? r : 0;
+	if (!info)
+		return -EINVAL;
+	s->source = (struct uc_loop_source){ .fd = info->epoll_fd,
+					     .due_ns = due_ns,
+					     .run = serve,
+					     .ctx = s };
+	return uc_loop_add(h->loop, &s->source);
 }
 
 static int read_pem(const char *path, char **ret)
@@ -369,20 +362,20 @@ static int read_pem(const char *path, char **ret)
 }
 
 /* Those of systemd's that listen; a negative errno where they are none of ours. */
-static int add_activated(struct uc_httpd *h, sd_event *event, const char *key, const char *cert)
+static int add_activated(struct uc_httpd *h, const char *key, const char *cert)
 {
-	int count = sd_listen_fds(false), err = 0;
+	int count = uc_service_fds(), err = 0;
 
 	if (count > SERVERS) {
 		uc_error("systemd handed over %d sockets; %d are served at most", count, SERVERS);
 		return -E2BIG;
 	}
 	for (int i = 0; !err && i < count; i++)
-		err = add_server(h, event, SD_LISTEN_FDS_START + i, key, cert);
+		err = add_server(h, UC_SERVICE_FDS + i, key, cert);
 	return err ? err : count;
 }
 
-static int add_own(struct uc_httpd *h, const struct uc_metrics_config *cfg, sd_event *event,
+static int add_own(struct uc_httpd *h, const struct uc_metrics_config *cfg,
 		   const struct uc_httpd *old, const char *key, const char *cert)
 {
 	struct uc_listen_addr addr;
@@ -402,10 +395,10 @@ static int add_own(struct uc_httpd *h, const struct uc_metrics_config *cfg, sd_e
 	}
 	h->listen_fd = fd;
 	h->listen = strdup(cfg->listen);
-	return h->listen ? add_server(h, event, fd, key, cert) : -ENOMEM;
+	return h->listen ? add_server(h, fd, key, cert) : -ENOMEM;
 }
 
-static int add_servers(struct uc_httpd *h, const struct uc_metrics_config *cfg, sd_event *event,
+static int add_servers(struct uc_httpd *h, const struct uc_metrics_config *cfg,
 		       const struct uc_httpd *old)
 {
 	char *key = NULL, *cert = NULL;
@@ -416,9 +409,9 @@ static int add_servers(struct uc_httpd *h, const struct uc_metrics_config *cfg, 
 	if (!r && cfg->tls)
 		r = read_pem(cfg->tls->certificate, &cert);
 	if (!r)
-		r = add_activated(h, event, key, cert);
+		r = add_activated(h, key, cert);
 	if (!r)
-		r = add_own(h, cfg, event, old, key, cert);
+		r = add_own(h, cfg, old, key, cert);
 	if (r == -EINVAL)
 		uc_error("cannot serve metrics%s",
 			 key ? ": the certificate or its key is not good" : "");
@@ -429,7 +422,7 @@ static int add_servers(struct uc_httpd *h, const struct uc_metrics_config *cfg, 
 	return r < 0 ? r : 0;
 }
 
-int uc_httpd_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
+int uc_httpd_new(const struct uc_metrics_config *cfg, struct uc_loop *loop, struct uc_view *view,
 		 const struct uc_httpd *old, struct uc_httpd **ret)
 {
 	struct uc_httpd *h = calloc(1, sizeof(*h));
@@ -437,10 +430,11 @@ int uc_httpd_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc
 
 	if (!h)
 		return -ENOMEM;
+	h->loop = loop;
 	h->view = view;
 	h->listen_fd = -1;
 	h->page = uc_metrics_page(cfg);
-	err = add_servers(h, cfg, event, old);
+	err = add_servers(h, cfg, old);
 	if (err) {
 		uc_httpd_free(h);
 		return err;
@@ -454,8 +448,7 @@ void uc_httpd_free(struct uc_httpd *h)
 	if (!h)
 		return;
 	for (size_t i = 0; i < h->server_count; i++) {
-		sd_event_source_disable_unref(h->server[i].io);
-		sd_event_source_disable_unref(h->server[i].alarm);
+		uc_loop_remove(h->loop, &h->server[i].source);
 		MHD_stop_daemon(h->server[i].mhd);
 	}
 	if (h->listen_fd >= 0)

@@ -7,8 +7,7 @@
 #ifndef UPCLOSE_DAEMON_HTTPD_H
 #define UPCLOSE_DAEMON_HTTPD_H
 
-#include <systemd/sd-event.h>
-
+#include "base/loop.h"
 #include "config/config.h"
 #include "daemon/metrics.h"
 
@@ -20,7 +19,7 @@ struct uc_httpd;
  * without refusing anybody. Says why it could not; negative errno. The view lives
  * longer.
  */
-int uc_httpd_new(const struct uc_metrics_config *cfg, sd_event *event, struct uc_view *view,
+int uc_httpd_new(const struct uc_metrics_config *cfg, struct uc_loop *loop, struct uc_view *view,
 		 const struct uc_httpd *old, struct uc_httpd **ret);
 void uc_httpd_free(struct uc_httpd *h);
 
