@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/http/body.h"
 #include "core/http/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

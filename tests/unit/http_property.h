@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#include "core/http/http.h"
+#include "core/http/body.h"
+#include "core/http/redact.h"
 
 static inline bool same_place(const char *a, const char *in_a, const char *b, const char *in_b)
 {

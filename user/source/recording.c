@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "core/conn/forms.h"
 #include "core/http/http.h"
+#include "core/http/redact.h"
 #include "recording_format.h"
 
 /* 36 years; what is reckoned from it stays far from an overflow. */

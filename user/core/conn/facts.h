@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/http/body.h"
 #include "core/http/http.h"
 #include "core/conn/join.h"
 #include "core/vocabulary.h"

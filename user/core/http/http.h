@@ -66,14 +66,6 @@ struct uc_response_head {
 	int keep_alive_s; /* Keep-Alive: timeout=N, or -1 */
 };
 
-/* Where a response body stands when nothing more will come. */
-enum uc_body_state {
-	UC_BODY_COMPLETE,
-	UC_BODY_SHORT,   /* bytes are missing */
-	UC_BODY_UNKNOWN, /* the bytes that would tell were not kept */
-	UC_BODY_INVALID, /* no valid chunks */
-};
-
 /*
  * Parses the first bytes of a request. buf may hold body bytes after the head.
  * A request whose first line is not "TOKEN SP TARGET SP HTTP/1.x" is INVALID; a
@@ -102,44 +94,5 @@ void uc_http_response(const void *buf, size_t len, const char *method, size_t me
  */
 bool uc_http_field(const void *buf, size_t len, const char *name, const char **value,
 		   size_t *value_len);
-
-/*
- * buf/len: the kept first bytes of the response, as given to uc_http_response;
- * total: all bytes of the response that arrived; tail: its newest tail_len bytes
- * (up to 8), which matter when total > len. missing, where not NULL, gets the
- * bytes that a LENGTH body lacks (0 otherwise, and where the head is not COMPLETE:
- * nobody knows then). Bytes behind the body's end are no error.
- *
- * head COMPLETE: LENGTH counts. CHUNKED follows the chunks through buf; where they
- * leave it, SHORT if the bytes that arrived cannot hold the chunk that was begun and
- * the last one, and otherwise the tail decides: "\r\n0\r\n\r\n" (or as much of its end
- * as the tail holds, at least 5 bytes) is COMPLETE; another empty line may end trailers
- * or be data and is UNKNOWN; anything else is SHORT. CLOSE is COMPLETE, since only
- * the connection's end delimits it: whether that end was a clean one is the
- * caller's to tell. NONE and UPGRADE are COMPLETE.
- *
- * head EMPTY or PARTIAL: SHORT when nothing arrived behind buf. Otherwise the head
- * ends at an unknown place behind buf: CHUNKED goes by the tail, LENGTH is SHORT if
- * fewer bytes arrived behind buf than head and body still lack, and all else is
- * UNKNOWN; a LENGTH body can never be proven COMPLETE. head INVALID: UNKNOWN.
- */
-enum uc_body_state uc_http_body(const struct uc_response_head *head, const void *buf, size_t len,
-				uint64_t total, const void *tail, size_t tail_len,
-				uint64_t *missing);
-
-/*
- * Overwrite with 'x' whatever a recording must not hold: the query of the target,
- * every header's value (and every line that is no header) except those of
- * Connection, Content-Length, Transfer-Encoding, Keep-Alive and Upgrade, and body
- * bytes (chunk sizes and their CRLFs stay; chunk extensions and trailers go).
- * Lengths do not change, and the three functions above give the same answers
- * afterwards. Bytes that are not HTTP, and a method that no space has ended yet, are
- * overwritten from the ninth on; in the former the ninth becomes a line feed, so
- * that they cannot turn into the beginning of a valid first line.
- */
-void uc_http_redact_request(void *buf, size_t len);
-void uc_http_redact_response(void *buf, size_t len);
-/* Of another protocol: as above, but of a line of text only the first word stays: a secret may be the next. */
-void uc_http_redact_foreign(void *buf, size_t len);
 
 #endif
