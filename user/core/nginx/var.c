@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "core/list.h"
+#include "core/nginx/word.h"
 
 struct value {
 	struct uc_nginx_word name;
@@ -12,8 +14,7 @@ struct value {
 };
 
 struct uc_nginx_vars {
-	struct value *at; /* by name, server and place in the configuration */
-	size_t count, room;
+	struct uc_list values; /* struct value, by name, server and place in the configuration */
 };
 
 static bool is_name(char ch)
@@ -41,11 +42,8 @@ bool uc_nginx_variable(const struct uc_nginx_word *w, struct uc_nginx_word *name
 
 static int by_name(const struct value *a, const struct value *b)
 {
-	uint32_t n = a->name.len < b->name.len ? a->name.len : b->name.len;
-	int order = strncasecmp(a->name.p, b->name.p, n);
+	int order = uc_nginx_word_order(&a->name, &b->name);
 
-	if (!order)
-		order = (a->name.len > b->name.len) - (a->name.len < b->name.len);
 	return order ? order : (a->server > b->server) - (a->server < b->server);
 }
 
@@ -60,21 +58,15 @@ static int by_place(const void *a, const void *b)
 static int add(struct uc_nginx_vars *v, const struct uc_nginx_word *variable,
 	       const struct uc_nginx_directive *server, const struct uc_nginx_word *value)
 {
-	struct value new = { .server = server, .value = value };
+	struct value new = { .server = server, .value = value }, *added;
 	struct uc_nginx_word rest;
 
 	if (!uc_nginx_variable(variable, &new.name, &rest) || rest.len)
 		return 0;
-	if (v->count == v->room) {
-		size_t room = v->room ? 2 * v->room : 64;
-		struct value *more = reallocarray(v->at, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		v->at = more;
-		v->room = room;
-	}
-	v->at[v->count++] = new;
+	added = uc_list_add(&v->values, sizeof(*added));
+	if (!added)
+		return -ENOMEM;
+	*added = new;
 	return 0;
 }
 
@@ -115,8 +107,7 @@ int uc_nginx_vars_new(const struct uc_nginx_directive *first, struct uc_nginx_va
 		uc_nginx_vars_free(v);
 		return -ENOMEM;
 	}
-	if (v->count)
-		qsort(v->at, v->count, sizeof(*v->at), by_place);
+	uc_list_sort(&v->values, sizeof(struct value), by_place);
 	*ret = v;
 	return 0;
 }
@@ -125,19 +116,20 @@ void uc_nginx_vars_free(struct uc_nginx_vars *v)
 {
 	if (!v)
 		return;
-	free(v->at);
+	free(v->values.at);
 	free(v);
 }
 
 /* The first that is not before it. */
 static size_t lower(const struct uc_nginx_vars *v, const struct value *key)
 {
-	size_t from = 0, to = v->count;
+	const struct value *values = v->values.at;
+	size_t from = 0, to = v->values.count;
 
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 
-		if (by_name(&v->at[middle], key) < 0)
+		if (by_name(&values[middle], key) < 0)
 			from = middle + 1;
 		else
 			to = middle;
@@ -150,14 +142,15 @@ size_t uc_nginx_vars_values(const struct uc_nginx_vars *v, const struct uc_nginx
 			    const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX])
 {
 	struct value keys[2] = { { .name = *name }, { .name = *name, .server = server } };
+	const struct value *all = v->values.at;
 	size_t count = 0;
 
 	for (size_t k = 0; k < (server ? 2 : 1); k++)
-		for (size_t i = lower(v, &keys[k]); i < v->count && !by_name(&v->at[i], &keys[k]);
-		     i++) {
+		for (size_t i = lower(v, &keys[k]);
+		     i < v->values.count && !by_name(&all[i], &keys[k]); i++) {
 			if (count == UC_NGINX_VALUES_MAX)
 				return 0;
-			values[count++] = v->at[i].value;
+			values[count++] = all[i].value;
 		}
 	return count;
 }
