@@ -2,6 +2,7 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS  BPF_EXTRA_CFLAGS
+#   CROSS=aarch64-linux-gnu  SYSROOT  STATIC_LIBS
 #   PREFIX  DESTDIR  DATADIR  SBINDIR  LIBEXECDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR
 # What tests and measures is in tests/tests.mk.
 
@@ -104,8 +105,8 @@ UC_VERSION := $(UC_VERSION)
 FORTIFY := $(FORTIFY)
 
 SKELETONS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.skel.h)
-# The first is upclose itself, the second upclose-net.
-MAINS := user/cmd/main.c user/cmd/net.c
+# What is in some of the programs only.
+MAINS := user/cmd/main.c user/cmd/elsewhere.c user/cmd/net.c user/cmd/names.c
 VARIANTS := host san fuzz
 # $(call objects,SOURCES): in every variant
 objects = $(foreach v,$(VARIANTS),$(1:%.c=$(O)/$(v)/%.o))
@@ -168,8 +169,8 @@ $(call objects,user/output/known_idle.c) $(O)/san/tests/unit/test_known_idle.o: 
 $(call objects,user/base/version.c): $(O)/.version
 # private: the stamps are no part of it, or every commit would compile everything.
 $(call objects,user/base/version.c): private CPPFLAGS += -DUC_VERSION='"$(UC_VERSION)"'
-$(call objects,user/cmd/main.c): $(O)/.libexec
-$(call objects,user/cmd/main.c): private CPPFLAGS += -DUC_LIBEXECDIR='"$(LIBEXECDIR)"'
+$(call objects,user/cmd/elsewhere.c): $(O)/.libexec
+$(call objects,user/cmd/elsewhere.c): private CPPFLAGS += -DUC_LIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(O)/host/%.o: %.c $(O)/.host-flags
 	$(call msg,CC,$@)
@@ -200,11 +201,38 @@ highest_first = $(if $(1),$(call highest_first,$(wordlist 2,$(words $(1)),$(1)))
 archives = $(patsubst %,$(O)/$(1)/%.a,$(call highest_first,$(LAYERS)))
 
 # Each of the libraries that its commands use, and no other.
-$(O)/upclose: $(O)/host/user/cmd/main.o
+$(O)/upclose: $(O)/host/user/cmd/main.o $(O)/host/user/cmd/elsewhere.o
 $(O)/upclose-net: $(O)/host/user/cmd/net.o
 $(O)/upclose $(O)/upclose-net: $(call archives,host) $(O)/.link
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(HOST_LDFLAGS) -Wl,--as-needed $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+
+# --- one program without any library ---------------------------------------------------
+
+CROSS ?=
+SYSROOT ?=
+STATIC_LIBS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/upclose/static/$(shell $(CC) -dumpmachine)
+STATIC_PKG_CONFIG = PKG_CONFIG_PATH='$(STATIC_LIBS)/lib/pkgconfig' $(PKG_CONFIG) --static
+
+.PHONY: static
+static: $(O)/static/upclose ## One program that needs no library: $(O)/static/upclose
+
+$(O)/.static-libs: user/share/packaging/static-libs.sh | $(O)/.deps
+	$(Q)tests/deps.sh need static
+	$(call msg,LIBS,$(STATIC_LIBS))
+	$(Q)user/share/packaging/static-libs.sh '$(STATIC_LIBS)' $(CROSS) $(SYSROOT)
+	$(Q)touch $@
+
+# Position independent like the others. The linker warns of the name service, which names.c sees to.
+$(O)/static/upclose.debug: $(O)/host/user/cmd/main.o $(O)/host/user/cmd/names.o $(call archives,host) $(O)/.link $(O)/.static-libs
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -pie,$(HOST_LDFLAGS)) -static-pie -Wl,--gc-sections,--no-warnings $(filter %.o %.a,$^) \
+		-L'$(STATIC_LIBS)/lib' $$($(STATIC_PKG_CONFIG) --libs $(PACKAGES)) -o $@
+
+$(O)/static/upclose: $(O)/static/upclose.debug
+	$(call msg,STRIP,$@)
+	$(Q)$(CROSS:%=%-)strip -o $@ $<
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 

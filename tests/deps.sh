@@ -9,7 +9,7 @@
 #   tests/deps.sh auto [LEVEL]...      install when root, otherwise do nothing
 #   tests/deps.sh find TOOL            print how to call clang, bpftool or python3 (one with pytest and xdist)
 #
-# LEVEL: build (default), demo, test, artifacts, guests, kernels, systemd, bench. A thing counts as present when it works, from
+# LEVEL: build (default), demo, static, test, artifacts, guests, kernels, systemd, bench. A thing counts as present when it works, from
 # whatever source: a package, a backport or /usr/local.
 set -u
 
@@ -74,6 +74,7 @@ DEMO='python3 nginx nodejs openssl iproute2 procps'
 TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
+STATIC='patch dpkg-source xz gnutls'
 ARTIFACTS=''
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
@@ -92,6 +93,8 @@ check() {
 	libc) echo '#include <stdlib.h>' | ${CC:-cc} -E - >/dev/null 2>&1 ;;
 	libbpf) pkg_config --atleast-version=$LIBBPF_FLOOR libbpf ;;
 	libyaml) pkg_config yaml-0.1 ;;
+	# with nettle and the others that it is built of
+	gnutls) pkg_config hogweed gmp libtasn1 ;;
 	libelf | zlib | jansson | libcyaml | libmicrohttpd | libcurl | libseccomp | libcap-ng | cmocka) pkg_config "$1" ;;
 	clang) tool=$(find_clang) && have "$tool" ;;
 	bpftool) find_bpftool >/dev/null ;;
@@ -136,7 +139,8 @@ items() {
 		demo) echo "$DEMO" ;;
 		bench) echo "python3 nginx $BENCH" ;;
 		test) echo "$DEMO $TEST $SERVERS" ;;
-		artifacts) echo "$ARTIFACTS" ;;
+		static) echo "$STATIC" ;;
+		artifacts) echo "$STATIC $ARTIFACTS" ;;
 		guests) echo "$GUESTS" ;;
 		kernels) echo "$GUESTS $TOOLCHAINS" ;;
 		systemd) echo "pytest systemd" ;;
@@ -171,6 +175,8 @@ package() {
 	libcurl) echo libcurl4-gnutls-dev ;;
 	libyaml | libcyaml | libmicrohttpd | libseccomp | libcap-ng) echo "$1-dev" ;;
 	cmocka) echo libcmocka-dev ;;
+	gnutls) echo libgnutls28-dev ;;
+	dpkg-source) echo dpkg-dev ;;
 	pytest) echo python3-pytest python3-pytest-xdist ;;
 	nft) echo nftables ;;
 	alertmanager) echo prometheus-alertmanager ;;

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+O = os.environ.get("O", "build")
 
 
 def copy(folder):

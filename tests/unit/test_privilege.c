@@ -290,13 +290,25 @@ static void test_what_is_kept(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+static void test_users_by_number(void **state)
+{
+	struct uc_user u;
+
+	(void)state;
+	assert_int_equal(uc_user_find("65532", &u), 0);
+	assert_string_equal(u.name, "65532");
+	assert_true(u.uid == 65532 && u.gid == 65532);
+	assert_int_equal(uc_user_find("no-such-user", &u), -ENOENT);
+	assert_int_equal(uc_user_find("4294967295", &u), -ENOENT); /* no user: setresuid(2) */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),         cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_old_kernel),    cmocka_unit_test(test_users),
 		cmocka_unit_test(test_group_of_file), cmocka_unit_test(test_folder),
-		cmocka_unit_test(test_what_is_kept),
+		cmocka_unit_test(test_what_is_kept),  cmocka_unit_test(test_users_by_number),
 	};
 
 	return cmocka_run_group_tests_name("privilege", tests, NULL, NULL);

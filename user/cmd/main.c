@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/util.h"
 #include "base/version.h"
@@ -12,40 +9,20 @@
 #include "cmd/command_line.h"
 #include "base/log.h"
 
-#define NET "-net"
-
-/* Beside this program, as where both were built, or where it was installed. */
-static int run_net(int argc, char **argv)
-{
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(NET));
-
-	(void)argc;
-	argv--; /* the command is not the whole line */
-	if (n > 0) {
-		memcpy(path + n, NET, sizeof(NET));
-		execv(path, argv);
-	}
-	execv(UC_LIBEXECDIR "/upclose" NET, argv);
-	uc_error("cannot run %s: %s; install upclose again", UC_LIBEXECDIR "/upclose" NET,
-		 strerror(errno));
-	return UC_EXIT_FAILED;
-}
-
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *does;
 } commands[] = {
 	{ "trace", uc_cmd_trace, "watch nginx's upstream connections and name why they ended" },
-	{ "daemon", run_net, "the same all year round, with metrics and alerts" },
+	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
 	{ "replay", uc_cmd_replay,
 	  "judge and print a recording made with 'trace -w', without privilege" },
 	{ "report", uc_cmd_report,
 	  "tell of a recording to people who were not there, as Markdown or HTML" },
 	{ "check", uc_cmd_check,
 	  "hold an nginx configuration against its upstreams' idle timeouts" },
-	{ "probe", run_net, "measure the timeouts of an upstream server" },
+	{ "probe", uc_cmd_probe, "measure the timeouts of an upstream server" },
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 

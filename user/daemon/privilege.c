@@ -19,6 +19,7 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/util.h"
 
 /* linux/capability.h of older systems ends before it. */
@@ -29,23 +30,38 @@
 /* Files, sockets, clients and what alerts need. */
 #define FILES 1024
 
+/* In a container of one program there is no file of users; the kernel calls nobody so, too. */
+#define NOBODY 65534
+
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* --- who ---------------------------------------------------------------------------- */
+
+/* A user that no file names: uid and group are the same number. */
+static void unnamed(uint64_t id, struct uc_user *ret)
+{
+	snprintf(ret->name, sizeof(ret->name), "%u", (unsigned)id);
+	ret->uid = ret->gid = id;
+}
 
 int uc_user_find(const char *name, struct uc_user *ret)
 {
 	const char *wanted = name ? name : "upclose";
 	struct passwd *pw = getpwnam(wanted);
+	uint64_t id = NOBODY;
 
+	memset(ret, 0, sizeof(*ret));
 	if (!pw && !name)
-		pw = getpwnam(wanted = "nobody");
+		pw = getpwnam("nobody");
+	if (!pw && (!name || uc_parse_number(name, 0, UINT32_MAX - 1, &id))) {
+		unnamed(id, ret);
+		return 0;
+	}
 	if (!pw) {
 		uc_error("there is no user '%s' to become; make it, or name another as 'user'",
 			 wanted);
 		return -ENOENT;
 	}
-	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->name, sizeof(ret->name), "%s", pw->pw_name);
 	ret->uid = pw->pw_uid;
 	ret->gid = pw->pw_gid;

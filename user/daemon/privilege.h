@@ -26,7 +26,7 @@ struct uc_user {
 	int group_count;
 };
 
-/* name NULL: upclose where the host has it, else nobody. Says why not; negative errno. */
+/* name NULL: upclose where the host has it, else nobody; it may be a number. Says why not; negative errno. */
 int uc_user_find(const char *name, struct uc_user *ret);
 
 /* Lets the user read this file later, by the file's group, where that may read it; as after a rotation. */
