@@ -76,6 +76,7 @@ static __always_inline void adopt_nginx(struct sock *sk, const struct tcp_sock *
 	if (!c)
 		return;
 	adopt_common(c, sk, tp, task, now);
+	proc_announce(&c->owner);
 	live_open(c);
 	c->key = (u64)READ(tp, snd_una) << 32 | READ(tp, rcv_nxt);
 	join_begin(c->key);

@@ -32,6 +32,7 @@ static __always_inline void conn_open(const struct sock *sk, const struct tcp_so
 	now = bpf_ktime_get_ns();
 	c->open_ns = now;
 	task_fill_current(&c->owner);
+	proc_announce(&c->owner);
 	tuple_fill(&c->tuple, sk, tp);
 	live_open(c);
 	followup_retry(c);

@@ -35,6 +35,7 @@ enum uc_frame_kind {
 	UC_FRAME_CLOCK = 3,  /* struct uc_frame_clock */
 	UC_FRAME_LOSSES = 4, /* __u64 for each reason of enum uc_lost; the newest counts */
 	UC_FRAME_END = 5,    /* struct uc_frame_end; nothing follows */
+	UC_FRAME_NAMES = 6,  /* struct uc_frame_names; of the process frame that follows */
 };
 
 struct uc_frame_header {
@@ -50,6 +51,15 @@ struct uc_frame_proc {
 	__u32 reserved;
 	char exe[256];    /* terminated */
 	char cgroup[256]; /* terminated */
+};
+
+struct uc_frame_names {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 reserved;
+	char container[64]; /* terminated, as all */
+	char pod_namespace[64];
+	char pod[256];
 };
 
 struct uc_frame_clock {

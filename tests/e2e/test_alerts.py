@@ -170,6 +170,7 @@ def test_otlp(stage, site, receiver):
     assert a["upclose.verdict"] == "upstream_closed" and a["upclose.proof"] == "deliberate_close"
     assert (a["server.address"], a["server.port"]) == (site.up.host, site.up.port) and a["upclose.upstream.pid"] == site.up.pid
     assert (a["http.request.method"], a["url.path"]) == ("POST", fault.target)
+    assert a["error.type"] == a["upclose.verdict"]
     assert a["upclose.exchange.reused"] is True and type(a["upclose.exchange.waited_ms"]) is float
     assert any("upstream  close" in line for line in a["upclose.timeline"]) and a["upclose.advice"]
     assert (b["upclose.name"], b["upclose.status"], b["upclose.upstream"]) == ("Closed", "firing", site.up.addr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A memory limit for one process, with cgroup v1 or v2."""
+"""Processes in cgroups: a memory limit for one, and a path as a container's."""
 import os
 from pathlib import Path
 
@@ -44,3 +44,36 @@ class Memory:
         for pid in (self.path / "cgroup.procs").read_text(encoding="ascii").split():
             (self.home / "cgroup.procs").write_text(pid, encoding="ascii")
         self.path.rmdir()
+
+
+def unified():
+    """Where cgroup v2 is mounted and may be written, or None."""
+    for folder in (V2 / "unified", V2):
+        if (folder / "cgroup.controllers").exists() and os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+class Container:
+    """These processes are where a runtime would put them: path is "/kubepods/pod.../...", below no other name."""
+
+    def __init__(self, path, *pids):
+        self.home = unified()
+        self.made = []
+        folder = self.home
+        for name in path.strip("/").split("/"):
+            folder = folder / name
+            if not folder.exists():
+                folder.mkdir()
+                self.made.append(folder)
+        for pid in pids:
+            (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for folder in reversed(self.made):
+            for pid in (folder / "cgroup.procs").read_text(encoding="ascii").split():
+                (self.home / "cgroup.procs").write_text(pid, encoding="ascii")
+            folder.rmdir()

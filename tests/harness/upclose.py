@@ -41,8 +41,12 @@ FIELDS = {
     "closed_by": str, "close": str, "nginx": dict, "upstream": dict, "exchange": dict, "summary": str, "advice": list,
     "evidence": list, "timeline": list, "lossy": bool,
 }
-NGINX = {"pid": int, "comm": str, "addr": str, "port": int}
+WHOSE = {"cgroup": (str, nothing), "container": (dict, nothing), "pod": (dict, nothing), "unit": (str, nothing)}
+CONTAINER = {"runtime": (str, nothing), "id": str, "name": (str, nothing)}
+POD = {"namespace": (str, nothing), "name": (str, nothing), "uid": (str, nothing)}
+NGINX = {"pid": int, "comm": str, "addr": str, "port": int, **WHOSE}
 UPSTREAM = {
+    **WHOSE, "local_addr": (str, nothing), "local_port": (int, nothing),
     "addr": str, "port": int, "pid": (int, nothing), "comm": (str, nothing), "exe": (str, nothing), "exiting": (bool, nothing),
     "exit_code": (int, nothing), "signal": (str, nothing), "oom": (bool, nothing), "exit": (dict, nothing),
 }
@@ -84,6 +88,10 @@ def assert_contract(obj):
     nginx, up, x = obj["nginx"], obj["upstream"], obj["exchange"]
     assert_fields(nginx, NGINX, "nginx")
     assert_fields(up, UPSTREAM, "upstream")
+    for end in nginx, up:
+        for name, fields in ("container", CONTAINER), ("pod", POD):
+            if end[name]:
+                assert_fields(end[name], fields, name)
     assert nginx["pid"] > 0 and 0 <= nginx["port"] < 65536 and 0 < up["port"] < 65536
     if up["pid"] is None:  # nothing is known of a process that was not seen
         assert [up[k] for k in ("comm", "exe", "exit_code", "signal")] == [None] * 4

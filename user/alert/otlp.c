@@ -146,26 +146,32 @@ static const char *severity_text(int number)
 				    "info";
 }
 
-/* Names of the semantic conventions: server, HTTP. */
+/* Names of the semantic conventions: server, HTTP, error, and whose the upstream is. */
 static void add_conventions(json_t *attributes, const json_t *connection)
 {
-	const json_t *up = json_object_get(connection, "upstream"),
-		     *x = json_object_get(connection, "exchange");
 	static const struct {
-		const char *name, *key;
-		bool exchange;
+		const char *name, *path[3];
 	} known[] = {
-		{ "server.address", "addr", false },
-		{ "server.port", "port", false },
-		{ "http.request.method", "method", true },
-		{ "url.path", "target", true },
-		{ "http.response.status_code", "status", true },
+		{ "server.address", { "upstream", "addr" } },
+		{ "server.port", { "upstream", "port" } },
+		{ "http.request.method", { "exchange", "method" } },
+		{ "url.path", { "exchange", "target" } },
+		{ "http.response.status_code", { "exchange", "status" } },
+		{ "error.type", { "verdict" } },
+		{ "container.id", { "upstream", "container", "id" } },
+		{ "container.name", { "upstream", "container", "name" } },
+		{ "container.runtime.name", { "upstream", "container", "runtime" } },
+		{ "k8s.namespace.name", { "upstream", "pod", "namespace" } },
+		{ "k8s.pod.name", { "upstream", "pod", "name" } },
+		{ "k8s.pod.uid", { "upstream", "pod", "uid" } },
 	};
 
 	add(attributes, "network.transport", text_value("tcp"));
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		const json_t *v = json_object_get(known[i].exchange ? x : up, known[i].key);
+		const json_t *v = connection;
 
+		for (size_t k = 0; k < ARRAY_SIZE(known[i].path) && known[i].path[k]; k++)
+			v = json_object_get(v, known[i].path[k]);
 		if (v)
 			add(attributes, known[i].name, any_value(v));
 	}

@@ -34,6 +34,16 @@ static int add_port(struct uc_output_options *o, const char *value)
 	return UC_GO_ON;
 }
 
+static int add_name(const char *list[8], size_t *count, const char *what, const char *value)
+{
+	if (!*value)
+		return bad(what, value, "a name or an id");
+	if (*count == 8)
+		return bad(what, value, "at most 8 can be followed");
+	list[(*count)++] = value;
+	return UC_GO_ON;
+}
+
 static int add_comm(struct uc_output_options *o, const char *value)
 {
 	const size_t max = ARRAY_SIZE(o->engine.comms);
@@ -63,6 +73,11 @@ int uc_output_options_take(void *ctx, int option, const char *value)
 		return add_port(o, value);
 	case 'C':
 		return add_comm(o, value);
+	case 'K':
+		return add_name(o->engine.containers, &o->engine.container_count, "container",
+				value);
+	case 'P':
+		return add_name(o->engine.pods, &o->engine.pod_count, "pod", value);
 	case 'a':
 		o->all = true;
 		return UC_GO_ON;

@@ -32,7 +32,8 @@ struct uc_engine {
 	int error;
 	int64_t wall_offset_ns;
 	struct uc_proc procs[PROCS];
-	size_t proc_count; /* ever learned */
+	uint64_t proc_started[PROCS]; /* of each, to look through little memory */
+	size_t proc_count;            /* ever learned */
 	/* too large for a stack */
 	struct uc_record record;
 	struct uc_pair pair;
@@ -74,10 +75,10 @@ static const struct uc_proc *proc_of(const struct uc_engine *e, const struct uc_
 	size_t kept = e->proc_count < PROCS ? e->proc_count : PROCS;
 
 	for (size_t i = 1; t->tgid && i <= kept; i++) {
-		const struct uc_proc *p = &e->procs[(e->proc_count - i) % PROCS];
+		size_t at = (e->proc_count - i) % PROCS;
 
-		if (p->tgid == t->tgid && p->start_ns == t->start_ns)
-			return p;
+		if (e->proc_started[at] == t->start_ns && e->procs[at].tgid == t->tgid)
+			return &e->procs[at];
 	}
 	return NULL;
 }
@@ -94,15 +95,40 @@ static struct uc_task upstream_of(const struct uc_pair *p)
 	return u->owner.tgid ? u->owner : p->nginx.peer;
 }
 
-static bool wanted(const struct uc_engine *e, const struct uc_conn *c)
+static bool is_in(const struct uc_engine_config *cfg, const struct uc_whose *w)
 {
+	bool found = false;
+
+	for (size_t i = 0; i < cfg->container_count; i++)
+		found |= uc_whose_container_is(w, cfg->containers[i]);
+	for (size_t i = 0; i < cfg->pod_count; i++)
+		found |= uc_whose_pod_is(w, cfg->pods[i]);
+	return found;
+}
+
+/* Either end counts: who asks for a container means what goes out of it as what comes in. */
+static bool wanted_container(const struct uc_engine *e)
+{
+	struct uc_task upstream = upstream_of(&e->pair);
+	struct uc_whose of_nginx, of_upstream;
+
+	if (!e->cfg.container_count && !e->cfg.pod_count)
+		return true;
+	of_nginx = uc_whose(proc_of(e, &e->pair.nginx.conn.owner));
+	of_upstream = uc_whose(proc_of(e, &upstream));
+	return is_in(&e->cfg, &of_nginx) || is_in(&e->cfg, &of_upstream);
+}
+
+static bool wanted(const struct uc_engine *e)
+{
+	const struct uc_conn *c = &e->pair.nginx.conn;
 	bool port = !e->cfg.port_count, comm = !e->cfg.comm_count;
 
 	for (size_t i = 0; i < e->cfg.port_count; i++)
 		port |= e->cfg.ports[i] == c->tuple.remote_port;
 	for (size_t i = 0; i < e->cfg.comm_count; i++)
 		comm |= !strncmp(e->cfg.comms[i], c->owner.comm, UC_COMM_LEN);
-	return port && comm;
+	return port && comm && wanted_container(e);
 }
 
 static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
@@ -199,7 +225,6 @@ static void hand_on(struct uc_engine *e, const struct uc_judged *r)
 static void report(struct uc_engine *e, const struct uc_pair *pair)
 {
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
-	const struct uc_proc *proc;
 	struct uc_idle_learned idle;
 	struct uc_directive_at directive;
 	struct uc_judged r = { .pair = pair,
@@ -216,9 +241,10 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	r.outcome = pair->outcome;
 	uc_outcome_settle(&e->facts, &r.verdict, &r.outcome);
 	r.upstream = upstream_of(pair);
-	proc = proc_of(e, &r.upstream);
-	r.upstream_exe = proc && proc->exe[0] ? proc->exe : NULL;
-	r.upstream_cgroup = proc && proc->cgroup[0] ? proc->cgroup : NULL;
+	r.nginx_is = uc_whose(proc_of(e, &pair->nginx.conn.owner));
+	r.upstream_is = uc_whose(proc_of(e, &r.upstream));
+	if (r.upstream_is.proc && r.upstream_is.proc->exe[0])
+		r.upstream_exe = r.upstream_is.proc->exe;
 	memcpy(addr.addr, pair->nginx.conn.tuple.remote_addr, sizeof(addr.addr));
 	remember(e, &addr, &r);
 	r.line = nginx_line(e, &r);
@@ -259,7 +285,7 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 	struct uc_verdict v;
 	bool exit;
 
-	if (!wanted(e, &e->pair.nginx.conn))
+	if (!wanted(e))
 		return;
 	uc_facts(&e->pair, &e->facts);
 	v = uc_verdict(&e->facts);
@@ -324,6 +350,7 @@ static void on_proc(void *ctx, const struct uc_proc *proc)
 	struct uc_engine *e = ctx;
 
 	e->totals.forgotten[UC_LIMIT_PROCESSES] += e->proc_count >= PROCS;
+	e->proc_started[e->proc_count % PROCS] = proc->start_ns;
 	e->procs[e->proc_count++ % PROCS] = *proc;
 }
 

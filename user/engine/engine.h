@@ -33,6 +33,11 @@ struct uc_engine_config {
 	size_t port_count;
 	const char *comms[8]; /* nginx's names to show; none: all */
 	size_t comm_count;
+	/* connections with an end in one of these; none: all */
+	const char *containers[8]; /* as uc_whose_container_is has them */
+	size_t container_count;
+	const char *pods[8];
+	size_t pod_count;
 };
 
 struct uc_engine;

@@ -13,6 +13,7 @@
 #include "core/conn/upstreams.h"
 #include "core/conn/verdict.h"
 #include "engine/errorlog.h"
+#include "engine/whose.h"
 #include "source/source.h"
 
 /* A process whose end closed connections: one event, however many there were. */
@@ -45,9 +46,9 @@ struct uc_judged {
 	const struct uc_idle_learned
 		*idle;                /* the upstream's idle timeout as learned so far, or NULL */
 	const struct uc_death *death; /* that closed it, with those counted so far; or NULL */
-	const char *upstream_cgroup;  /* NULL: not known */
-	const struct uc_exit *exit;   /* of the process that closed it, after its close; or NULL */
-	uint64_t exit_after_ns;       /* from its close to its end */
+	struct uc_whose nginx_is, upstream_is;
+	const struct uc_exit *exit; /* of the process that closed it, after its close; or NULL */
+	uint64_t exit_after_ns;     /* from its close to its end */
 	const struct uc_error_line *line;        /* nginx's own, or NULL */
 	const struct uc_directive_at *directive; /* NULL: none, or not known */
 	int64_t wall_offset_ns;                  /* to be added to a record's time */

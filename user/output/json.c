@@ -49,6 +49,45 @@ static void set_number(json_t *o, const char *name, uint64_t n)
 	set(o, name, json_integer(n));
 }
 
+static json_t *text_or_null(const char *text)
+{
+	return *text ? path_or_null(text) : json_null();
+}
+
+static json_t *container_object(const struct uc_whose *w)
+{
+	json_t *o;
+
+	if (!w->in.id[0])
+		return json_null();
+	o = json_object();
+	set(o, "runtime", uc_json_text_if(w->in.runtime));
+	set(o, "id", json_string(w->in.id));
+	set(o, "name", text_or_null(w->proc->names.container));
+	return o;
+}
+
+static json_t *pod_object(const struct uc_whose *w)
+{
+	json_t *o;
+
+	if (!w->proc || (!w->in.pod_uid[0] && !w->proc->names.pod[0]))
+		return json_null();
+	o = json_object();
+	set(o, "namespace", text_or_null(w->proc->names.pod_namespace));
+	set(o, "name", text_or_null(w->proc->names.pod));
+	set(o, "uid", text_or_null(w->in.pod_uid));
+	return o;
+}
+
+static void set_whose(json_t *o, const struct uc_whose *w)
+{
+	set(o, "cgroup", text_or_null(w->proc ? w->proc->cgroup : ""));
+	set(o, "container", container_object(w));
+	set(o, "pod", pod_object(w));
+	set(o, "unit", text_or_null(w->in.unit));
+}
+
 static json_t *nginx_object(const struct uc_judged *r)
 {
 	const struct uc_conn *c = r->facts->nginx;
@@ -58,6 +97,7 @@ static json_t *nginx_object(const struct uc_judged *r)
 	set(o, "comm", comm_or_null(&c->owner));
 	set(o, "addr", address(c->tuple.local_addr, c->tuple.family));
 	set_number(o, "port", c->tuple.local_port);
+	set_whose(o, &r->nginx_is);
 	return o;
 }
 
@@ -90,17 +130,19 @@ static json_t *exit_object(const struct uc_judged *r)
 
 static json_t *upstream_object(const struct uc_judged *r)
 {
-	const struct uc_conn *c = r->facts->nginx;
+	const struct uc_conn *c = r->facts->nginx, *own = r->facts->upstream;
 	const struct uc_task *t = &r->upstream;
 	bool closed = r->facts->upstream && r->facts->upstream_closed;
 	json_t *o = json_object();
 
 	set(o, "addr", address(c->tuple.remote_addr, c->tuple.family));
 	set_number(o, "port", c->tuple.remote_port);
+	set(o, "local_addr", own ? address(own->tuple.local_addr, own->tuple.family) : json_null());
+	set(o, "local_port", uc_json_integer_if(own, own ? own->tuple.local_port : 0));
 	set(o, "pid", uc_json_integer_if(t->tgid, t->tgid));
 	set(o, "comm", comm_or_null(t));
 	set(o, "exe", path_or_null(r->upstream_exe));
-	set(o, "cgroup", path_or_null(r->upstream_cgroup));
+	set_whose(o, &r->upstream_is);
 	set(o, "exiting", closed ? json_boolean(t->flags & UC_TASK_EXITING) : json_null());
 	set_end(o, t, closed);
 	set(o, "exit", exit_object(r));

@@ -10,13 +10,13 @@ static int table_row(struct uc_output *s, const struct uc_judged *r)
 	const struct uc_facts *f = r->facts;
 	const struct uc_conn *c = f->nginx;
 	char when[32], to[UC_ADDR_LEN], method[24] = "-", target[128] = "-", idle[24] = "-";
-	char number[16] = "-", upid[16] = "-";
+	char number[16] = "-", upid[16] = "-", in[UC_WHOSE_LEN];
 
 	if (s->header_due) {
 		fprintf(s->out,
-			"%-12s %-23s %-17s %-9s %-15s %-8s %-7s %-22s %-7s %4s %9s %-7s %s\n",
+			"%-12s %-23s %-17s %-9s %-15s %-8s %-7s %-22s %-7s %-20s %4s %9s %-7s %s\n",
 			"TIME", "VERDICT", "PROOF", "CONF", "PHASE", "CLOSER", "NGINX", "UPSTREAM",
-			"UPID", "REQ", "IDLE_MS", "METHOD", "TARGET");
+			"UPID", "IN", "REQ", "IDLE_MS", "METHOD", "TARGET");
 		s->header_due = false;
 	}
 	uc_text_clock(uc_judged_wall(r, f->end_ns), when, sizeof(when));
@@ -31,14 +31,15 @@ static int table_row(struct uc_output *s, const struct uc_judged *r)
 		snprintf(idle, sizeof(idle), "%.1f", f->idle_ns / 1e6);
 	if (f->number)
 		snprintf(number, sizeof(number), "%u", f->number);
+	uc_whose_name(&r->upstream_is, in);
 	if (r->upstream.tgid)
 		snprintf(upid, sizeof(upid), "%u", r->upstream.tgid);
-	fprintf(s->out, "%-12s %-23s %-17s %-9s %-15s %-8s %-7u %-22s %-7s %4s %9s %-7s %s\n", when,
-		uc_verdict_name(r->verdict.id),
+	fprintf(s->out, "%-12s %-23s %-17s %-9s %-15s %-8s %-7u %-22s %-7s %-20s %4s %9s %-7s %s\n",
+		when, uc_verdict_name(r->verdict.id),
 		r->verdict.proof ? uc_proof_name(r->verdict.proof) : "-",
 		uc_confidence_name(r->verdict.confidence), uc_phase_name(f->phase),
-		uc_closed_by_name(f->closed_by), c->owner.tgid, to, upid, number, idle, method,
-		target);
+		uc_closed_by_name(f->closed_by), c->owner.tgid, to, upid, *in ? in : "-", number,
+		idle, method, target);
 	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
 }
 

@@ -36,6 +36,7 @@ static void headline(const struct uc_output *s, const struct uc_judged *r)
 	const struct uc_conn *c = r->facts->nginx;
 	const struct uc_verdict *v = &r->verdict;
 	char when[32], to[UC_ADDR_LEN], who[96] = "";
+	char from_in[UC_WHOSE_LEN], to_in[UC_WHOSE_LEN];
 
 	uc_text_clock(uc_judged_wall(r, r->facts->end_ns), when, sizeof(when));
 	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, to);
@@ -47,7 +48,10 @@ static void headline(const struct uc_output *s, const struct uc_judged *r)
 		fprintf(s->out, ", %s", uc_confidence_name(v->confidence));
 	if (v->proof)
 		fprintf(s->out, " (%s)", uc_proof_name(v->proof));
-	fprintf(s->out, "   nginx[%u] -> %s%s%s%s\n", c->owner.tgid, to, *who ? " " : "", who,
+	uc_whose_name(&r->nginx_is, from_in);
+	uc_whose_name(&r->upstream_is, to_in);
+	fprintf(s->out, "   nginx[%u]%s%s -> %s%s%s%s%s%s\n", c->owner.tgid, *from_in ? " in " : "",
+		from_in, to, *who ? " " : "", who, *to_in ? " in " : "", to_in,
 		v->lossy ? "   (lossy)" : "");
 }
 

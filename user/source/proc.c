@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "source/names.h"
 
 static void resolve_exe(struct uc_proc *p)
 {
@@ -53,8 +54,12 @@ static void resolve_cgroup(struct uc_proc *p)
 
 void uc_proc_resolve(struct uc_proc *p)
 {
+	struct uc_container in;
+
 	resolve_exe(p);
 	resolve_cgroup(p);
+	uc_container_parse(p->cgroup, &in);
+	uc_names_resolve("", &in, &p->names);
 }
 
 static bool comm_is(const char *pid, const char *const *comms, size_t comm_count)

@@ -10,8 +10,8 @@
 
 /*
  * Fills exe from /proc/TGID/exe, and cgroup from /proc/TGID/cgroup: the unified
- * hierarchy's path, else systemd's. "" when the process has ended already, or
- * may not be read.
+ * hierarchy's path, else systemd's; and the names of its container. "" when the
+ * process has ended already, or may not be read.
  */
 void uc_proc_resolve(struct uc_proc *p);
 

@@ -151,12 +151,25 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		put_followup(r, bytes);
 }
 
+static void put_names(struct uc_recorder *r, const struct uc_proc *proc)
+{
+	struct uc_frame_names f = { .start_ns = proc->start_ns, .tgid = proc->tgid };
+
+	if (!proc->names.container[0] && !proc->names.pod[0])
+		return;
+	memcpy(f.container, proc->names.container, sizeof(proc->names.container));
+	memcpy(f.pod_namespace, proc->names.pod_namespace, sizeof(proc->names.pod_namespace));
+	memcpy(f.pod, proc->names.pod, sizeof(proc->names.pod));
+	put_frame(r, UC_FRAME_NAMES, &f, sizeof(f));
+}
+
 static void on_proc(void *ctx, const struct uc_proc *proc)
 {
 	struct uc_frame_proc f = { .start_ns = proc->start_ns, .tgid = proc->tgid };
 
 	memcpy(f.exe, proc->exe, sizeof(f.exe));
 	memcpy(f.cgroup, proc->cgroup, sizeof(f.cgroup));
+	put_names(ctx, proc);
 	put_frame(ctx, UC_FRAME_PROC, &f, sizeof(f));
 }
 
@@ -207,6 +220,7 @@ struct reader {
 	char *why;
 	const struct uc_frames *frames;
 	struct uc_replay_end *end;
+	struct uc_frame_names names;
 	__u8 payload[UC_RECORDING_MAX_FRAME];
 };
 
@@ -269,10 +283,33 @@ static int feed_record(struct reader *rd, uint32_t len)
 	return 0;
 }
 
+/* They stay until their process comes. */
+static int feed_names(struct reader *rd, uint32_t len)
+{
+	struct uc_frame_names *f = &rd->names;
+
+	if (len != sizeof(*f))
+		return damage(rd, "a frame of names has the wrong size");
+	memcpy(f, rd->payload, sizeof(*f));
+	f->container[sizeof(f->container) - 1] = '\0';
+	f->pod_namespace[sizeof(f->pod_namespace) - 1] = '\0';
+	f->pod[sizeof(((struct uc_names *)0)->pod) - 1] = '\0';
+	return 0;
+}
+
+static void take_names(const struct uc_frame_names *f, struct uc_proc *p)
+{
+	if (f->tgid != p->tgid || f->start_ns != p->start_ns)
+		return;
+	strcpy(p->names.container, f->container);
+	strcpy(p->names.pod_namespace, f->pod_namespace);
+	strcpy(p->names.pod, f->pod);
+}
+
 static int feed_proc(struct reader *rd, uint32_t len)
 {
+	struct uc_proc p = { 0 };
 	struct uc_frame_proc f;
-	struct uc_proc p;
 
 	if (len != sizeof(f))
 		return damage(rd, "a process frame has the wrong size");
@@ -283,6 +320,7 @@ static int feed_proc(struct reader *rd, uint32_t len)
 	p.exe[sizeof(p.exe) - 1] = '\0';
 	memcpy(p.cgroup, f.cgroup, sizeof(p.cgroup));
 	p.cgroup[sizeof(p.cgroup) - 1] = '\0';
+	take_names(&rd->names, &p);
 	rd->frames->proc(rd->frames->ctx, &p);
 	return 0;
 }
@@ -325,7 +363,7 @@ static int feed_end(struct reader *rd, uint32_t len)
 
 static int (*const feeders[])(struct reader *rd, uint32_t len) = {
 	[UC_FRAME_RECORD] = feed_record, [UC_FRAME_PROC] = feed_proc, [UC_FRAME_CLOCK] = feed_clock,
-	[UC_FRAME_LOSSES] = feed_losses, [UC_FRAME_END] = feed_end,
+	[UC_FRAME_LOSSES] = feed_losses, [UC_FRAME_END] = feed_end,   [UC_FRAME_NAMES] = feed_names,
 };
 
 static int read_frame(struct reader *rd)

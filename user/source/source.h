@@ -8,12 +8,20 @@
 
 #include "wire.h"
 
-/* A process that serves an upstream, as /proc showed it while it lived. */
+/* Of a container and its pod; each "" where it is not known. */
+struct uc_names {
+	char container[64];
+	char pod_namespace[64];
+	char pod[254];
+};
+
+/* A process at an end of a connection, as /proc showed it while it lived. */
 struct uc_proc {
 	uint32_t tgid;
 	uint64_t start_ns;
 	char exe[256];    /* "" where it could not be read */
 	char cgroup[256]; /* its path in the cgroup tree; "" where it could not be read */
+	struct uc_names names;
 };
 
 struct uc_losses {
