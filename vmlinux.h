@@ -62,6 +62,7 @@ struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
 	int sk_err;
+	int sk_err_soft;
 	u8 sk_shutdown;
 	u16 sk_protocol;
 	struct bpf_local_storage *sk_bpf_storage;

@@ -279,6 +279,8 @@ static __always_inline void nginx_sent(struct sock *sk, struct uc_conn *c, struc
 			else
 				count_lost(UC_LOST_REQUEST_HEAD);
 		}
+		if (c->x.attempt > 1)
+			ship_attempt(c, h);
 	}
 count:
 	c->x.out_bytes += n;

@@ -11,6 +11,7 @@
 #include "conn.bpf.h"
 
 #define EAGAIN      11
+#define ETIMEDOUT   110
 #define ERESTARTSYS 512
 #define MSG_PEEK    2
 
@@ -210,6 +211,33 @@ static __always_inline int on_reset(struct sock *sk)
 	tp = tcp_sock_of(sk);
 	if (tp)
 		peer_close(c, sk, tp, UC_EV_RST, READ(sk, __sk_common.skc_state));
+	return 0;
+}
+
+/*
+ * An ICMP message that rejects the connection. Where it comes within connect(), as on
+ * the same node, the kernel leaves it to be asked for: nginx does, and closes.
+ */
+static __always_inline int on_error_report(const struct sock *sk)
+{
+	struct uc_conn *c;
+	struct tcp_sock *tp;
+	s32 err;
+
+	if (storage_empty(sk))
+		return 0;
+	c = conn_of(sk);
+	if (!c || !(c->flags & UC_CONN_NGINX) || c->established_ns || c->peer_closed ||
+	    READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+		return 0;
+	err = READ(sk, sk_err);
+	if (!err)
+		err = READ(sk, sk_err_soft);
+	tp = tcp_sock_of(sk);
+	if (!tp || !err || err == ETIMEDOUT)
+		return 0;
+	c->peer.err = err;
+	event_add(c, tp, UC_EV_ICMP, TCP_SYN_SENT, 0, err, bpf_ktime_get_ns());
 	return 0;
 }
 

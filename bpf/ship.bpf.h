@@ -48,12 +48,35 @@ static __always_inline void proc_exit(struct task_struct *task)
 
 	if (READ(sig, live.counter))
 		return;
-	worker_over(tgid);
-	if (!bpf_map_lookup_elem(&uc_procs, &tgid))
+	/* of nginx's workers, too: one that is about to end closes what it still holds */
+	if (!worker_over(tgid) && !bpf_map_lookup_elem(&uc_procs, &tgid))
 		return;
 	bpf_map_delete_elem(&uc_procs, &tgid);
 	task_fill(&t, task);
 	ship_proc(&t, UC_REC_EXIT);
+}
+
+/* The request of another attempt, so that it can be held against the one that failed. */
+static __always_inline void ship_attempt(const struct uc_conn *c, const struct uc_heads *h)
+{
+	struct uc_rec_attempt *rec = bpf_ringbuf_reserve(&uc_ring, sizeof(*rec), 0);
+
+	if (!rec) {
+		count_lost(UC_LOST_RING_FULL);
+		return;
+	}
+	rec->hdr.version = UC_WIRE_VERSION;
+	rec->hdr.kind = UC_REC_ATTEMPT;
+	rec->hdr.size = sizeof(*rec);
+	rec->hdr.ts_ns = bpf_ktime_get_ns();
+	rec->of_id = c->x.after_id;
+	rec->next_id = c->id;
+	__builtin_memcpy(rec->remote_addr, c->tuple.remote_addr, sizeof(rec->remote_addr));
+	rec->remote_port = c->tuple.remote_port;
+	rec->family = c->tuple.family;
+	rec->head_len = h->request_len;
+	__builtin_memcpy(rec->head, h->request, sizeof(rec->head));
+	bpf_ringbuf_submit(rec, 0);
 }
 
 /* What a record of nginx's end has besides the log. */

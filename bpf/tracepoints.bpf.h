@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "hooks.bpf.h"
+#include "words.bpf.h"
 
 #ifdef UC_LEGACY
 #define TP "raw_tp/"
@@ -57,6 +58,19 @@ SEC(TP "tcp_retransmit_skb")
 int BPF_PROG(uc_retransmit, const struct sock *sk)
 {
 	return on_retransmit(sk);
+}
+
+SEC(TP "inet_sk_error_report")
+int BPF_PROG(uc_error_report, const struct sock *sk)
+{
+	return on_error_report(sk);
+}
+
+SEC(TP "sched_process_exec")
+int BPF_PROG(uc_exec, struct task_struct *task)
+{
+	on_exec(task);
+	return 0;
 }
 
 #endif

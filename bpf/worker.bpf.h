@@ -62,15 +62,16 @@ static __always_inline struct worker *worker_new(u32 tgid)
 	return w;
 }
 
-/* Its sockets are closed after this, and want to know of its clients. */
-static __always_inline void worker_over(u32 tgid)
+/* Its sockets are closed after this, and want to know of its clients. False: it is no worker. */
+static __always_inline bool worker_over(u32 tgid)
 {
 	struct worker *w = worker_of(tgid);
 
 	if (!w)
-		return;
+		return false;
 	followup_forget(w);
 	w->over = 1;
+	return true;
 }
 
 #endif

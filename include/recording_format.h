@@ -36,6 +36,8 @@ enum uc_frame_kind {
 	UC_FRAME_LOSSES = 4, /* __u64 for each reason of enum uc_lost; the newest counts */
 	UC_FRAME_END = 5,    /* struct uc_frame_end; nothing follows */
 	UC_FRAME_NAMES = 6,  /* struct uc_frame_names; of the process frame that follows */
+	UC_FRAME_HEARING =
+		7, /* __u32: the level up to which nginx's words are heard from now on, and UC_HEARING_CHOSEN */
 };
 
 struct uc_frame_header {

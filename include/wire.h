@@ -39,6 +39,9 @@ enum uc_rec_kind {
 	UC_REC_PROC = 3,         /* struct uc_rec_proc */
 	UC_REC_FOLLOWUP = 4,     /* struct uc_rec_followup */
 	UC_REC_EXIT = 5,         /* struct uc_rec_proc: that process began to end */
+	UC_REC_WORDS = 6,        /* struct uc_rec_words */
+	UC_REC_EXEC = 7,         /* struct uc_rec_proc: it began another program; never recorded */
+	UC_REC_ATTEMPT = 8,      /* struct uc_rec_attempt */
 	UC_REC_KIND_MAX
 };
 
@@ -64,7 +67,8 @@ struct uc_rec_hdr {
 	KIND(UC_EV_RETRANSMIT, "retransmit")    /* this end sent a segment again */                \
 	KIND(UC_EV_SEND_ERROR, "send_error")    /* a send failed with err */                       \
 	KIND(UC_EV_RECV_ERROR, "receive_error") /* a receive failed with err */                    \
-	KIND(UC_EV_PEEK, "peek")                /* nginx looked at it in its idle pool */
+	KIND(UC_EV_PEEK, "peek")                /* nginx looked at it in its idle pool */          \
+	KIND(UC_EV_ICMP, "icmp") /* an ICMP message rejected it; err is what it says */
 
 #define UC_NAMED(number, name) number,
 
@@ -255,6 +259,45 @@ struct uc_rec_followup {
 	__u8 head[UC_FOLLOWUP_HEAD]; /* the first bytes, where they could be read */
 };
 
+#define UC_ATTEMPT_HEAD 128
+
+/*
+ * A worker's next attempt sends its request: of_id and next_id as in the followup that
+ * said so. Another method or target is another request, and no repetition.
+ */
+struct uc_rec_attempt {
+	struct uc_rec_hdr hdr;
+	__u64 of_id;
+	__u64 next_id;
+	__u8 remote_addr[16];
+	__u16 remote_port;
+	__u16 family;
+	__u32 head_len; /* of the request's kept head, of which the first bytes are here */
+	__u8 head[UC_ATTEMPT_HEAD];
+};
+
+#define UC_WORDS_FORMAT 160
+#define UC_WORDS_ACTION 64
+
+/*
+ * What a worker of nginx said by ngx_log_error_core() (src/core/ngx_log.c), the
+ * moment before it goes on. The arguments of the format are not read: they may
+ * hold what a client or an application sent.
+ */
+struct uc_rec_words {
+	struct uc_rec_hdr hdr;
+	__u32 worker; /* tgid */
+	__u32 tid;
+	__u64 client; /* nginx's number of its client's connection, *N in its log; 0: none */
+	__u64 read_id; /* the upstream connection that it read from last, and from no client since; 0 */
+	__s32 err;     /* errno that it reports, or 0 */
+	__u8 level;     /* src/core/ngx_log.h: 1 emerg to 4 error, 5 warn, 7 info */
+	__u8 log_level; /* the highest level that this log takes; 0: not known */
+	__u16 reserved;
+	char action[UC_WORDS_ACTION]; /* "reading response header from upstream", or "" */
+	char format[UC_WORDS_FORMAT]; /* as in nginx's source, what follows the NUL is noise; "": unreadable */
+};
+
 /* REASON(index of the per-CPU counters, name): why the kernel side could not keep something. */
 #define UC_LOST_REASONS(REASON)                                                                    \
 	REASON(UC_LOST_RING_FULL, "ring_full")         /* no room in the ring for a record */      \
@@ -262,7 +305,8 @@ struct uc_rec_followup {
 	REASON(UC_LOST_JOIN_FULL, "join_full")         /* the table of other ends took no entry */ \
 	REASON(UC_LOST_REQUEST_HEAD, "request_head")   /* it could not be read */                  \
 	REASON(UC_LOST_RESPONSE_HEAD, "response_head") /* it could not be read */                  \
-	REASON(UC_LOST_HOOK, "hook") /* not called, as it ran already on that CPU */
+	REASON(UC_LOST_HOOK, "hook")   /* not called, as it ran already on that CPU */             \
+	REASON(UC_LOST_WORDS, "words") /* of nginx, not read in full */
 
 enum uc_lost { UC_LOST_REASONS(UC_NAMED) UC_LOST_MAX };
 
@@ -294,6 +338,8 @@ static_assert(sizeof(struct uc_exchange) == 80, "wire layout");
 static_assert(sizeof(struct uc_conn) == 16 + 80 + 16 + 48 + 24 + 48 + 48 + 64 + 8 + 48 * UC_EVENTS,
 	      "wire layout");
 static_assert(offsetof(struct uc_conn, owner.tgid) + 4 <= 2 * 64 - 8, "two cache lines");
+static_assert(sizeof(struct uc_rec_words) == 16 + 32 + UC_WORDS_ACTION + UC_WORDS_FORMAT,
+	      "wire layout");
 static_assert((UC_EVENTS & (UC_EVENTS - 1)) == 0, "index is masked");
 static_assert(UC_UPSTREAM_SIZE(UC_EVENTS) == sizeof(struct uc_rec_upstream), "the whole form");
 static_assert(UC_NGINX_SIZE(UC_EVENTS, UC_REQUEST_HEAD, UC_RESPONSE_HEAD) ==
