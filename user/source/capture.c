@@ -40,6 +40,7 @@ struct uc_capture {
 	struct uc_frames taker[UC_CAPTURE_TAKERS];
 	size_t taker_count;
 	int64_t wall_offset_ns; /* as told last; 0: not yet */
+	unsigned hearing;       /* as told last */
 };
 
 /* The engine sees a process before the connection ends that name it: it is read while it lives. */
@@ -98,6 +99,18 @@ static void follow_clock(struct uc_capture *c)
 	c->wall_offset_ns = offset;
 	for (size_t i = 0; i < c->taker_count; i++)
 		c->taker[i].clock(c->taker[i].ctx, offset, mono);
+}
+
+/* Before the records that follow: what is silent in them depends on it. */
+static void follow_hearing(struct uc_capture *c)
+{
+	unsigned level = uc_tracer_hears(c->tracer);
+
+	if (level == c->hearing)
+		return;
+	c->hearing = level;
+	for (size_t i = 0; i < c->taker_count; i++)
+		c->taker[i].hearing(c->taker[i].ctx, level);
 }
 
 /* The ring's readiness is told once for each call. */
@@ -160,6 +173,8 @@ int uc_capture_new(const struct uc_tracer_config *cfg, const struct uc_frames *t
 		err = uc_tracer_new(cfg, &frames, &c->tracer);
 	if (!err)
 		err = open_fds(c);
+	if (!err)
+		follow_hearing(c);
 	/* the processes that adoption announced are looked at before they can die */
 	if (!err)
 		err = uc_tracer_poll(c->tracer);
@@ -215,6 +230,7 @@ int uc_capture_poll(struct uc_capture *c, uint64_t *ret_now_ns)
 	int n;
 
 	follow_clock(c);
+	follow_hearing(c);
 	n = hand_on_in_turns(c, now + TURNS_NS);
 	if (uc_intake_empty(c->intake))
 		c->handed_on_ns = now;

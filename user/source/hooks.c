@@ -23,6 +23,9 @@ enum group {
 	EXIT,
 	ADOPT,
 	WALK,
+	WORDS,
+	BEGIN,
+	ICMP,
 	GROUPS
 };
 
@@ -179,6 +182,25 @@ static struct uc_hook hooks[] = {
 	  .plans = UC_PLANS_LEGACY,
 	  .group = WALK,
 	  .note = "since 5.9; without it the metrics lack open connections and waiting requests" },
+	{ .facts = "nginx's own words",
+	  .section = "uprobe.s/ngx_log_error_core",
+	  .program = "uc_words_wait",
+	  .plans = ANY,
+	  .group = WORDS,
+	  .note = "since 6.0" },
+	{ .facts = "nginx's own words",
+	  .section = "uprobe/ngx_log_error_core",
+	  .program = "uc_words",
+	  .plans = ANY,
+	  .group = WORDS,
+	  .note = "since 5.10; without it what nginx decided is inferred, and likely at most" },
+	TRACEPOINT_ROWS(
+		"inet_sk_error_report", .program = "uc_error_report", .facts = "rejected by ICMP",
+		.group = ICMP, .takes = { "sock" },
+		.note = "since 5.15; without it such a connect() may end for no known reason"),
+	TRACEPOINT_ROWS("sched_process_exec", .program = "uc_exec", .facts = "programs begun later",
+			.group = BEGIN, .takes = { "task_struct" },
+			.note = "since 4.15; without it their words are not heard"),
 };
 
 /* The first required hook of the plan whose facts no hook of the plan tells; NULL: none. */

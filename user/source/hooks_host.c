@@ -148,6 +148,43 @@ static int try_kretprobe(const struct btf *btf, struct uc_hook *h, const char *n
 	return try_probe(name, true);
 }
 
+/*
+ * Whether uprobes are allowed, without one: the kernel asks the same of an event of all
+ * processes that counts nothing. Each program of nginx is another matter.
+ */
+static int try_uprobe_as(unsigned flags)
+{
+	struct perf_event_attr dummy = { .size = sizeof(dummy),
+					 .type = PERF_TYPE_SOFTWARE,
+					 .config = PERF_COUNT_SW_DUMMY };
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags);
+	int prog, fd, type = read_number("/sys/bus/event_source/devices/uprobe/type");
+
+	if (type < 0)
+		return type;
+	prog = load_nothing(BPF_PROG_TYPE_KPROBE, &opts);
+	if (prog < 0)
+		return flags && prog == -EINVAL ? -ENOENT : prog;
+	fd = syscall(SYS_perf_event_open, &dummy, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return attached(prog, fd < 0 ? -errno : fd);
+}
+
+static int try_uprobe(const struct btf *btf, struct uc_hook *h, const char *name)
+{
+	(void)btf;
+	(void)h;
+	(void)name;
+	return try_uprobe_as(0);
+}
+
+static int try_uprobe_waiting(const struct btf *btf, struct uc_hook *h, const char *name)
+{
+	(void)btf;
+	(void)h;
+	(void)name;
+	return try_uprobe_as(BPF_F_SLEEPABLE);
+}
+
 static int try_helper(const struct btf *btf, struct uc_hook *h, const char *name)
 {
 	return try_typed(btf, h, "", name, BTF_KIND_FUNC, 0);
@@ -157,9 +194,10 @@ static const struct {
 	const char *prefix; /* of the section */
 	int (*try)(const struct btf *btf, struct uc_hook *h, const char *name);
 } kinds[] = {
-	{ "tp_btf/", try_tp_btf },       { "raw_tp/", try_raw_tp }, { "fexit/", try_fexit },
-	{ "kretprobe/", try_kretprobe }, { "kprobe/", try_kprobe }, { "iter/", try_iter },
-	{ "helper/", try_helper },       { "kfunc/", try_helper },
+	{ "tp_btf/", try_tp_btf },           { "raw_tp/", try_raw_tp }, { "fexit/", try_fexit },
+	{ "kretprobe/", try_kretprobe },     { "kprobe/", try_kprobe }, { "iter/", try_iter },
+	{ "helper/", try_helper },           { "kfunc/", try_helper },  { "uprobe/", try_uprobe },
+	{ "uprobe.s/", try_uprobe_waiting },
 };
 
 static int try_hook(const struct btf *btf, struct uc_hook *h)

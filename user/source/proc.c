@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,19 +76,31 @@ static bool comm_is(const char *pid, const char *const *comms, size_t comm_count
 	return found;
 }
 
+void uc_proc_each(const char *const *comms, size_t comm_count, void (*one)(void *ctx, pid_t pid),
+		  void *ctx)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (isdigit((unsigned char)d->d_name[0]) && comm_is(d->d_name, comms, comm_count))
+			one(ctx, (pid_t)strtol(d->d_name, NULL, 10));
+	if (dir)
+		closedir(dir);
+}
+
+static void count(void *ctx, pid_t pid)
+{
+	(void)pid;
+	++*(unsigned *)ctx;
+}
+
 unsigned uc_proc_count(const char *const *comms, size_t comm_count)
 {
-	struct dirent *d;
-	unsigned count = 0;
-	DIR *dir = opendir("/proc");
+	unsigned n = 0;
 
-	if (!dir)
-		return 0;
-	while ((d = readdir(dir)))
-		if (isdigit((unsigned char)d->d_name[0]))
-			count += comm_is(d->d_name, comms, comm_count);
-	closedir(dir);
-	return count;
+	uc_proc_each(comms, comm_count, count, &n);
+	return n;
 }
 
 static int show_fd(const char *pid, const char *fd)

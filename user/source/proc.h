@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "source/source.h"
 
@@ -15,7 +16,10 @@
  */
 void uc_proc_resolve(struct uc_proc *p);
 
-/* Processes whose name is one of comms. */
+/* Calls one() for every process whose name is one of comms. */
+void uc_proc_each(const char *const *comms, size_t comm_count, void (*one)(void *ctx, pid_t pid),
+		  void *ctx);
+/* How many those are. */
 unsigned uc_proc_count(const char *const *comms, size_t comm_count);
 
 /*

@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "core/conn/forms.h"
+#include "core/conn/decode.h"
 #include "core/http/http.h"
 #include "core/http/redact.h"
 #include "recording_format.h"
@@ -86,17 +87,26 @@ static void redact_tail(__u8 *tail, size_t len)
 			tail[i] = 'x';
 }
 
-static void redact_heads(struct uc_heads *h)
+/* False: no request of HTTP. room: what is kept of one at most. */
+static bool redact_request(__u8 *request, size_t len, size_t room)
 {
 	struct uc_request_head head;
 
-	uc_http_request(h->request, h->request_len, &head);
-	if (!h->request_len || uc_http_request_certain(&head, h->request_len, UC_REQUEST_HEAD)) {
-		uc_http_redact_request(h->request, h->request_len);
+	uc_http_request(request, len, &head);
+	if (len && !uc_http_request_certain(&head, len, room)) {
+		uc_http_redact_foreign(request, len);
+		return false;
+	}
+	uc_http_redact_request(request, len);
+	return true;
+}
+
+static void redact_heads(struct uc_heads *h)
+{
+	if (redact_request(h->request, h->request_len, UC_REQUEST_HEAD)) {
 		uc_http_redact_response(h->response, h->response_len);
 		return;
 	}
-	uc_http_redact_foreign(h->request, h->request_len);
 	/* uwsgi is answered in HTTP */
 	if (h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5))
 		uc_http_redact_response(h->response, h->response_len);
@@ -133,6 +143,28 @@ static void put_followup(struct uc_recorder *r, const void *bytes)
 	put_frame(r, UC_FRAME_RECORD, &s, sizeof(s));
 }
 
+static void put_attempt(struct uc_recorder *r, const void *bytes)
+{
+	struct uc_rec_attempt a;
+	size_t len;
+
+	memcpy(&a, bytes, sizeof(a));
+	len = a.head_len < UC_ATTEMPT_HEAD ? a.head_len : UC_ATTEMPT_HEAD;
+	redact_request(a.head, len, UC_ATTEMPT_HEAD);
+	memset(a.head + len, 0, UC_ATTEMPT_HEAD - len);
+	put_frame(r, UC_FRAME_RECORD, &a, sizeof(a));
+}
+
+/* The format is nginx's own literal; what lies behind its end is not. */
+static void put_words(struct uc_recorder *r, const void *bytes)
+{
+	struct uc_rec_words w;
+
+	memcpy(&w, bytes, sizeof(w));
+	uc_words_clean(&w);
+	put_frame(r, UC_FRAME_RECORD, &w, sizeof(w));
+}
+
 /* Of a size that is not the kind's nothing is stored, as it cannot be redacted; the engine counts it. */
 static void on_record(void *ctx, const void *bytes, size_t len)
 {
@@ -149,6 +181,10 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 		put_nginx(r, bytes, len);
 	else if (hdr.kind == UC_REC_FOLLOWUP && len == sizeof(struct uc_rec_followup))
 		put_followup(r, bytes);
+	else if (hdr.kind == UC_REC_WORDS && len == sizeof(struct uc_rec_words))
+		put_words(r, bytes);
+	else if (hdr.kind == UC_REC_ATTEMPT && len == sizeof(struct uc_rec_attempt))
+		put_attempt(r, bytes);
 }
 
 static void put_names(struct uc_recorder *r, const struct uc_proc *proc)
@@ -185,12 +221,20 @@ static void on_losses(void *ctx, const struct uc_losses *losses)
 	put_frame(ctx, UC_FRAME_LOSSES, losses->by_reason, sizeof(losses->by_reason));
 }
 
+static void on_hearing(void *ctx, unsigned level)
+{
+	uint32_t f = level;
+
+	put_frame(ctx, UC_FRAME_HEARING, &f, sizeof(f));
+}
+
 struct uc_frames uc_recorder_frames(struct uc_recorder *r)
 {
 	return (struct uc_frames){ .record = on_record,
 				   .proc = on_proc,
 				   .clock = on_clock,
 				   .losses = on_losses,
+				   .hearing = on_hearing,
 				   .ctx = r };
 }
 
@@ -346,6 +390,17 @@ static int feed_losses(struct reader *rd, uint32_t len)
 	return 0;
 }
 
+static int feed_hearing(struct reader *rd, uint32_t len)
+{
+	uint32_t level;
+
+	if (len != sizeof(level))
+		return damage(rd, "a hearing frame has the wrong size");
+	memcpy(&level, rd->payload, sizeof(level));
+	rd->frames->hearing(rd->frames->ctx, level);
+	return 0;
+}
+
 static int feed_end(struct reader *rd, uint32_t len)
 {
 	struct uc_frame_end f;
@@ -362,8 +417,10 @@ static int feed_end(struct reader *rd, uint32_t len)
 }
 
 static int (*const feeders[])(struct reader *rd, uint32_t len) = {
-	[UC_FRAME_RECORD] = feed_record, [UC_FRAME_PROC] = feed_proc, [UC_FRAME_CLOCK] = feed_clock,
-	[UC_FRAME_LOSSES] = feed_losses, [UC_FRAME_END] = feed_end,   [UC_FRAME_NAMES] = feed_names,
+	[UC_FRAME_RECORD] = feed_record,   [UC_FRAME_PROC] = feed_proc,
+	[UC_FRAME_CLOCK] = feed_clock,     [UC_FRAME_LOSSES] = feed_losses,
+	[UC_FRAME_END] = feed_end,         [UC_FRAME_NAMES] = feed_names,
+	[UC_FRAME_HEARING] = feed_hearing,
 };
 
 static int read_frame(struct reader *rd)

@@ -28,12 +28,22 @@ struct uc_losses {
 	uint64_t by_reason[UC_LOST_MAX];
 };
 
+#define UC_HEARING_CHOSEN 0x100
+#define UC_HEARING_LEVEL  0xff
+
 struct uc_frames {
 	void (*record)(void *ctx, const void *bytes, size_t len);
 	void (*proc)(void *ctx, const struct uc_proc *proc);
 	/* CLOCK_REALTIME minus CLOCK_MONOTONIC, and the monotonic time at which that was so */
 	void (*clock)(void *ctx, int64_t offset_ns, uint64_t mono_ns);
 	void (*losses)(void *ctx, const struct uc_losses *losses);
+	/*
+	 * From now on nginx's words up to this level are heard (src/core/ngx_log.h: 4 error,
+	 * 7 info), from every program of it; 0: not so. What it does not say then, it
+	 * had not to say. UC_HEARING_CHOSEN with it: only connections of chosen ports are
+	 * followed, and words without a connection are of any.
+	 */
+	void (*hearing)(void *ctx, unsigned hearing);
 	void *ctx;
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "source/bpf_objects.h"
+#include "source/hearing.h"
 #include "control.h"
 #include "source/hooks.h"
 #include "base/log.h"
@@ -24,7 +25,13 @@ struct uc_tracer {
 	struct bpf_link *walk;
 	struct uc_frames frames;
 	struct bpf_link *adopt;
-	int stats_fd; /* as long as it is open the kernel measures its programs; -1 */
+	struct uc_hearing *hearing;                   /* NULL: nginx's words cannot be heard here */
+	char names[UC_TRACER_MAX_COMMS][UC_COMM_LEN]; /* of nginx's processes */
+	const char *comms[UC_TRACER_MAX_COMMS];       /* point into names */
+	size_t comm_count;
+	unsigned (*error_level)(const char *const *comms, size_t comm_count);
+	unsigned level; /* as it was told last; or lower, as nginx's words say */
+	int stats_fd;   /* as long as it is open the kernel measures its programs; -1 */
 };
 
 /* THREAD_SIZE of x86-64 and arm64, where the kernel's sanitizers do not enlarge it. */
@@ -81,6 +88,9 @@ static void select_programs(const struct uc_bpf *o, const struct uc_hooks *h)
 	p = uc_bpf_program(o, "uc_adopt_fdinfo");
 	if (p)
 		bpf_program__set_autoattach(p, false);
+	/* to each program of nginx, by hearing.c */
+	bpf_program__set_autoattach(uc_bpf_program(o, "uc_words"), false);
+	bpf_program__set_autoattach(uc_bpf_program(o, "uc_words_wait"), false);
 }
 
 static int load(struct uc_tracer *t, const struct uc_tracer_config *cfg, const struct uc_hooks *h)
@@ -185,12 +195,54 @@ static void adopt(struct uc_tracer *t)
 		err == -ENOTSUP ? "this host has no hook for them" : strerror(-err));
 }
 
+static void listen_to_nginx(struct uc_tracer *t)
+{
+	if (!t->hearing)
+		return;
+	uc_hearing_scan(t->hearing, t->comms, t->comm_count);
+	t->level = t->error_level ? t->error_level(t->comms, t->comm_count) : 0;
+}
+
+static int open_hearing(struct uc_tracer *t)
+{
+	struct bpf_program *p = uc_bpf_program(&t->bpf, "uc_words_wait");
+
+	if (!bpf_program__autoload(p))
+		p = uc_bpf_program(&t->bpf, "uc_words");
+	if (!bpf_program__autoload(p))
+		return 0;
+	return uc_hearing_new(p, &t->hearing);
+}
+
+static bool began(const void *data, size_t len)
+{
+	struct uc_rec_hdr hdr;
+
+	if (len < sizeof(hdr))
+		return false;
+	memcpy(&hdr, data, sizeof(hdr));
+	return hdr.kind == UC_REC_EXEC;
+}
+
 static int ring_record(void *ctx, void *data, size_t len)
 {
 	struct uc_tracer *t = ctx;
 
+	if (began(data, len)) {
+		listen_to_nginx(t);
+		return 0;
+	}
 	t->frames.record(t->frames.ctx, data, len);
 	return 0;
+}
+
+static void remember_names(struct uc_tracer *t, const struct uc_tracer_config *cfg)
+{
+	t->comm_count = cfg->comm_count;
+	t->error_level = cfg->error_level;
+	memset(t->names, 0, sizeof(t->names));
+	for (size_t i = 0; i < cfg->comm_count; i++)
+		t->comms[i] = strncpy(t->names[i], cfg->comms[i], UC_COMM_LEN - 1);
 }
 
 static int start(struct uc_tracer *t, const struct uc_tracer_config *cfg)
@@ -205,6 +257,11 @@ static int start(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 				   NULL);
 	if (!t->ring)
 		return -errno;
+	remember_names(t, cfg);
+	err = open_hearing(t);
+	if (err)
+		return err;
+	listen_to_nginx(t);
 	adopt(t);
 	return 0;
 }
@@ -236,6 +293,7 @@ void uc_tracer_free(struct uc_tracer *t)
 		munmap(t->lives, UC_LIVE_SLOTS * sizeof(*t->lives));
 	if (t->stats_fd >= 0)
 		close(t->stats_fd);
+	uc_hearing_free(t->hearing);
 	bpf_link__destroy(t->walk);
 	bpf_link__destroy(t->adopt);
 	ring_buffer__free(t->ring);
@@ -251,6 +309,19 @@ int uc_tracer_fd(const struct uc_tracer *t)
 int uc_tracer_poll(struct uc_tracer *t)
 {
 	return ring_buffer__consume(t->ring);
+}
+
+unsigned uc_tracer_hears(const struct uc_tracer *t)
+{
+	const unsigned level = t->hearing && uc_hearing_all(t->hearing) ? t->level : 0;
+
+	return level | (t->bpf.selection->port_count ? UC_HEARING_CHOSEN : 0);
+}
+
+const struct uc_program *uc_tracer_programs(const struct uc_tracer *t, size_t *ret_count)
+{
+	*ret_count = 0;
+	return t->hearing ? uc_hearing_programs(t->hearing, ret_count) : NULL;
 }
 
 unsigned uc_tracer_adopted(const struct uc_tracer *t)
@@ -356,6 +427,8 @@ int uc_tracer_each_live(struct uc_tracer *t, void (*one)(void *ctx, const struct
 void uc_tracer_select(struct uc_tracer *t, const struct uc_tracer_config *cfg)
 {
 	select_connections(&t->bpf, cfg);
+	remember_names(t, cfg);
+	listen_to_nginx(t);
 	adopt(t);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "source/hearing.h"
 #include "source/hooks.h"
 #include "live.h"
 #include "source/source.h"
@@ -20,8 +21,13 @@ struct uc_tracer_config {
 	size_t comm_count;
 	uint16_t ports[UC_TRACER_MAX_PORTS];
 	size_t port_count;
-	size_t ring_bytes;    /* a power of two times the page size; 0: as built */
-	enum uc_plan plan;    /* that was asked for */
+	size_t ring_bytes; /* a power of two times the page size; 0: as built */
+	enum uc_plan plan; /* that was asked for */
+	/*
+	 * The lowest level of the error logs of nginx under these names (4 error, 7 info), or
+	 * 0: not known. Asked again for each program that begins. NULL: it is not known.
+	 */
+	unsigned (*error_level)(const char *const *comms, size_t comm_count);
 	const char *btf_path; /* types of this kernel, in place of its own BTF; or NULL */
 };
 
@@ -38,6 +44,10 @@ void uc_tracer_free(struct uc_tracer *t);
 
 int uc_tracer_fd(const struct uc_tracer *t); /* readable when there are records */
 int uc_tracer_poll(struct uc_tracer *t); /* hands on what is there: how many, or a negative errno */
+/* As a source's hearing(): level 0 where it is not known of all programs. */
+unsigned uc_tracer_hears(const struct uc_tracer *t);
+/* Programs of nginx that were found, and whether their words are heard; NULL: no hook for them. */
+const struct uc_program *uc_tracer_programs(const struct uc_tracer *t, size_t *ret_count);
 unsigned uc_tracer_adopted(const struct uc_tracer *t);
 struct uc_losses uc_tracer_losses(const struct uc_tracer *t);
 
