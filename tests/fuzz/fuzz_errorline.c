@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	within(&l, l.level);
 	within(&l, l.message);
+	within(&l, l.action);
 	within(&l, l.client);
 	within(&l, l.server);
 	within(&l, l.request);
