@@ -107,10 +107,13 @@ static void test_other_lines(void **state)
 		"2026/11/22 10:26:07 [error] 99999999999#1: *4 x",
 		HEAD
 		"open() \"/x\" failed (2: No such file or directory), client: 1.2.3.4, server: s",
-		HEAD "no live upstreams while connecting to upstream, client: 1.2.3.4, server: s, "
-		     "request: \"GET / HTTP/1.1\", upstream: \"http://app/\", host: \"h\"",
-		HEAD TOLD ", client: 1.2.3.4, server: s, request: \"GET / HTTP/1.1\", "
-			  "upstream: \"http://unix:/run/app.sock:/\", host: \"h\"",
+		HEAD "FastCGI sent in stderr: \"PHP message: upstream timed out\" while reading "
+		     "response header from upstream, client: 1.2.3.4, server: s, request: "
+		     "\"GET / HTTP/1.1\", upstream: \"fastcgi://127.0.0.1:9000\", host: \"h\"",
+		HEAD "client prematurely closed connection, client: 1.2.3.4, server: s",
+		"2026/11/22 10:26:07 [info] 1#1: *4 upstream disconnected, bytes from/to "
+		"client:1/2, bytes from/to upstream:2/1",
+		"2026/11/22 10:26:07 [loud] 1#1: *4 no live upstreams while connecting to upstream",
 		"2026/11/22 10:26:07 [warn] 1#1: *4 upstream server temporarily disabled while connecting "
 		"to upstream, client: 1.2.3.4, upstream: \"http://127.0.0.1:3000/\"",
 	};
@@ -118,6 +121,82 @@ static void test_other_lines(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_false(parse(others[i]));
+}
+
+static void alone_is(const char *text, const char *kind, const char *peer)
+{
+	assert_true(parse(text));
+	assert_true(line.alone);
+	assert_string_equal(uc_words_kind_name(line.kind), kind);
+	if (peer)
+		is(line.peer, peer);
+	else
+		assert_int_equal(line.peer.len, 0);
+}
+
+static void test_without_connection(void **state)
+{
+	(void)state;
+	alone_is(HEAD "no live upstreams while connecting to upstream, client: 1.2.3.4, server: s, "
+		      "request: \"GET / HTTP/1.1\", upstream: \"http://app/\", host: \"h\"",
+		 "no_live_upstreams", "app");
+	alone_is(HEAD "no live upstreams while connecting to upstream, client: 1.2.3.4, server: s, "
+		      "request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\", host: \"h\"",
+		 "no_live_upstreams", "10.0.0.1:80");
+	alone_is(HEAD "app.example could not be resolved (3: Host not found), client: 1.2.3.4, "
+		      "server: s, request: \"GET / HTTP/1.1\", host: \"h\"",
+		 "resolver_failed", NULL);
+	is(line.host, "h");
+	alone_is("2026/11/22 10:26:07 [error] 1#1: app.example could not be resolved (110: "
+		 "Operation timed out)",
+		 "resolver_failed", NULL);
+	assert_int_equal(line.connection, 0);
+	alone_is(
+		"2026/11/22 10:26:07 [crit] 1#1: *4 connect() to unix:/run/app.sock failed (2: No "
+		"such file or directory) while connecting to upstream, client: 1.2.3.4, server: s, "
+		"request: \"GET / HTTP/1.1\", upstream: \"http://unix:/run/app.sock:/\", host: \"h\"",
+		"connect_failed", "unix:/run/app.sock");
+	assert_int_equal(line.err, 2);
+	alone_is(HEAD TOLD ", client: 1.2.3.4, server: s, request: \"GET / HTTP/1.1\", "
+			   "upstream: \"http://unix:/run/app.sock:/\", host: \"h\"",
+		 "upstream_closed", "unix:/run/app.sock");
+	alone_is("2026/11/22 10:26:07 [alert] 1#1: 1024 worker_connections are not enough",
+		 "worker_connections", NULL);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	assert_true(parse(good));
+	assert_int_equal(line.kind, UC_WORDS_UPSTREAM_CLOSED);
+	assert_int_equal(line.err, 0);
+	assert_false(line.alone);
+	is(line.action, "reading response header from upstream");
+	assert_true(parse(HEAD
+			  "something new while reading upstream, client: 1.2.3.4, server: s, "
+			  "request: \"GET / HTTP/1.1\", upstream: \"http://127.0.0.1:3000/\""));
+	assert_int_equal(line.kind, UC_WORDS_OTHER);
+	is(line.action, "reading upstream");
+}
+
+/* ngx_stream_log_error(): its upstream has no scheme and no path */
+static void test_stream(void **state)
+{
+	(void)state;
+	assert_true(parse(
+		HEAD "connect() failed (111: Connection refused) while connecting to upstream, "
+		     "client: 127.0.0.1, server: 0.0.0.0:9000, upstream: \"127.0.0.1:9001\", bytes "
+		     "from/to client:0/0, bytes from/to upstream:0/0"));
+	is(line.peer, "127.0.0.1:9001");
+	assert_int_equal(line.path.len, 0);
+	assert_int_equal(line.err, 111);
+	assert_true(
+		parse("2026/11/22 10:26:07 [info] 1#1: *4 connection timed out (110: Connection "
+		      "timed out) while proxying connection, client: 127.0.0.1, server: "
+		      "0.0.0.0:9000, upstream: \"[::1]:9001\", bytes from/to client:1/0, bytes "
+		      "from/to upstream:0/1"));
+	assert_int_equal(line.kind, UC_WORDS_UPSTREAM_TIMED_OUT);
+	is(line.peer, "[::1]:9001");
 }
 
 /* Cut anywhere, in a buffer of just that size: the sanitizer sees a byte too many. */
@@ -150,7 +229,8 @@ int main(void)
 		cmocka_unit_test(test_good),        cmocka_unit_test(test_without_query),
 		cmocka_unit_test(test_kinds),       cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_other_lines), cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_long),        cmocka_unit_test(test_without_connection),
+		cmocka_unit_test(test_words),       cmocka_unit_test(test_stream),
 	};
 
 	return cmocka_run_group_tests_name("errorline", tests, NULL, NULL);

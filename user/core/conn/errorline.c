@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+/* src/core/ngx_log.h */
+#define LEVEL_WARN  5
+#define LEVEL_DEBUG 8
+
 struct cursor {
 	const char *p, *end;
 };
@@ -64,7 +68,7 @@ static const char *find_last(const char *from, const char *end, const char *what
 	return last;
 }
 
-/* "error] 19401#19401: *4 " */
+/* "error] 19401#19401: *4 "; what belongs to no client has no number */
 static bool parse_origin(struct cursor *c, struct uc_error_line *l)
 {
 	const char *close = memchr(c->p, ']', c->end - c->p);
@@ -78,12 +82,8 @@ static bool parse_origin(struct cursor *c, struct uc_error_line *l)
 	    !number(c, UINT32_MAX, &tid) || !eat(c, ": "))
 		return false;
 	l->pid = pid;
-	return eat(c, "*") && number(c, UINT64_MAX / 16, &l->connection) && eat(c, " ");
-}
-
-static bool level_is(const struct uc_error_line *l, const char *name)
-{
-	return l->level.len == strlen(name) && !memcmp(l->level.p, name, l->level.len);
+	l->connection = 0;
+	return !eat(c, "*") || (number(c, UINT64_MAX / 16, &l->connection) && eat(c, " "));
 }
 
 /* Up to the next ", " for plain fields, to the closing quote for quoted ones. */
@@ -100,31 +100,94 @@ static struct uc_slice value_of(const char *from, const char *end, const char *n
 	return (struct uc_slice){ at, stop - at };
 }
 
-/* upstream: "http://127.0.0.1:3000/uri?query", host: "..." */
-static bool parse_upstream(struct uc_error_line *l, const char *from, const char *end)
+static struct uc_slice until(struct uc_slice s, char c)
 {
-	const char *at = find_last(from, end, ", upstream: \""), *stop, *slash, *query;
+	const char *at = s.len ? memchr(s.p, c, s.len) : NULL;
+
+	return (struct uc_slice){ s.p, at ? (size_t)(at - s.p) : s.len };
+}
+
+/* The last field of that name: a request, which comes before, may hold its words. */
+static struct uc_slice upstream_of(const char *from, const char *end)
+{
+	const char *at = find_last(from, end, ", upstream: \""), *stop;
 
 	if (!at)
-		return false;
+		return (struct uc_slice){ NULL, 0 };
 	at += strlen(", upstream: \"");
 	stop = find(at, end, "\", ");
 	if (!stop)
-		stop = end[-1] == '"' ? end - 1 : end;
-	slash = find(at, stop, "://");
-	if (!slash)
+		stop = end > at && end[-1] == '"' ? end - 1 : end;
+	return (struct uc_slice){ at, stop - at };
+}
+
+static bool on_unix_socket(struct uc_slice peer)
+{
+	return peer.len >= 5 && !memcmp(peer.p, "unix:", 5);
+}
+
+static struct uc_slice behind(struct uc_slice s, size_t len)
+{
+	return (struct uc_slice){ s.p + len, s.len - len };
+}
+
+/* "127.0.0.1:3000", "unix:/run/app.sock" */
+static struct uc_slice peer_of(struct uc_slice s)
+{
+	if (!on_unix_socket(s))
+		return until(s, '/');
+	return (struct uc_slice){ s.p, 5 + until(behind(s, 5), ':').len };
+}
+
+/* "http://127.0.0.1:3000/uri?query"; of stream{} "127.0.0.1:3000" */
+static void parse_upstream(struct uc_error_line *l, struct uc_slice url)
+{
+	const char *scheme;
+
+	l->peer = l->path = (struct uc_slice){ NULL, 0 };
+	if (!url.p)
+		return;
+	scheme = find(url.p, url.p + url.len, "://");
+	if (scheme)
+		url = behind(url, scheme + 3 - url.p);
+	l->peer = peer_of(url);
+	l->path = until(behind(url, l->peer.len), '?');
+}
+
+/* A group's name has no port. */
+static bool on_connection(const struct uc_error_line *l)
+{
+	return l->peer.len && memchr(l->peer.p, ':', l->peer.len) && !on_unix_socket(l->peer) &&
+	       uc_words_means(l->kind) != UC_MEANS_NO_CONNECTION;
+}
+
+/* Without a connection to belong to, it has to be known what it says. */
+static bool says_enough(struct uc_error_line *l)
+{
+	switch (uc_words_means(l->kind)) {
+	case UC_MEANS_NOTHING:
 		return false;
-	at = slash + 3;
-	if (at < stop && !strncmp(at, "unix:", stop - at < 5 ? stop - at : 5))
+	case UC_MEANS_NO_CONNECTION:
+	case UC_MEANS_CONNECT_FAILED:
+		return true;
+	case UC_MEANS_CLIENT_GONE:
+	case UC_MEANS_CLIENT_SLOW:
+	case UC_MEANS_OTHER:
+		return !l->alone;
+	default:
+		return l->peer.len;
+	}
+}
+
+static bool parse_message(struct uc_error_line *l, const char *from, const char *to)
+{
+	unsigned level = uc_words_level(l->level.p, l->level.len);
+
+	if (!level || level == LEVEL_WARN || level == LEVEL_DEBUG)
 		return false;
-	slash = memchr(at, '/', stop - at);
-	l->peer = (struct uc_slice){ at, (slash ? slash : stop) - at };
-	l->path = (struct uc_slice){ slash ? slash : stop, slash ? stop - slash : 0 };
-	query = l->path.len ? memchr(l->path.p, '?', l->path.len) : NULL;
-	if (query)
-		l->path.len = query - l->path.p;
-	/* a group's name has no port: no server of it was tried */
-	return l->peer.len && memchr(l->peer.p, ':', l->peer.len);
+	l->message = (struct uc_slice){ from, to - from };
+	l->kind = uc_words_at_level(uc_words_match(from, to - from, &l->err, &l->action), level);
+	return true;
 }
 
 bool uc_error_line_parse(const char *line, size_t len, struct uc_error_line *l)
@@ -136,20 +199,19 @@ bool uc_error_line_parse(const char *line, size_t len, struct uc_error_line *l)
 	memcpy(l->text, line, l->len);
 	l->text[l->len] = '\0';
 	c = (struct cursor){ l->text, l->text + l->len };
-	if (!parse_time(&c, l) || !parse_origin(&c, l) || level_is(l, "warn") ||
-	    level_is(l, "debug"))
+	if (!parse_time(&c, l) || !parse_origin(&c, l))
 		return false;
 	fields = find(c.p, c.end, ", client: ");
-	if (!fields)
+	if (!parse_message(l, c.p, fields ? fields : c.end))
 		return false;
-	l->message = (struct uc_slice){ c.p, fields - c.p };
-	if (!parse_upstream(l, fields, c.end))
-		return false;
+	fields = fields ? fields : c.end;
+	parse_upstream(l, upstream_of(fields, c.end));
+	l->alone = !on_connection(l);
 	l->client = value_of(fields, c.end, ", client: ", false);
 	l->server = value_of(fields, c.end, ", server: ", false);
 	l->request = value_of(fields, c.end, ", request: \"", true);
-	l->host = value_of(l->peer.p, c.end, ", host: \"", true);
-	return true;
+	l->host = value_of(l->peer.p ? l->peer.p : fields, c.end, ", host: \"", true);
+	return says_enough(l);
 }
 
 struct uc_slice uc_error_line_without_query(struct uc_slice request)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One line of nginx's error log about an upstream (ngx_http_request.c,
- * ngx_http_log_error(), and ngx_http_upstream.c): hostile text, as clients
- * choose parts of it.
+ * One line of nginx's error log about an upstream (ngx_http_log_error() and
+ * ngx_stream_log_error() add the fields): hostile text, as clients choose parts of
+ * it. What its message means is looked up in the table of nginx's words.
  */
 #ifndef UPCLOSE_CORE_ERRORLINE_H
 #define UPCLOSE_CORE_ERRORLINE_H
@@ -11,34 +11,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/conn/words.h"
+
 /* NGX_MAX_ERROR_STR; longer lines are cut there by nginx itself. */
 #define UC_ERROR_LINE_MAX 2048
 
-/* Points into the line's own text; p is NULL where the line has no such field. */
-struct uc_slice {
-	const char *p;
-	size_t len;
-};
-
+/* Its slices point into its own text. */
 struct uc_error_line {
 	char text[UC_ERROR_LINE_MAX];
 	size_t len;
 	unsigned year, month, day, hour, minute, second; /* local time of nginx's host */
 	struct uc_slice level;                           /* "error" */
-	uint32_t pid;
-	uint64_t connection;     /* *N: nginx's number of its client's connection */
+	uint32_t pid;            /* as nginx sees itself, in its own namespace */
+	uint64_t connection;     /* *N: nginx's number of its client's connection; 0: none */
 	struct uc_slice message; /* up to ", client: " */
+	enum uc_words_kind kind;
+	int err;                /* errno, or 0 */
+	struct uc_slice action; /* "reading response header from upstream" */
+	/* of no TCP connection: no server was tried, or it is behind a unix socket */
+	bool alone;
 	struct uc_slice client;
 	struct uc_slice server;
 	struct uc_slice request; /* the client's request line, its query included */
 	struct uc_slice host;
-	struct uc_slice peer; /* of the upstream: "127.0.0.1:3000", "[::1]:3000" */
+	struct uc_slice
+		peer; /* of the upstream: "127.0.0.1:3000", "[::1]:3000"; if alone, as it is */
 	struct uc_slice path; /* of the upstream's URI, without its query */
 };
 
 /*
- * False: not a line about an upstream's connection (another matter, a warning,
- * a unix socket, a group without a live server). *ret is then undefined. line
+ * False: not about a failed attempt at an upstream (another matter, a warning, a
+ * remark, the text of an application behind FastCGI). *ret is then undefined. line
  * is without its newline; what is behind UC_ERROR_LINE_MAX is not looked at.
  */
 bool uc_error_line_parse(const char *line, size_t len, struct uc_error_line *ret);
