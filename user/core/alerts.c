@@ -66,6 +66,13 @@ const struct uc_alert_rule uc_alert_defaults[] = {
 	  .window_ns = 5 * MINUTE,
 	  .cooldown_ns = 5 * MINUTE,
 	  .repeat_ns = 24 * HOUR },
+	{ .name = "UpcloseWorkerExited",
+	  .verdicts = V(WORKER_EXITED),
+	  .severity = UC_ALERT_WARNING,
+	  .count = 5,
+	  .window_ns = 5 * MINUTE,
+	  .cooldown_ns = 5 * MINUTE,
+	  .repeat_ns = 24 * HOUR },
 };
 const size_t uc_alert_default_count = ARRAY_SIZE(uc_alert_defaults);
 

@@ -26,6 +26,7 @@
 	VERDICT(UC_VERDICT_BODY_TRUNCATED, "body_truncated", true)                   \
 	VERDICT(UC_VERDICT_NGINX_TIMEOUT, "nginx_timeout", true)                     \
 	VERDICT(UC_VERDICT_NGINX_REJECTED_RESPONSE, "nginx_rejected_response", true) \
+	VERDICT(UC_VERDICT_WORKER_EXITED, "worker_exited", true)                     \
 	VERDICT(UC_VERDICT_CLIENT_GONE, "client_gone", false)                        \
 	VERDICT(UC_VERDICT_IDLE_CLOSE, "idle_close", false)                          \
 	VERDICT(UC_VERDICT_COMPLETE, "complete", false)
@@ -33,38 +34,42 @@
 enum uc_verdict_id { UC_VERDICTS(UC_WORD) UC_VERDICT_MAX };
 
 /* WORD(number, name): this list and those below */
-#define UC_PROOFS(WORD)                                       \
-	WORD(UC_PROOF_NONE, "none")                           \
-	WORD(UC_PROOF_REQUEST_UNACKED, "request_unacked")     \
-	WORD(UC_PROOF_REQUEST_UNREAD, "request_unread")       \
-	WORD(UC_PROOF_SENT_AFTER_FIN, "sent_after_fin")       \
-	WORD(UC_PROOF_DELIBERATE_CLOSE, "deliberate_close")   \
-	WORD(UC_PROOF_REQUEST_ACKED, "request_acked")         \
-	WORD(UC_PROOF_EXIT_CODE, "exit_code")                 \
-	WORD(UC_PROOF_SIGNAL, "signal")                       \
-	WORD(UC_PROOF_OOM, "oom")                             \
-	WORD(UC_PROOF_RST, "rst")                             \
-	WORD(UC_PROOF_BODY_UNREAD, "body_unread")             \
-	WORD(UC_PROOF_BODY_UNACKED, "body_unacked")           \
-	WORD(UC_PROOF_HEADER_CUT, "header_cut")               \
-	WORD(UC_PROOF_FIRST_BYTES, "first_bytes")             \
-	WORD(UC_PROOF_REFUSED, "refused")                     \
-	WORD(UC_PROOF_TIMEOUT, "timeout")                     \
-	WORD(UC_PROOF_UNREACHABLE, "unreachable")             \
-	WORD(UC_PROOF_LOCAL, "local")                         \
-	WORD(UC_PROOF_CONTENT_LENGTH, "content_length")       \
-	WORD(UC_PROOF_CHUNKED, "chunked")                     \
-	WORD(UC_PROOF_END_REQUEST, "end_request")             \
-	WORD(UC_PROOF_READ_TIMEOUT, "read_timeout")           \
-	WORD(UC_PROOF_SEND_TIMEOUT, "send_timeout")           \
-	WORD(UC_PROOF_NGINX_CLOSED, "nginx_closed")           \
-	WORD(UC_PROOF_NGINX_EXITED, "nginx_exited")           \
-	WORD(UC_PROOF_CLIENT_CLOSED, "client_closed")         \
-	WORD(UC_PROOF_IDLE, "idle")                           \
-	WORD(UC_PROOF_RESPONSE_COMPLETE, "response_complete") \
-	WORD(UC_PROOF_LOSSY, "lossy")                         \
-	WORD(UC_PROOF_UNSEEN_START, "unseen_start")           \
-	WORD(UC_PROOF_OPAQUE, "opaque")
+#define UC_PROOFS(WORD)                                           \
+	WORD(UC_PROOF_NONE, "none")                               \
+	WORD(UC_PROOF_REQUEST_UNACKED, "request_unacked")         \
+	WORD(UC_PROOF_REQUEST_UNREAD, "request_unread")           \
+	WORD(UC_PROOF_SENT_AFTER_FIN, "sent_after_fin")           \
+	WORD(UC_PROOF_DELIBERATE_CLOSE, "deliberate_close")       \
+	WORD(UC_PROOF_REQUEST_ACKED, "request_acked")             \
+	WORD(UC_PROOF_EXIT_CODE, "exit_code")                     \
+	WORD(UC_PROOF_SIGNAL, "signal")                           \
+	WORD(UC_PROOF_OOM, "oom")                                 \
+	WORD(UC_PROOF_RST, "rst")                                 \
+	WORD(UC_PROOF_STREAM_RESET, "stream_reset")               \
+	WORD(UC_PROOF_BODY_UNREAD, "body_unread")                 \
+	WORD(UC_PROOF_BODY_UNACKED, "body_unacked")               \
+	WORD(UC_PROOF_HEADER_CUT, "header_cut")                   \
+	WORD(UC_PROOF_FIRST_BYTES, "first_bytes")                 \
+	WORD(UC_PROOF_REFUSED, "refused")                         \
+	WORD(UC_PROOF_TIMEOUT, "timeout")                         \
+	WORD(UC_PROOF_UNREACHABLE, "unreachable")                 \
+	WORD(UC_PROOF_LOCAL, "local")                             \
+	WORD(UC_PROOF_CONTENT_LENGTH, "content_length")           \
+	WORD(UC_PROOF_CHUNKED, "chunked")                         \
+	WORD(UC_PROOF_END_REQUEST, "end_request")                 \
+	WORD(UC_PROOF_READ_TIMEOUT, "read_timeout")               \
+	WORD(UC_PROOF_SEND_TIMEOUT, "send_timeout")               \
+	WORD(UC_PROOF_NGINX_CLOSED, "nginx_closed")               \
+	WORD(UC_PROOF_NGINX_EXITED, "nginx_exited")               \
+	WORD(UC_PROOF_CLIENT_CLOSED, "client_closed")             \
+	WORD(UC_PROOF_CLIENT_BODY_TIMEOUT, "client_body_timeout") \
+	WORD(UC_PROOF_CLIENT_SEND_TIMEOUT, "client_send_timeout") \
+	WORD(UC_PROOF_IDLE, "idle")                               \
+	WORD(UC_PROOF_RESPONSE_COMPLETE, "response_complete")     \
+	WORD(UC_PROOF_LOSSY, "lossy")                             \
+	WORD(UC_PROOF_UNSEEN_START, "unseen_start")               \
+	WORD(UC_PROOF_OPAQUE, "opaque")                           \
+	WORD(UC_PROOF_NGINX_LOG, "nginx_log")
 
 enum uc_proof { UC_PROOFS(UC_WORD) UC_PROOF_MAX };
 
@@ -98,6 +103,7 @@ enum uc_close { UC_CLOSES(UC_WORD) UC_CLOSE_MAX };
 	WORD(UC_PHASE_REQUEST, "request")                 \
 	WORD(UC_PHASE_RESPONSE_HEADER, "response_header") \
 	WORD(UC_PHASE_RESPONSE_BODY, "response_body")     \
+	WORD(UC_PHASE_UPGRADED, "upgraded")               \
 	WORD(UC_PHASE_IDLE, "idle")
 
 enum uc_phase { UC_PHASES(UC_WORD) UC_PHASE_MAX };

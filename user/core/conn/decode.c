@@ -115,6 +115,43 @@ static int take_followup(const void *bytes, size_t len, struct uc_record *ret)
 	return exact(bytes, len, sizeof(ret->followup), ret);
 }
 
+static void clean(char *text, size_t size)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memset(text + len, 0, size - len);
+}
+
+void uc_words_clean(struct uc_rec_words *w)
+{
+	clean(w->action, sizeof(w->action));
+	clean(w->format, sizeof(w->format));
+}
+
+static int take_words(const void *bytes, size_t len, struct uc_record *ret)
+{
+	int err = exact(bytes, len, sizeof(ret->words), ret);
+
+	if (!err)
+		uc_words_clean(&ret->words);
+	return err;
+}
+
+static int take_attempt(const void *bytes, size_t len, struct uc_record *ret)
+{
+	return exact(bytes, len, sizeof(ret->attempt), ret);
+}
+
+static bool attempt_valid(const struct uc_record *r)
+{
+	return r->attempt.head_len <= UC_REQUEST_HEAD;
+}
+
+static bool words_valid(const struct uc_record *r)
+{
+	return r->words.level && r->words.level <= 8;
+}
+
 static const struct {
 	int (*take)(const void *bytes, size_t len, struct uc_record *ret);
 	bool (*valid)(const struct uc_record *r);
@@ -124,6 +161,8 @@ static const struct {
 	[UC_REC_PROC] = { take_proc, proc_valid },
 	[UC_REC_EXIT] = { take_proc, proc_valid },
 	[UC_REC_FOLLOWUP] = { take_followup, followup_valid },
+	[UC_REC_WORDS] = { take_words, words_valid },
+	[UC_REC_ATTEMPT] = { take_attempt, attempt_valid },
 };
 
 int uc_decode(const void *buf, size_t len, struct uc_record *ret)

@@ -14,6 +14,8 @@ struct uc_record {
 		struct uc_rec_upstream upstream;
 		struct uc_rec_proc proc; /* PROC and EXIT */
 		struct uc_rec_followup followup;
+		struct uc_rec_words words;
+		struct uc_rec_attempt attempt;
 	};
 };
 
@@ -25,5 +27,8 @@ struct uc_record {
  * connection end has its whole form.
  */
 int uc_decode(const void *buf, size_t len, struct uc_record *ret);
+
+/* Overwrites with zeros what lies behind the ends of its two texts. */
+void uc_words_clean(struct uc_rec_words *w);
 
 #endif

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "core/conn/fastcgi.h"
 
 /* nginx handles a client's end within one turn of its event loop; a busy worker's turn is long. */
 #define CLIENT_RECENT_NS 200000000ULL
 /* A timer fires in a turn of its own; a client's bytes this shortly before may have caused the close. */
 #define CLIENT_QUIET_NS 20000000ULL
+
+/* Timeouts are set in whole seconds; a worker that is busy for that long has other troubles. */
+#define LEFT_UNREAD_NS 900000000ULL
 
 /* TCP_SYN_SENT of include/net/tcp_states.h */
 #define STATE_SYN_SENT 2
@@ -29,13 +33,31 @@ static bool reaches(const struct uc_exchange *x, uint32_t seq)
 	return x->out_bytes > INT32_MAX || seq_after(seq, x->out_seq);
 }
 
+static bool loopback(const uint8_t addr[16])
+{
+	static const uint8_t v4[] = { [10] = 0xff, [11] = 0xff, [12] = 127 }, v6[16] = { [15] = 1 };
+
+	return !memcmp(addr, v4, sizeof(v4)) || !memcmp(addr, v6, sizeof(v6));
+}
+
 /* One address at both ends, or an address of the loopback network (RFC 1122, section 3.2.1.3). */
 static bool own_host(const struct uc_tuple *t)
 {
-	static const uint8_t v4_loopback[] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
-
 	return !memcmp(t->remote_addr, t->local_addr, sizeof(t->remote_addr)) ||
-	       !memcmp(t->remote_addr, v4_loopback, sizeof(v4_loopback));
+	       loopback(t->remote_addr);
+}
+
+/* What the kernel makes of ICMP messages (icmp_err_convert of net/ipv4/icmp.c, tab_unreach of net/ipv6/icmp.c). */
+static bool of_icmp(int err)
+{
+	static const int converted[] = { ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,
+					 ECONNREFUSED, EOPNOTSUPP,   EHOSTDOWN,
+					 ENONET,       EPROTO,       EACCES };
+
+	for (size_t i = 0; i < ARRAY_SIZE(converted); i++)
+		if (err == converted[i])
+			return true;
+	return false;
 }
 
 static void facts_end(struct uc_facts *f)
@@ -45,6 +67,9 @@ static void facts_end(struct uc_facts *f)
 	f->established = c->established_ns || f->adopted;
 	f->own_host = own_host(&c->tuple);
 	f->err = c->end.err ? c->end.err : c->peer.err;
+	if (!f->err && !c->established_ns && f->means == UC_MEANS_CONNECT_FAILED)
+		f->err = f->words->err;
+	f->by_icmp = !c->established_ns && c->peer_closed != UC_EV_RST && of_icmp(f->err);
 	f->nginx_exiting = c->closer.flags & UC_TASK_EXITING;
 	f->end_ns = c->peer.ts_ns ? c->peer.ts_ns : c->end.ts_ns;
 	if (!f->established) {
@@ -56,7 +81,7 @@ static void facts_end(struct uc_facts *f)
 		} else if (f->err == ETIMEDOUT) {
 			f->close = UC_CLOSE_TIMEOUT;
 		} else if (f->err == EHOSTUNREACH || f->err == ENETUNREACH || f->err == EACCES ||
-			   f->err == EPERM) {
+			   f->err == EPERM || f->by_icmp) {
 			f->close = UC_CLOSE_UNREACHABLE;
 		} else if (c->end_state == STATE_SYN_SENT) {
 			f->closed_by = UC_CLOSED_BY_NGINX;
@@ -78,15 +103,49 @@ static void facts_end(struct uc_facts *f)
 	}
 }
 
+/* One name with an address of each family, as "localhost" has. */
+static bool twin(const struct uc_tuple *t, const struct uc_outcome *o)
+{
+	return o->retry_known && o->retry_port == t->remote_port && o->retry_family != t->family &&
+	       loopback(t->remote_addr) && loopback(o->retry_addr);
+}
+
 /* The followup is of this very request; what the worker's other clients did is only a hint. */
 static void facts_followup(struct uc_facts *f, const struct uc_outcome *o)
 {
 	f->client_gone = o->followup == UC_FOLLOWUP_CLIENT_CLOSED && o->client_gone;
 	f->gave_up = o->followup && !f->client_gone;
+	f->other_request = o->other_request;
 	f->retried = o->followup == UC_FOLLOWUP_RETRIED || o->followup == UC_FOLLOWUP_ANSWERED;
+	f->localhost_twin = twin(&f->nginx->tuple, o);
 	f->gave_up_status = o->client_status;
 	if (o->followup)
 		f->client_gone_likely = false;
+}
+
+static void facts_words(struct uc_facts *f, const struct uc_pair *p)
+{
+	f->means = UC_MEANS_NOTHING;
+	for (size_t i = 0; i < p->said.count; i++) {
+		const struct uc_words *w = &p->said.words[i];
+		enum uc_words_means means = uc_words_means(w->kind);
+
+		if (means == UC_MEANS_NOTHING)
+			continue;
+		f->words = w;
+		f->means = means;
+	}
+	f->stream = f->words && !strncmp(f->words->action, "proxying", 8) &&
+		    !strstr(f->words->action, "upgraded");
+	f->silent = !f->words && p->hearing >= UC_WORDS_ERROR;
+	f->silent_info = !f->words && p->hearing >= UC_WORDS_INFO;
+}
+
+/* It had a reason of its own, whether or not the peer closed at the same time. */
+static bool ended_by_nginx(enum uc_words_means means)
+{
+	return means == UC_MEANS_TIMED_OUT || means == UC_MEANS_REJECTED ||
+	       means == UC_MEANS_CLIENT_GONE || means == UC_MEANS_CLIENT_SLOW;
 }
 
 static void facts_clients(struct uc_facts *f, const struct uc_clients *cl)
@@ -99,6 +158,7 @@ static void facts_clients(struct uc_facts *f, const struct uc_clients *cl)
 				closed - cl->last_gone_ns < CLIENT_RECENT_NS;
 	f->client_quiet = cl->gone <= 0 && (cl->last_recv_ns > closed ||
 					    closed - cl->last_recv_ns > CLIENT_QUIET_NS);
+	f->client_active = cl->gone <= 0 && !f->client_quiet;
 }
 
 /* ALPN of a ClientHello that offers nothing but h2, as nginx does for grpcs:// (RFC 7301). */
@@ -138,6 +198,7 @@ static void facts_request(struct uc_facts *f, const struct uc_heads *h)
 		f->reused = false;
 		f->idle_known = false;
 	}
+	f->body_begun = f->request.head_len && x->out_bytes > f->request.head_len;
 	if (f->request.state == UC_HEAD_COMPLETE && f->request.framing != UC_FRAMING_CHUNKED)
 		f->request_cut = x->out_bytes < f->request.head_len ||
 				 x->out_bytes - f->request.head_len < f->request.length;
@@ -158,6 +219,7 @@ static void facts_acknowledged(struct uc_facts *f)
 	if (seq_after(s->write_seq, end))
 		end = s->write_seq;
 	f->unacked_bytes = reaches(&c->x, s->snd_una) ? end - s->snd_una : c->x.out_bytes;
+	f->out_stuck = f->unacked_bytes;
 }
 
 static enum uc_response_state body_state(struct uc_facts *f, const struct uc_heads *h)
@@ -232,17 +294,41 @@ static enum uc_response_state response_state(struct uc_facts *f, const struct uc
 		return UC_RESPONSE_UNKNOWN;
 	uc_http_response(h->response, h->response_len, f->request.method, f->request.method_len,
 			 &f->response);
-	if (f->response.state == UC_HEAD_INVALID)
+	if (f->response.state == UC_HEAD_INVALID) {
+		f->status_malformed = h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5);
 		return UC_RESPONSE_NOT_HTTP;
+	}
 	if (f->response.framing == UC_FRAMING_UPGRADE && f->response.state == UC_HEAD_COMPLETE)
 		return UC_RESPONSE_UPGRADED;
 	return body_state(f, h);
 }
 
+/* The last bytes of what came: a fatal alert, not yet encrypted (RFC 8446, section 6). */
+static int tls_alert(const struct uc_heads *h)
+{
+	const uint8_t *end = h->tail_len >= 7 ? h->tail + UC_RESPONSE_TAIL :
+						h->response + h->response_len;
+
+	if (h->tail_len < 7 && h->response_len < 7)
+		return -1;
+	return end[-7] == 21 && end[-6] == 3 && !end[-4] && end[-3] == 2 && end[-2] == 2 ? end[-1] :
+											   -1;
+}
+
 static void facts_response(struct uc_facts *f, const struct uc_heads *h)
 {
+	const char *value;
+	size_t len;
+
 	f->response_bytes = f->nginx->x.in_bytes;
 	f->response_state = response_state(f, h);
+	f->tls_alert = f->tls && !f->nginx->x.number && f->response_bytes ? tls_alert(h) : -1;
+	f->accel_redirect = f->response.status &&
+			    uc_http_field(h->response + f->response.interim_len,
+					  h->response_len - f->response.interim_len,
+					  "x-accel-redirect", &value, &len);
+	f->in_stuck = f->unread_by_nginx && f->nginx->x.in_last_ns &&
+		      f->nginx->end.ts_ns > f->nginx->x.in_last_ns + LEFT_UNREAD_NS;
 	f->persistent = !f->request.close && !f->response.close && !(f->opaque && !f->tls);
 }
 
@@ -260,14 +346,34 @@ static enum uc_phase phase_of(const struct uc_facts *f)
 	case UC_RESPONSE_HEADER:
 	case UC_RESPONSE_NOT_HTTP:
 		return UC_PHASE_RESPONSE_HEADER;
-	case UC_RESPONSE_BODY:
 	case UC_RESPONSE_UPGRADED:
+		return UC_PHASE_UPGRADED;
+	case UC_RESPONSE_BODY:
 	case UC_RESPONSE_UNKNOWN:
 		return UC_PHASE_RESPONSE_BODY;
 	case UC_RESPONSE_COMPLETE:
 		break;
 	}
 	return UC_PHASE_IDLE;
+}
+
+/* Where its bytes cannot be read, nginx's words have what it was doing. */
+static enum uc_phase phase_said(const struct uc_facts *f)
+{
+	static const struct {
+		const char *action;
+		enum uc_phase phase;
+	} phases[] = {
+		{ "SSL handshaking to upstream", UC_PHASE_TLS },
+		{ "sending request to upstream", UC_PHASE_REQUEST },
+		{ "reading response header from upstream", UC_PHASE_RESPONSE_HEADER },
+		{ "reading upstream", UC_PHASE_RESPONSE_BODY },
+	};
+
+	for (size_t i = 0; f->opaque && f->words && i < ARRAY_SIZE(phases); i++)
+		if (!strcmp(f->words->action, phases[i].action))
+			return phases[i].phase;
+	return phase_of(f);
 }
 
 /* The FIN takes a sequence number of its own. */
@@ -290,6 +396,7 @@ static void facts_upstream(struct uc_facts *f)
 			  !(u->closer.flags & (UC_TASK_EXITING | UC_TASK_KTHREAD));
 	f->unaccepted = u->end_state && u->flags & UC_CONN_UNACCEPTED;
 	f->unread_bytes = unread_at(s, u->peer_closed == UC_EV_FIN);
+	f->window_shut = u->end.ts_ns && !u->end.snd_wnd && u->end.write_seq != u->end.snd_una;
 	if (!f->exchange || f->exchange_unseen)
 		return;
 	f->got_none = !reaches(&f->nginx->x, s->rcv_nxt);
@@ -380,12 +487,15 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	f->log_torn = c->flags & UC_CONN_TORN;
 	f->unheard_bytes = unheard(c);
 	f->unread_by_nginx = unread_at(&c->end, c->peer_closed == UC_EV_FIN);
+	facts_words(f, pair);
 	facts_end(f);
 	facts_clients(f, &pair->nginx.clients);
 	facts_followup(f, &pair->outcome);
 	f->exchange = c->x.number || (c->flags & UC_CONN_TLS && c->x.out_bytes);
 	f->pooled = peeked(c);
 	facts_seen(f);
+	if (f->established && ended_by_nginx(f->means))
+		f->closed_by = UC_CLOSED_BY_NGINX;
 	if (f->end_unseen && (f->client_gone || f->unread_by_nginx || gave_up_unaware(f)))
 		f->closed_by = UC_CLOSED_BY_NGINX;
 	if (f->adopted && (!c->x.number || !c->x.out_bytes) && c->flags & UC_CONN_WAITING) {
@@ -398,7 +508,7 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 	facts_response(f, &pair->nginx.heads);
 	if (refused_unaware(f))
 		f->closed_by = UC_CLOSED_BY_NGINX;
-	f->phase = phase_of(f);
+	f->phase = phase_said(f);
 	/* nginx had chosen it for a request that it then never sent */
 	if (f->retried && f->close == UC_CLOSE_RST && f->response_state == UC_RESPONSE_COMPLETE)
 		f->reused = true;
@@ -408,6 +518,28 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 		f->waited_ns = f->end_ns - c->x.out_last_ns;
 	if (c->activity_ns && f->end_ns > c->activity_ns)
 		f->stalled_ns = f->end_ns - c->activity_ns;
+}
+
+/* It closes what it holds, and ends; what else it has to do meanwhile is little. */
+#define EXIT_SOON_NS 1000000000ULL
+
+void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns)
+{
+	const uint64_t closed = f->nginx->end.ts_ns;
+
+	f->nginx_exited = f->closed_by == UC_CLOSED_BY_NGINX && exit_ns >= closed &&
+			  exit_ns - closed < EXIT_SOON_NS;
+}
+
+/* nginx's timers are late by as much as its worker is busy, and begin with what it did last. */
+void uc_facts_timeout(struct uc_facts *f, int64_t timeout_ms)
+{
+	const uint64_t want = (uint64_t)timeout_ms * 1000000, have = f->stalled_ns;
+
+	if (timeout_ms <= 0)
+		return;
+	f->timer_fits = have >= want - want / 20 && have <= want + want / 20 + 100000000;
+	f->timer_excluded = have < want - want / 20 || have > want + want / 2 + 1000000000;
 }
 
 uint64_t uc_facts_upstream_idle(const struct uc_facts *f)

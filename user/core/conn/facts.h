@@ -48,6 +48,8 @@ struct uc_facts {
 	bool tls;          /* nginx spoke TLS; exchange 0 is the handshake */
 	bool plain_answer; /* tls: and plain HTTP came back */
 	bool tls_answer;   /* not tls: and a TLS record came back (RFC 8446, section 5.1) */
+	int tls_alert;     /* in the handshake: the upstream's last alert in plaintext; -1: none */
+	bool status_malformed; /* HTTP/ began the response, and no status line did */
 
 	/* how it ended */
 	bool established;
@@ -55,15 +57,31 @@ struct uc_facts {
 	enum uc_closed_by closed_by;
 	enum uc_close close;
 	enum uc_phase phase;
+	bool by_icmp;    /* before it stood: err came by an ICMP message, and no reset did */
 	int err;         /* errno that the kernel ended nginx's socket with, or 0 */
 	uint64_t end_ns; /* when the first of both ends was closed, as nginx's host saw it */
 	bool nginx_exiting;
 	bool client_gone; /* the client of this request had left: nginx closed its socket next */
 	bool client_gone_likely; /* some client of this worker had just left, its socket was still open */
 	bool client_quiet;       /* no client of this worker did anything just before */
-	bool retried;            /* nginx's next act was another attempt */
-	bool gave_up; /* nginx went on by itself: it tried again, or answered its client */
+	bool client_active;  /* one had sent something just before, and none had left */
+	bool retried;        /* nginx's next act was another attempt */
+	bool localhost_twin; /* retried: at the loopback address of the other family */
+	bool gave_up;        /* nginx went on by itself: it tried again, or answered its client */
 	unsigned gave_up_status; /* what it answered; 0: not known */
+
+	/* what nginx said of it; see rule 2 of verdict.c */
+	const struct uc_words *words; /* the newest that is no remark; NULL: none */
+	enum uc_words_means means;    /* of them; UC_MEANS_NOTHING: none */
+	bool stream;                  /* they are of stream{}, which relays bytes */
+	bool silent;                  /* errors are heard, and nginx said none of it */
+	bool silent_info;             /* so is a client that left */
+
+	bool other_request; /* what it did next was another request, and no repetition of this */
+	bool nginx_exited;  /* its worker ended right after; told by uc_facts_exit() */
+	/* a wait for the upstream against the timeout in force; told by uc_facts_timeout() */
+	bool timer_fits;
+	bool timer_excluded;
 
 	/* the newest exchange */
 	uint32_t number; /* 0: not known */
@@ -74,6 +92,9 @@ struct uc_facts {
 	uint64_t stalled_ns; /* from the last byte either way to the end */
 	struct uc_request_head request;
 	uint64_t request_bytes;
+	bool body_begun;  /* some of a request's body was written */
+	bool out_stuck;   /* bytes that nginx had written were not acknowledged when it closed */
+	bool in_stuck;    /* bytes had come that nginx left unread for as long as timeouts are */
 	bool request_cut; /* known: nginx had not yet sent all of it */
 	bool unacked_known;
 	uint32_t unacked_bytes; /* of this request, when the peer's close arrived (or nginx closed) */
@@ -81,6 +102,7 @@ struct uc_facts {
 	struct uc_response_head response;
 	enum uc_response_state response_state;
 	uint64_t response_bytes;
+	bool accel_redirect;    /* its header has X-Accel-Redirect */
 	bool response_short;    /* bytes of it are missing for certain */
 	uint64_t missing_bytes; /* BODY with a Content-Length */
 	bool chunks_invalid;    /* BODY: what came is no chunk */
@@ -94,6 +116,7 @@ struct uc_facts {
 	bool upstream_closed; /* by close() or exit, not by a reset or nginx's FIN */
 	bool closed_alive;    /* upstream_closed by a process that was not ending */
 	bool unaccepted;      /* upstream_closed with its listener: nobody had accepted it */
+	bool window_shut;     /* nginx had stopped reading, and the upstream could not write */
 	bool got_none;        /* no byte of the request had arrived */
 	bool read_none;       /* the application had read no byte of it */
 	uint32_t unread_bytes;
@@ -101,6 +124,11 @@ struct uc_facts {
 
 /* heads must be those of pair->nginx; *ret points into pair. */
 void uc_facts(const struct uc_pair *pair, struct uc_facts *ret);
+
+/* The worker that closed it ended at that time, which was after its close. */
+void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns);
+/* The timeout of nginx's configuration that such a wait would be of. */
+void uc_facts_timeout(struct uc_facts *f, int64_t timeout_ms);
 
 /*
  * For a connection that the upstream closed while idle, or raced: how long it

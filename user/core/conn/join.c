@@ -138,6 +138,8 @@ static void pair_fill(struct uc_pair *p, const struct uc_rec_nginx *n,
 		      const struct uc_rec_upstream *u)
 {
 	p->outcome = (struct uc_outcome){ 0 };
+	p->said.count = 0;
+	p->hearing = 0;
 	p->nginx = *n;
 	p->has_upstream = u;
 	p->upstream_missing = false;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/conn/said.h"
 #include "core/vocabulary.h"
 #include "wire.h"
 
@@ -28,7 +29,8 @@ struct uc_outcome {
 	enum uc_confidence confidence;
 	enum uc_followup followup; /* 0: none came */
 	bool client_gone;          /* CLIENT_*: that client had left before */
-	bool retry_known;          /* RETRIED: where the next attempt went */
+	bool other_request; /* what it did next was no repetition: another method or target */
+	bool retry_known;   /* RETRIED: where the next attempt went */
 	uint8_t retry_addr[16];
 	uint16_t retry_port;
 	uint16_t retry_family;
@@ -38,6 +40,8 @@ struct uc_outcome {
 
 struct uc_pair {
 	struct uc_outcome outcome;
+	struct uc_said_of said; /* by nginx, of this connection */
+	unsigned hearing; /* nginx's words up to this level are heard (4 error, 7 info); 0: not known */
 	struct uc_rec_nginx nginx;
 	struct uc_rec_upstream upstream;
 	bool has_upstream;

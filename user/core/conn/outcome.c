@@ -143,6 +143,41 @@ bool uc_holds_followup(struct uc_holds *h, const struct uc_rec_followup *s, stru
 	return false;
 }
 
+/* What comes before the query; a request that cannot be read is equal to any. */
+static bool same_request(const struct uc_heads *h, const struct uc_rec_attempt *a)
+{
+	size_t len = a->head_len < UC_ATTEMPT_HEAD ? a->head_len : UC_ATTEMPT_HEAD, n;
+	struct uc_request_head x, y;
+
+	uc_http_request(h->request, h->request_len, &x);
+	uc_http_request(a->head, len, &y);
+	if (!uc_http_request_certain(&x, h->request_len, UC_REQUEST_HEAD) ||
+	    !uc_http_request_certain(&y, len, UC_ATTEMPT_HEAD))
+		return true;
+	n = x.target_len < y.target_len ? x.target_len : y.target_len;
+	if (x.method_len != y.method_len || memcmp(x.method, y.method, x.method_len) ||
+	    memcmp(x.target, y.target, n))
+		return false;
+	return x.target_len == y.target_len || (y.target_cut && y.target_len == n);
+}
+
+enum uc_attempt uc_holds_attempt(struct uc_holds *h, const struct uc_rec_attempt *a,
+				 struct uc_pair *ret)
+{
+	for (struct hold **at = &h->first; *at; at = &(*at)->next) {
+		struct uc_pair *p = &(*at)->pair;
+
+		if (p->nginx.conn.id != a->of_id || same_request(&p->nginx.heads, a))
+			continue;
+		p->outcome = (struct uc_outcome){ .other_request = true };
+		if ((*at)->to_the_end)
+			return UC_ATTEMPT_OTHER;
+		take_out(h, at, ret);
+		return UC_ATTEMPT_OTHER_READY;
+	}
+	return UC_ATTEMPT_REPEATED;
+}
+
 bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_pair *ret)
 {
 	if (!h->first || h->first->deadline_ns > now_ns)
@@ -185,7 +220,7 @@ void uc_outcome_settle(const struct uc_facts *f, const struct uc_verdict *v, str
 	if (o->id != UC_OUTCOME_UNKNOWN || o->client_gone || !v->flagged)
 		return;
 	/* a worker that ends takes its clients' connections with it */
-	if (v->proof == UC_PROOF_NGINX_EXITED) {
+	if (v->id == UC_VERDICT_WORKER_EXITED) {
 		o->id = UC_OUTCOME_CLIENT_ERROR;
 		o->confidence = UC_CONFIDENCE_LIKELY;
 		return;

@@ -37,6 +37,16 @@ bool uc_holds_put(struct uc_holds *h, const struct uc_pair *pair, bool to_the_en
  */
 bool uc_holds_followup(struct uc_holds *h, const struct uc_rec_followup *s, struct uc_pair *ret);
 
+/* What the request of an attempt that followed another one's failure is. */
+enum uc_attempt {
+	UC_ATTEMPT_REPEATED, /* the same; also where one of them cannot be read, or is held no more */
+	UC_ATTEMPT_OTHER,    /* another request: nothing was repeated */
+	UC_ATTEMPT_OTHER_READY /* so it is, and *ret is complete, and no longer held */
+};
+
+enum uc_attempt uc_holds_attempt(struct uc_holds *h, const struct uc_rec_attempt *a,
+				 struct uc_pair *ret);
+
 /* To be called until it returns false: gives up those whose time has come. */
 bool uc_holds_expire(struct uc_holds *h, uint64_t now_ns, struct uc_pair *ret);
 
