@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "cmd/command_line.h"
 #include "nginx/directive.h"
+#include "nginx/errorlevel.h"
 #include "base/log.h"
 #include "cmd/options.h"
 #include "source/proc.h"
@@ -102,7 +103,8 @@ static int start(struct trace *t)
 {
 	struct uc_tracer_config cfg = { .ring_bytes = t->ring_mib << 20,
 					.plan = t->plan,
-					.btf_path = t->btf_path };
+					.btf_path = t->btf_path,
+					.error_level = uc_error_level };
 	struct uc_frames takers[2];
 	size_t count = 0;
 

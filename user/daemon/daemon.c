@@ -23,6 +23,7 @@
 #include "daemon/privilege.h"
 #include "daemon/tally.h"
 #include "nginx/directive.h"
+#include "nginx/errorlevel.h"
 #include "engine/engine.h"
 #include "base/log.h"
 #include "source/proc.h"
@@ -104,7 +105,8 @@ static struct uc_tracer_config tracer_config(const struct uc_tracing_config *t)
 {
 	struct uc_tracer_config cfg = { .comm_count = t->comms_count,
 					.port_count = t->ports_count,
-					.ring_bytes = (size_t)t->ring_mib << 20 };
+					.ring_bytes = (size_t)t->ring_mib << 20,
+					.error_level = uc_error_level };
 
 	for (uint32_t i = 0; i < t->comms_count; i++)
 		cfg.comms[i] = t->comms[i];

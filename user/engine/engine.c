@@ -12,6 +12,10 @@
 #define JOIN_CAPACITY 16384
 /* Failed connections that wait for what nginx did next. */
 #define HOLDS 1024
+/* Newest connections that began another request where a repetition was taken for due. */
+#define OTHERS 64
+/* Words of nginx that wait for the end of their connection. */
+#define SAID 4096
 /* Processes whose end closed connections. */
 #define DEATHS 64
 /* Upstream addresses remembered. */
@@ -23,6 +27,7 @@ struct uc_engine {
 	struct uc_engine_config cfg;
 	struct uc_join *join;
 	struct uc_holds *holds;
+	struct uc_said *said;
 	struct uc_exits exits;
 	struct uc_death deaths[DEATHS];
 	size_t death_count; /* ever */
@@ -31,9 +36,15 @@ struct uc_engine {
 	uint64_t printed;
 	int error;
 	int64_t wall_offset_ns;
+	bool chosen;             /* the source follows some ports only */
+	unsigned hearing;        /* nginx's words up to this level are heard; 0: not known */
+	uint64_t others[OTHERS]; /* connections whose request is no repetition */
+	size_t other_count;      /* ever */
 	struct uc_proc procs[PROCS];
 	uint64_t proc_started[PROCS]; /* of each, to look through little memory */
 	size_t proc_count;            /* ever learned */
+	struct uc_log_cause causes[UC_LOG_CAUSES];
+	size_t cause_count; /* ever */
 	/* too large for a stack */
 	struct uc_record record;
 	struct uc_pair pair;
@@ -49,7 +60,7 @@ int uc_engine_new(const struct uc_engine_config *cfg, struct uc_engine **ret)
 	if (!e)
 		return -ENOMEM;
 	if (uc_join_new(JOIN_CAPACITY, &e->join) || uc_holds_new(HOLDS, &e->holds) ||
-	    uc_upstreams_new(UPSTREAMS, &e->upstreams)) {
+	    uc_said_new(SAID, &e->said) || uc_upstreams_new(UPSTREAMS, &e->upstreams)) {
 		uc_engine_free(e);
 		return -ENOMEM;
 	}
@@ -66,6 +77,7 @@ void uc_engine_free(struct uc_engine *e)
 		return;
 	uc_join_free(e->join);
 	uc_holds_free(e->holds);
+	uc_said_free(e->said);
 	uc_upstreams_free(e->upstreams);
 	free(e);
 }
@@ -146,6 +158,9 @@ static void remember(struct uc_engine *e, const struct uc_upstream_addr *addr,
 	e->totals.by_verdict[v->id]++;
 	if (!v->flagged)
 		return;
+	e->causes[e->cause_count++ % UC_LOG_CAUSES] = (struct uc_log_cause){ .addr = *addr,
+									     .verdict = v->id,
+									     .end_ns = f->end_ns };
 	e->totals.flagged++;
 	e->totals.by_outcome[r->outcome.id]++;
 }
@@ -194,8 +209,9 @@ static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct 
 
 	if (!e->cfg.error_log || (!v->flagged && v->id != UC_VERDICT_CLIENT_GONE))
 		return NULL;
-	return uc_errorlog_match(e->cfg.error_log, r->facts, uc_judged_wall(r, r->facts->end_ns),
-				 v->flagged && v->proof != UC_PROOF_NGINX_EXITED);
+	return uc_errorlog_match(e->cfg.error_log, r->facts, v->id,
+				 uc_judged_wall(r, r->facts->end_ns),
+				 v->flagged && v->id != UC_VERDICT_WORKER_EXITED);
 }
 
 static bool output_wants(const struct uc_output *s, const struct uc_judged *r)
@@ -222,6 +238,32 @@ static void hand_on(struct uc_engine *e, const struct uc_judged *r)
 	e->printed++;
 }
 
+static bool names_timeout(const struct uc_engine *e, struct uc_judged *r,
+			  struct uc_directive_at *at)
+{
+	return e->cfg.directive_of && r->verdict.flagged &&
+	       e->cfg.directive_of(e->cfg.directive_ctx, r, at);
+}
+
+/* Facts and verdict; the end of nginx's worker, and the timeout in force, are facts from elsewhere. */
+static void assess(struct uc_engine *e, struct uc_judged *r, struct uc_directive_at *at)
+{
+	const struct uc_exit *x;
+
+	uc_facts(r->pair, &e->facts);
+	x = uc_exits_of(&e->exits, &e->facts.nginx->closer);
+	if (x)
+		uc_facts_exit(&e->facts, x->ts_ns);
+	r->verdict = uc_verdict(&e->facts);
+	r->directive = names_timeout(e, r, at) ? at : NULL;
+	if (!r->directive || r->verdict.id != UC_VERDICT_NGINX_TIMEOUT || e->facts.words)
+		return;
+	uc_facts_timeout(&e->facts, at->ms);
+	r->verdict = uc_verdict(&e->facts);
+	if (r->verdict.id != UC_VERDICT_NGINX_TIMEOUT)
+		r->directive = NULL;
+}
+
 static void report(struct uc_engine *e, const struct uc_pair *pair)
 {
 	struct uc_upstream_addr addr = { .port = pair->nginx.conn.tuple.remote_port };
@@ -235,9 +277,8 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 
 	if (uc_engine_done(e))
 		return;
-	uc_facts(pair, &e->facts);
+	assess(e, &r, &directive);
 	uc_timeline(e->facts.nginx, e->facts.upstream, &e->timeline);
-	r.verdict = uc_verdict(&e->facts);
 	r.outcome = pair->outcome;
 	uc_outcome_settle(&e->facts, &r.verdict, &r.outcome);
 	r.upstream = upstream_of(pair);
@@ -254,9 +295,6 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 	if (!wants(e, &r))
 		return;
 	r.idle = uc_upstreams_idle(e->upstreams, &addr, &idle) ? &idle : NULL;
-	if (e->cfg.directive_of && r.verdict.flagged &&
-	    e->cfg.directive_of(e->cfg.directive_ctx, &r, &directive))
-		r.directive = &directive;
 	hand_on(e, &r);
 }
 
@@ -271,10 +309,19 @@ static bool awaits_followup(const struct uc_facts *f, const struct uc_verdict *v
 	       (f->opaque && !f->pooled) || (f->close == UC_CLOSE_RST && !f->pooled);
 }
 
+/* An old worker closes what is left, and exits then. */
+static bool awaits_worker_exit(const struct uc_facts *f)
+{
+	return f->closed_by == UC_CLOSED_BY_NGINX && !f->words && !f->nginx_exiting && !f->pooled &&
+	       f->exchange && f->response_state != UC_RESPONSE_COMPLETE;
+}
+
 /* A process that unwinds closes its connections one by one, and exits then. */
 static bool awaits_exit(const struct uc_engine *e, const struct uc_facts *f,
 			const struct uc_verdict *v)
 {
+	if (awaits_worker_exit(f))
+		return true;
 	return v->flagged && f->closed_by == UC_CLOSED_BY_UPSTREAM && f->closed_alive &&
 	       !exit_of(e, f);
 }
@@ -285,6 +332,8 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 	struct uc_verdict v;
 	bool exit;
 
+	uc_said_take(e->said, e->pair.nginx.conn.id, &e->pair.said);
+	e->pair.hearing = e->hearing;
 	if (!wanted(e))
 		return;
 	uc_facts(&e->pair, &e->facts);
@@ -299,25 +348,92 @@ static void judge(struct uc_engine *e, uint64_t now_ns)
 }
 
 /* Each is an attempt that the healthy traffic would not have needed. */
-static void count_repeated(struct uc_engine *e, const struct uc_rec_followup *s)
+static void count_repeated(struct uc_engine *e, const uint8_t addr[16], uint16_t port)
 {
-	struct uc_upstream_addr addr = { .port = s->remote_port };
+	struct uc_upstream_addr to = { .port = port };
 
-	if (s->what != UC_FOLLOWUP_RETRIED)
-		return;
-	memcpy(addr.addr, s->remote_addr, sizeof(addr.addr));
-	uc_upstreams_repeated(e->upstreams, &addr);
+	memcpy(to.addr, addr, sizeof(to.addr));
+	uc_upstreams_repeated(e->upstreams, &to);
 	e->totals.repeated++;
 	for (size_t i = 0; i < e->cfg.output_count; i++)
 		if (e->cfg.outputs[i]->repeated)
-			e->cfg.outputs[i]->repeated(e->cfg.outputs[i], &addr);
+			e->cfg.outputs[i]->repeated(e->cfg.outputs[i], &to);
 }
 
 static void on_followup(struct uc_engine *e, const struct uc_rec_followup *s)
 {
-	count_repeated(e, s);
 	if (uc_holds_followup(e->holds, s, &e->held))
 		report(e, &e->held);
+}
+
+static void name_causes(const struct uc_engine *e, struct uc_log_event *ev)
+{
+	for (size_t i = 1; i <= UC_LOG_CAUSES && i <= e->cause_count; i++) {
+		const struct uc_log_cause *c = &e->causes[(e->cause_count - i) % UC_LOG_CAUSES];
+
+		if (c->end_ns <= ev->words->ts_ns && ev->words->ts_ns - c->end_ns < UC_LOG_CAUSE_NS)
+			ev->causes[ev->cause_count++] = *c;
+	}
+}
+
+/* About no connection that is followed: an event of its own. */
+static void report_words(struct uc_engine *e, const struct uc_words *w)
+{
+	struct uc_log_event ev = { .words = w, .wall_offset_ns = e->wall_offset_ns };
+
+	/* without a connection it has no port to be chosen by */
+	if (e->cfg.port_count || e->chosen || w->level > UC_WORDS_ERROR ||
+	    !uc_words_about_upstream(w))
+		return;
+	e->totals.words[w->kind]++;
+	name_causes(e, &ev);
+	for (size_t i = 0; i < e->cfg.output_count && !uc_engine_done(e); i++) {
+		struct uc_output *o = e->cfg.outputs[i];
+		int err = o->words ? o->words(o, &ev) : 0;
+
+		e->error = e->error ? e->error : err;
+	}
+}
+
+static void on_attempt(struct uc_engine *e, const struct uc_rec_attempt *a)
+{
+	switch (uc_holds_attempt(e->holds, a, &e->held)) {
+	case UC_ATTEMPT_REPEATED:
+		count_repeated(e, a->remote_addr, a->remote_port);
+		return;
+	case UC_ATTEMPT_OTHER_READY:
+		report(e, &e->held);
+		break;
+	case UC_ATTEMPT_OTHER:
+		break;
+	}
+	e->others[e->other_count++ % OTHERS] = a->next_id;
+}
+
+/* The kernel side counts what a worker turns to next as another attempt at what failed. */
+static void forget_other(const struct uc_engine *e, struct uc_conn *c)
+{
+	for (size_t i = 0; i < OTHERS && i < e->other_count; i++)
+		if (e->others[i] == c->id)
+			c->x.attempt = c->x.after_id = 0;
+}
+
+static void on_words(struct uc_engine *e, const struct uc_rec_words *rec)
+{
+	struct uc_words w;
+
+	uc_words_read(rec, &w);
+	if (uc_said_put(e->said, &w))
+		report_words(e, &w);
+}
+
+static bool on_nginx_end(struct uc_engine *e, struct uc_rec_nginx *n, uint64_t now_ns)
+{
+	forget_other(e, &n->conn);
+	if (n->conn.x.attempt > 1 && !n->conn.x.out_bytes)
+		count_repeated(e, n->conn.tuple.remote_addr, n->conn.tuple.remote_port);
+	uc_said_end(e->said, &n->conn);
+	return uc_join_nginx(e->join, n, now_ns, &e->pair);
 }
 
 static void on_record(void *ctx, const void *bytes, size_t len)
@@ -334,13 +450,17 @@ static void on_record(void *ctx, const void *bytes, size_t len)
 	now_ns = rec->hdr.ts_ns;
 	uc_engine_tick(e, now_ns);
 	if (rec->hdr.kind == UC_REC_NGINX_END)
-		ready = uc_join_nginx(e->join, &rec->nginx, now_ns, &e->pair);
+		ready = on_nginx_end(e, &rec->nginx, now_ns);
 	else if (rec->hdr.kind == UC_REC_UPSTREAM_END)
 		ready = uc_join_upstream(e->join, &rec->upstream, now_ns, &e->pair);
 	else if (rec->hdr.kind == UC_REC_FOLLOWUP)
 		on_followup(e, &rec->followup);
 	else if (rec->hdr.kind == UC_REC_EXIT)
 		uc_exits_note(&e->exits, &rec->proc);
+	else if (rec->hdr.kind == UC_REC_ATTEMPT)
+		on_attempt(e, &rec->attempt);
+	else if (rec->hdr.kind == UC_REC_WORDS)
+		on_words(e, &rec->words);
 	if (ready)
 		judge(e, now_ns);
 }
@@ -369,12 +489,21 @@ static void on_losses(void *ctx, const struct uc_losses *losses)
 	e->totals.losses = *losses;
 }
 
+static void on_hearing(void *ctx, unsigned hearing)
+{
+	struct uc_engine *e = ctx;
+
+	e->hearing = hearing & UC_HEARING_LEVEL;
+	e->chosen = hearing & UC_HEARING_CHOSEN;
+}
+
 struct uc_frames uc_engine_frames(struct uc_engine *e)
 {
 	return (struct uc_frames){ .record = on_record,
 				   .proc = on_proc,
 				   .clock = on_clock,
 				   .losses = on_losses,
+				   .hearing = on_hearing,
 				   .ctx = e };
 }
 
@@ -386,19 +515,26 @@ void uc_engine_reconfigure(struct uc_engine *e, struct uc_errorlog *error_log, b
 
 void uc_engine_tick(struct uc_engine *e, uint64_t mono_ns)
 {
+	struct uc_words w;
+
 	while (uc_join_expire(e->join, mono_ns, &e->pair))
 		judge(e, mono_ns);
 	while (uc_holds_expire(e->holds, mono_ns, &e->held))
 		report(e, &e->held);
+	while (uc_said_expire(e->said, mono_ns, &w))
+		report_words(e, &w);
+	if (e->cfg.error_log)
+		uc_errorlog_tick(e->cfg.error_log);
 	e->totals.evicted = uc_join_stats(e->join).evicted;
 	e->totals.forgotten[UC_LIMIT_UPSTREAMS] = uc_upstreams_evicted(e->upstreams);
 }
 
 uint64_t uc_engine_deadline(const struct uc_engine *e)
 {
-	uint64_t join = uc_join_deadline(e->join), hold = uc_holds_deadline(e->holds);
+	uint64_t join = uc_join_deadline(e->join), hold = uc_holds_deadline(e->holds),
+		 said = uc_said_deadline(e->said), first = join < hold ? join : hold;
 
-	return join < hold ? join : hold;
+	return first < said ? first : said;
 }
 
 bool uc_engine_done(const struct uc_engine *e)

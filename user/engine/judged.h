@@ -12,9 +12,14 @@
 #include "core/conn/timeline.h"
 #include "core/conn/upstreams.h"
 #include "core/conn/verdict.h"
+#include "core/conn/words.h"
 #include "engine/errorlog.h"
 #include "engine/whose.h"
 #include "source/source.h"
+
+#define UC_LOG_CAUSES 4
+/* max_fails counts failures within fail_timeout, 10 s by default; some set it longer. */
+#define UC_LOG_CAUSE_NS 30000000000ULL
 
 /* A process whose end closed connections: one event, however many there were. */
 struct uc_death {
@@ -55,6 +60,22 @@ struct uc_judged {
 	bool show_query;                         /* asked for: the request's query is printed */
 };
 
+/* A failure shortly before that may have led to what nginx said. */
+struct uc_log_cause {
+	struct uc_upstream_addr addr;
+	enum uc_verdict_id verdict;
+	uint64_t end_ns;
+};
+
+/* What nginx said of no connection that is followed. */
+struct uc_log_event {
+	const struct uc_words *words;
+	int64_t wall_offset_ns;
+	/* the newest flagged connections of the last UC_LOG_CAUSE_NS, newest first */
+	struct uc_log_cause causes[UC_LOG_CAUSES];
+	size_t cause_count;
+};
+
 /* What was forgotten so that memory stays bounded; no verdict is wrong for it. */
 enum uc_limit {
 	UC_LIMIT_UPSTREAMS, /* addresses whose counts and idle timeout began anew */
@@ -80,7 +101,8 @@ struct uc_totals {
 	const struct uc_upstreams *upstreams;
 	const struct uc_death *deaths;
 	size_t death_count;
-	bool error_log; /* one was given, and these are its counts */
+	uint64_t words[UC_WORDS_KIND_MAX]; /* that nginx said of no connection that was followed */
+	bool error_log;                    /* one was given, and these are its counts */
 	struct uc_errorlog_stats log;
 	uint64_t duration_ns;
 	uint64_t end_wall_ns;

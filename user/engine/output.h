@@ -13,6 +13,11 @@ struct uc_output {
 	int (*summary)(struct uc_output *s, const struct uc_totals *t);
 	/* nginx made another attempt, at this address; may be NULL */
 	void (*repeated)(struct uc_output *s, const struct uc_upstream_addr *addr);
+	/*
+	 * nginx said this of no connection that was followed (no live upstreams, a name that did
+	 * not resolve, a connection that could not be opened); may be NULL. As connection().
+	 */
+	int (*words)(struct uc_output *s, const struct uc_log_event *e);
 	bool all; /* it gets every end, not only the flagged ones */
 	FILE *out;
 	bool colour;
