@@ -24,6 +24,9 @@ struct uc_explanation {
 
 void uc_explain(const struct uc_judged *r, struct uc_explanation *ret);
 
+/* What nginx said of no connection that is followed; outcome and evidence stay empty. */
+void uc_explain_log_event(const struct uc_log_event *ev, struct uc_explanation *ret);
+
 /* "node[18853]", or "the upstream" where the process is not known. */
 void uc_explain_upstream(const struct uc_judged *r, char *buf, size_t len);
 

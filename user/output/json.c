@@ -6,6 +6,7 @@
 #include "base/json_value.h"
 #include "output/explain.h"
 #include "output/known_idle.h"
+#include "output/words_text.h"
 #include "base/text.h"
 
 static json_t *bytes_or_null(const char *bytes, size_t len)
@@ -254,23 +255,83 @@ static json_t *slice_or_null(struct uc_slice s)
 	return bytes_or_null(s.p, s.len);
 }
 
-/* nginx's own line, with queries left out like everywhere. */
-static json_t *log_object(const struct uc_judged *r)
+/* What nginx's log has of it beside its message; queries are left out like everywhere. */
+static void set_line(json_t *o, const struct uc_judged *r)
 {
 	const struct uc_error_line *l = r->line;
+	const struct uc_slice none = { NULL, 0 };
+	struct uc_slice request = l ? l->request : none;
+
+	set(o, "client_addr", slice_or_null(l ? l->client : none));
+	set(o, "server", slice_or_null(l ? l->server : none));
+	set(o, "request",
+	    slice_or_null(r->show_query ? request : uc_error_line_without_query(request)));
+	set(o, "host", slice_or_null(l ? l->host : none));
+}
+
+static json_t *words_object(const struct uc_words *w)
+{
+	json_t *o = json_object();
+
+	set(o, "source", json_string("words"));
+	set(o, "level", json_string(uc_words_level_name(w->level)));
+	set(o, "kind", json_string(uc_words_kind_name(w->kind)));
+	set(o, "text", json_string(uc_words_text(w).text));
+	set(o, "errno", uc_json_integer_if(w->err > 0, w->err));
+	set(o, "action", *w->action ? bytes_or_null(w->action, strlen(w->action)) : json_null());
+	set(o, "client", uc_json_integer_if(w->client, w->client));
+	return o;
+}
+
+static json_t *line_object(const struct uc_error_line *l)
+{
+	json_t *o = json_object();
+
+	set(o, "source", json_string("file"));
+	set(o, "level", slice_or_null(l->level));
+	set(o, "kind", json_string(uc_words_kind_name(l->kind)));
+	set(o, "text", slice_or_null(l->message));
+	set(o, "errno", uc_json_integer_if(l->err, l->err));
+	set(o, "action", slice_or_null(l->action));
+	set(o, "client", uc_json_integer_if(l->connection, l->connection));
+	return o;
+}
+
+/* The words that the verdict goes by, else the newest remark. */
+static const struct uc_words *words_of(const struct uc_judged *r)
+{
+	const struct uc_said_of *said = &r->pair->said;
+
+	if (r->facts->words)
+		return r->facts->words;
+	return said->count ? &said->words[said->count - 1] : NULL;
+}
+
+/* nginx's own words where they were heard, else its line. */
+static json_t *log_object(const struct uc_judged *r)
+{
+	const struct uc_words *w = words_of(r);
 	json_t *o;
 
-	if (!l)
+	if (!w && !r->line)
 		return json_null();
-	o = json_object();
-	set(o, "level", slice_or_null(l->level));
-	set(o, "message", slice_or_null(l->message));
-	set_number(o, "connection", l->connection);
-	set(o, "client", slice_or_null(l->client));
-	set(o, "server", slice_or_null(l->server));
-	set(o, "request",
-	    slice_or_null(r->show_query ? l->request : uc_error_line_without_query(l->request)));
-	set(o, "host", slice_or_null(l->host));
+	o = w ? words_object(w) : line_object(r->line);
+	set(o, "t_ms",
+	    w && r->timeline->count ? uc_json_ms(w->ts_ns - r->timeline->at[0].ts_ns) :
+				      json_null());
+	set(o, "message", json_incref(json_object_get(o, "text")));
+	set_line(o, r);
+	return o;
+}
+
+/* Of requests that got no connection. */
+static json_t *kind_counts(const uint64_t counts[UC_WORDS_KIND_MAX])
+{
+	json_t *o = json_object();
+
+	for (unsigned k = 0; k < UC_WORDS_KIND_MAX; k++)
+		if (counts[k])
+			set_number(o, uc_words_kind_name(k), counts[k]);
 	return o;
 }
 
@@ -285,6 +346,7 @@ static json_t *log_counts(const struct uc_totals *t)
 	set_number(o, "matched", t->log.matched);
 	set_number(o, "lines_without_connection", t->log.without_connection);
 	set_number(o, "flagged_without_line", t->log.without_line);
+	set(o, "kinds", kind_counts(t->log.alone));
 	return o;
 }
 
@@ -412,6 +474,42 @@ json_t *uc_json_connection(const struct uc_judged *r)
 	return o;
 }
 
+static json_t *causes_array(const struct uc_log_event *ev)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < ev->cause_count; i++) {
+		const struct uc_log_cause *c = &ev->causes[i];
+		json_t *o = json_object();
+
+		set(o, "addr", address(c->addr.addr, 0));
+		set_number(o, "port", c->addr.port);
+		set(o, "verdict", json_string(uc_verdict_name(c->verdict)));
+		set(o, "before_ms", uc_json_ms(ev->words->ts_ns - c->end_ns));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
+json_t *uc_json_log_event(const struct uc_log_event *ev)
+{
+	struct uc_explanation e;
+	json_t *o = json_object();
+	char when[48];
+
+	uc_explain_log_event(ev, &e);
+	uc_text_rfc3339(ev->words->ts_ns + (uint64_t)ev->wall_offset_ns, when, sizeof(when));
+	set_number(o, "schema", 1);
+	set(o, "kind", json_string("nginx_log"));
+	set(o, "time", json_string(when));
+	set(o, "pid", uc_json_integer_if(ev->words->worker, ev->words->worker));
+	set(o, "nginx_log", words_object(ev->words));
+	set(o, "summary", json_string(e.summary));
+	set(o, "advice", lines_array(&e.advice));
+	set(o, "failed_before", causes_array(ev));
+	return o;
+}
+
 static json_t *verdict_counts(const struct uc_totals *t)
 {
 	json_t *o = json_object();
@@ -472,6 +570,7 @@ json_t *uc_json_summary(const struct uc_totals *t)
 	set(o, "forgotten", forgotten_counts(t));
 	set(o, "upstreams", upstreams_array(t->upstreams));
 	set(o, "deaths", deaths_array(t));
+	set(o, "nginx_log", kind_counts(t->words));
 	set(o, "error_log", log_counts(t));
 	return o;
 }

@@ -9,6 +9,7 @@
 
 /* The caller's; NULL: no memory. */
 json_t *uc_json_connection(const struct uc_judged *r);
+json_t *uc_json_log_event(const struct uc_log_event *ev);
 json_t *uc_json_summary(const struct uc_totals *t);
 
 #endif

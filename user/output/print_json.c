@@ -22,9 +22,16 @@ static int connection(struct uc_output *s, const struct uc_judged *r)
 	return print_line(s, uc_json_connection(r));
 }
 
+static int words(struct uc_output *s, const struct uc_log_event *ev)
+{
+	return print_line(s, uc_json_log_event(ev));
+}
+
 static int summary(struct uc_output *s, const struct uc_totals *t)
 {
 	return print_line(s, uc_json_summary(t));
 }
 
-const struct uc_output uc_output_json = { .connection = connection, .summary = summary };
+const struct uc_output uc_output_json = { .connection = connection,
+					  .words = words,
+					  .summary = summary };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "output/words_text.h"
 #include "output/explain.h"
 #include "engine/output.h"
 #include "base/text.h"
@@ -104,6 +105,7 @@ static const char *event_word(const struct uc_event *e)
 		[UC_EV_SEND_ERROR] = "send!",
 		[UC_EV_RECV_ERROR] = "receive!",
 		[UC_EV_PEEK] = "idle",
+		[UC_EV_ICMP] = "ICMP",
 	};
 	static_assert(ARRAY_SIZE(words) == UC_EV_MAX, "a word for each event");
 
@@ -192,22 +194,45 @@ static void story(const struct uc_judged *r, size_t *ret_first, size_t *ret_zero
 	*ret_zero = zero;
 }
 
+static void moment_time(const struct uc_output *s, uint64_t ts_ns, uint64_t zero_ns)
+{
+	fprintf(s->out, "  %s%+12.3f ms%s  ", paint(s, DIM),
+		((int64_t)ts_ns - (int64_t)zero_ns) / 1e6, paint(s, RESET));
+}
+
+/* nginx's words stand where they were said; *at is the first that was not printed yet. */
+static void words_until(const struct uc_output *s, const struct uc_judged *r, size_t *at,
+			uint64_t until_ns, uint64_t zero_ns)
+{
+	const struct uc_said_of *said = &r->pair->said;
+
+	for (; *at < said->count && said->words[*at].ts_ns < until_ns; ++*at) {
+		const struct uc_words *w = &said->words[*at];
+
+		moment_time(s, w->ts_ns, zero_ns);
+		fprintf(s->out, "%-8s  %-10s%s: %s\n", "nginx", "log",
+			uc_words_level_name(w->level), uc_words_text(w).text);
+	}
+}
+
 static void timeline(const struct uc_output *s, const struct uc_judged *r)
 {
 	const struct uc_timeline *t = r->timeline;
-	size_t first, zero;
+	size_t first, zero, words = 0;
 
 	story(r, &first, &zero);
 	for (size_t i = first; i < t->count; i++) {
 		const struct uc_moment *m = &t->at[i];
 		char detail[128];
 
+		words_until(s, r, &words, m->ts_ns, t->at[zero].ts_ns);
 		event_detail(r->facts, m, detail, sizeof(detail));
-		fprintf(s->out, "  %s%+12.3f ms%s  %-8s  %-*s%s\n", paint(s, DIM),
-			((int64_t)m->ts_ns - (int64_t)t->at[zero].ts_ns) / 1e6, paint(s, RESET),
-			m->upstream ? "upstream" : "nginx", *detail ? 10 : 0, event_word(m->event),
-			detail);
+		moment_time(s, m->ts_ns, t->at[zero].ts_ns);
+		fprintf(s->out, "%-8s  %-*s%s\n", m->upstream ? "upstream" : "nginx",
+			*detail ? 10 : 0, event_word(m->event), detail);
 	}
+	if (t->count)
+		words_until(s, r, &words, UINT64_MAX, t->at[zero].ts_ns);
 }
 
 /* What nginx knew of it: its client, and its words. */
@@ -238,6 +263,12 @@ static int done(const struct uc_output *s)
 	return fflush(s->out) || ferror(s->out) ? (errno ? -errno : -EIO) : 0;
 }
 
+static void advice(const struct uc_output *s, const struct uc_explanation *e)
+{
+	for (size_t i = 0; i < e->advice.count; i++)
+		fprintf(s->out, "  %s %s\n", i ? "   " : "Do:", e->advice.line[i]);
+}
+
 static int connection(struct uc_output *s, const struct uc_judged *r)
 {
 	struct uc_explanation e;
@@ -260,8 +291,26 @@ static int connection(struct uc_output *s, const struct uc_judged *r)
 	if (r->verdict.flagged && r->verdict.confidence != UC_CONFIDENCE_PROVEN)
 		for (size_t i = 0; i < e.evidence.count; i++)
 			fprintf(s->out, "  Known: %s.\n", e.evidence.line[i]);
-	for (size_t i = 0; i < e.advice.count; i++)
-		fprintf(s->out, "  %s %s\n", i ? "   " : "Do:", e.advice.line[i]);
+	advice(s, &e);
+	fputc('\n', s->out);
+	return done(s);
+}
+
+static int words(struct uc_output *s, const struct uc_log_event *ev)
+{
+	const struct uc_words *w = ev->words;
+	struct uc_explanation e;
+	char when[32];
+
+	uc_text_clock(w->ts_ns + (uint64_t)ev->wall_offset_ns, when, sizeof(when));
+	fprintf(s->out, "%s  %s%s%s   nginx[%u] %s: %s", when, paint(s, BOLD),
+		uc_words_kind_name(w->kind), paint(s, RESET), w->worker,
+		uc_words_level_name(w->level), uc_words_text(w).text);
+	if (w->client)
+		fprintf(s->out, " (client *%llu)", (unsigned long long)w->client);
+	uc_explain_log_event(ev, &e);
+	fprintf(s->out, "\n  %s%s%s\n", paint(s, BOLD), e.summary, paint(s, RESET));
+	advice(s, &e);
 	fputc('\n', s->out);
 	return done(s);
 }
@@ -322,6 +371,22 @@ static void forgotten_line(struct uc_output *s, const struct uc_totals *t)
 		fputs(".\n", s->out);
 }
 
+/* What nginx said of no connection, by kind. */
+static void log_event_line(const struct uc_output *s, const struct uc_totals *t)
+{
+	const char *before = "nginx said, of requests without a connection:";
+
+	for (unsigned k = 0; k < UC_WORDS_KIND_MAX; k++) {
+		if (!t->words[k])
+			continue;
+		fprintf(s->out, "%s %s %llu", before, uc_words_kind_name(k),
+			(unsigned long long)t->words[k]);
+		before = ",";
+	}
+	if (*before == ',')
+		fputs(".\n", s->out);
+}
+
 int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t)
 {
 	uint64_t lost = uc_totals_lost(t);
@@ -343,6 +408,7 @@ int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t)
 		fprintf(s->out, "Of the flagged, nginx repeated %llu, and %llu reached a client.\n",
 			(unsigned long long)t->by_outcome[UC_OUTCOME_RETRIED],
 			(unsigned long long)t->by_outcome[UC_OUTCOME_CLIENT_ERROR]);
+	log_event_line(s, t);
 	if (t->error_log)
 		fprintf(s->out,
 			"nginx logged %llu lines about upstreams, %llu found their connection; "
@@ -369,4 +435,5 @@ int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t)
 }
 
 const struct uc_output uc_output_text = { .connection = connection,
+					  .words = words,
 					  .summary = uc_output_text_summary };
