@@ -34,7 +34,7 @@ def test_no_local_port(stage, trace):
     assert clients[2].request("GET", "/ok/third").status == 502
     nginx.wait_error(r"connect\(\) to .* failed \(99: ", "/ok/third")
     obj = failed(tr, "local")
-    assert (obj["confidence"], obj["closed_by"], obj["close"]) == ("likely", "unknown", "none")
+    assert (obj["confidence"], obj["closed_by"], obj["close"]) == ("proven", "unknown", "none")
     assert (obj["upstream"]["addr"], obj["upstream"]["port"]) == ("10.77.0.2", up.port)
 
 

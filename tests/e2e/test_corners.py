@@ -77,7 +77,7 @@ def test_nginx_worker_is_killed(stage, trace):
         (worker,) = nginx.workers()
         os.kill(worker, signal.SIGKILL)
         assert c.response().status is None
-    has(tr.wait(nginx_port=port), verdict="unknown", proof="nginx_exited", closed_by="nginx", target=path(t), nginx_pid=worker)
+    has(tr.wait(nginx_port=port), verdict="worker_exited", proof="signal", closed_by="nginx", target=path(t), nginx_pid=worker)
 
 
 def test_client_left_but_nginx_goes_on(stage, trace):

@@ -22,8 +22,8 @@ def test_line_beside_each_verdict(stage, trace):
         line = obj["nginx_log"]
         assert line["message"] in fault.log and line["level"] == "error"
         assert line["request"] == f"{fault.method} {fault.target}"
-        assert line["client"] == "127.0.0.1" and line["host"]
-        assert f"*{line['connection']} " in fault.log
+        assert line["client_addr"] == "127.0.0.1" and line["host"]
+        assert f"*{line['client']} " in fault.log
     objects, summary, _, status = tr.stop()
     assert status == 0 and SECRET not in str(objects)
     counts = summary["error_log"]
@@ -55,7 +55,7 @@ def test_lines_and_connections_that_lack_the_other(stage, trace):
     tr = trace("-p", up.port, "--error-log", quiet)
     fault = faults.provoke(nginx, up, "destroy", faults.CLOSED, method="POST")
     obj = tr.wait(target=fault.target)
-    assert obj["nginx_log"] is None
+    assert (obj["nginx_log"]["source"], obj["nginx_log"]["host"]) == ("words", None)
     with open(quiet, "a", encoding="utf-8") as f:
         f.write("garbage\n" + "x" * 100000 + "\n" + fault.log.replace("#", "1#", 1).replace("] ", "] 9", 1) + "\n")
     counts = tr.stop()[1]["error_log"]

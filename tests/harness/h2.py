@@ -4,7 +4,8 @@ import socket
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS, GOAWAY = 0, 1, 4, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
+CANCEL = 8
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 STATUS = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}  # RFC 7541, appendix A
 
@@ -36,6 +37,9 @@ class Client:
         self.sock.sendall(self.frame(HEADERS, END_HEADERS | (0 if body else END_STREAM), self.stream, head)
                           + (self.frame(DATA, END_STREAM, self.stream, body) if body else b""))
         return self.stream
+
+    def cancel(self, stream):
+        self.sock.sendall(self.frame(RST_STREAM, 0, stream, struct.pack("!I", CANCEL)))
 
     def _read(self, size):
         while len(self._buf) < size:

@@ -21,7 +21,7 @@ worker_processes {workers};
 pid {dir}/nginx.pid;
 error_log {dir}/error.log info;
 worker_rlimit_nofile 4096;
-worker_shutdown_timeout 20s;
+worker_shutdown_timeout {shutdown};
 events {{ worker_connections 2048; }}
 http {{
     log_format upclose '$status "$upstream_status" "$upstream_addr" $upstream_bytes_received $request_method $request_uri';
@@ -131,7 +131,7 @@ class FastCGI(Plain):
 
 
 class Nginx(Child):
-    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=NGINX, early_log=True, **routes):
+    def __init__(self, workers=1, http="", netns=None, host="127.0.0.1", binary=NGINX, early_log=True, shutdown="20s", **routes):
         """routes: name=Route(...). Ports are free ones, so the routes' `port` is set here. early_log: 1.19.5 or later."""
         self.dir = tempfile.mkdtemp(prefix=PREFIX)
         self.netns = netns
@@ -142,7 +142,7 @@ class Nginx(Child):
         for route in routes.values():
             route.port = free_port(host)
         self.ready_port = free_port(host)
-        conf = CONFIG.format(workers=workers, dir=self.dir, http=http, host=listen, ready_port=self.ready_port,
+        conf = CONFIG.format(workers=workers, shutdown=shutdown, dir=self.dir, http=http, host=listen, ready_port=self.ready_port,
                              routes="\n".join(r.config(n, listen) for n, r in routes.items()))
         with open(f"{self.dir}/nginx.conf", "w", encoding="utf-8") as f:
             f.write(conf)

@@ -18,17 +18,18 @@ UPCLOSE = os.environ.get("UPCLOSE", str(TOP / "build" / "upclose"))
 VERDICTS = {
     "keepalive_race", "upstream_closed", "upstream_died", "upstream_reset", "request_rejected", "partial_header",
     "protocol_mismatch", "connect_failed", "body_truncated", "nginx_timeout", "nginx_rejected_response", "client_gone",
-    "idle_close", "complete", "unknown",
+    "idle_close", "complete", "unknown", "worker_exited",
 }
 UNFLAGGED = {"idle_close", "complete", "client_gone"}
 PROOFS = {
     "request_unacked", "request_unread", "sent_after_fin", "deliberate_close", "request_acked", "exit_code", "signal", "oom",
     "rst", "body_unread", "body_unacked", "header_cut", "first_bytes", "refused", "timeout", "unreachable", "local",
-    "content_length", "chunked", "end_request", "read_timeout", "send_timeout", "nginx_closed", "nginx_exited", "client_closed", "idle",
+    "content_length", "chunked", "end_request", "stream_reset", "nginx_log", "read_timeout", "send_timeout", "nginx_closed", "nginx_exited", "client_closed", "idle",
+    "client_body_timeout", "client_send_timeout",
     "response_complete", "lossy", "unseen_start", "opaque",
     None,
 }
-PHASES = {"connect", "tls", "request", "response_header", "response_body", "idle"}
+PHASES = {"connect", "tls", "request", "response_header", "response_body", "upgraded", "idle"}
 CLOSED_BY = {"upstream", "nginx", "unknown"}
 CLOSES = {"fin", "rst", "refused", "timeout", "unreachable", "none"}
 CONFIDENCES = {"proven", "likely", "unknown"}
@@ -205,6 +206,10 @@ class Upclose(Child):
         parsed = [(line[0], json.loads(line[1])) for line in list(self.lines) if line]
         return [(t, o) for t, o in parsed if o["kind"] == "connection"]
 
+    def log_events(self):
+        """What nginx said of requests without a connection."""
+        return [o for line in list(self.lines) if line and (o := json.loads(line[1]))["kind"] == "nginx_log"]
+
     def all(self, **want):
         return [o for _, o in self.objects() if values(o, want) == want]
 
@@ -236,7 +241,8 @@ class Upclose(Child):
             objects = [o for o in parsed if o["kind"] == "connection"]
             if check:
                 summary = parsed[-1]
-                assert summary["kind"] == "summary" and len(parsed) == len(objects) + 1
+                assert summary["kind"] == "summary"
+                assert {o["kind"] for o in parsed[:-1]} <= {"connection", "nginx_log"}
         for stream in (self.popen.stderr, self.popen.stdout):
             if stream:
                 stream.close()

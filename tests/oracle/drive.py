@@ -65,12 +65,11 @@ ODD = {
     "early_413": (2, {("request_rejected", "body_unread"), ("complete", "response_complete")}),
     "never_read": (1, {("nginx_timeout", "send_timeout"), ("nginx_timeout", "read_timeout")}),  # by how much the kernels hold
 }
-# Of an encrypted response nothing is read: one that is cut short looks like one that was whole.
-OPAQUE = {("complete", "opaque"), ("idle_close", "idle")}
+# Of an encrypted response nothing is read: nginx says whether it was cut short.
 SECRET = {
     "ok": (20, FINE), "chunked": (4, FINE), "empty": (3, FINE), "upload": (4, FINE), "slow": (3, FINE),
     "destroy": (5, {("upstream_closed", "deliberate_close")}),
-    "header_cut": (3, {("upstream_closed", "deliberate_close")}), "body_cut": (3, OPAQUE),
+    "header_cut": (3, {("upstream_closed", "deliberate_close")}), "body_cut": (3, {("body_truncated", "nginx_log")}),
     "never": (1, TIMER), "stall": (1, TIMER),
 }
 BARE = {"ok", "chunked", "empty", "slow", "destroy", "reset", "header_cut", "never", "throw", "kill"}  # need no body in the response

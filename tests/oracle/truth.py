@@ -22,8 +22,6 @@ class Kind:
         if self.name == "client left" and obj["verdict"] in ENDED - {"request_rejected"} and answered(obj) \
                 and not obj["exchange"]["response_bytes"]:
             return False
-        if any("encrypted" in line for line in obj["evidence"]) and self.closed_by in (None, {obj["closed_by"]}):
-            return obj["verdict"] in self.verdicts | ENCRYPTED.get(self.name, set())
         return (obj["verdict"] in self.verdicts and (self.phases is None or obj["phase"] in self.phases)
                 and (self.closed_by is None or obj["closed_by"] in self.closed_by)
                 and (self.proofs is None or obj["proof"] in self.proofs))
@@ -40,9 +38,6 @@ BODY = {"response_body"}
 HANDSHAKE = {"tls"}
 UPSTREAM, NGINX = {"upstream"}, {"nginx"}
 ENDED = {"keepalive_race", "upstream_closed", "upstream_died", "upstream_reset", "request_rejected", "partial_header"}
-# Behind the handshake nothing of a response is read, so neither is where it was cut.
-ENCRYPTED = {"body closed": {"complete", "idle_close", "upstream_closed"}, "body reset": {"complete", "idle_close", "upstream_closed"},
-             "body timeout": {"complete"}}
 CLOSED = ENDED - {"upstream_reset"}
 
 # The first pattern that is found decides.
@@ -76,7 +71,8 @@ KINDS = [
 ]
 # At level info nginx writes of its clients only, such as "client prematurely closed connection", "writev() failed".
 CLIENT_LEFT = Kind("client left", "", {"client_gone", "connect_failed", "body_truncated"} | ENDED | HEALTHY)
-NO_LINE = Kind("no line", "", HEALTHY)
+# nginx logs nothing of what the end of its own worker cuts.
+NO_LINE = Kind("no line", "", HEALTHY | {"worker_exited"})
 UNHEARD = Kind("unknown line", "", set())
 MUTE = re.compile(r"temporary file|sent more data than specified|temporarily disabled")
 

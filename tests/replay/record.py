@@ -253,7 +253,7 @@ SCENARIOS = {
     "client_gone-client_closed": client_gone,
     "idle_close-idle": idle_close,
     "complete-response_complete": complete,
-    "unknown-nginx_exited": worker_killed,
+    "worker_exited-signal": worker_killed,
     "unknown-unseen_start": unseen_start,
 }
 

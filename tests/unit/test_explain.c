@@ -195,11 +195,11 @@ static void test_advice_on_resets(void **state)
 	reset_unacked(&tale);
 	ngx_conn(&tale)->tuple.remote_addr[12] = 10;
 	explain();
-	assert_true(says("cannot be seen from here") && says("on the upstream's host"));
+	assert_true(says("cannot be seen from here") && says("On the upstream's host"));
 	/* one address at both ends, or 127.0.0.0/8 */
 	memcpy(ngx_conn(&tale)->tuple.local_addr, ngx_conn(&tale)->tuple.remote_addr, 16);
 	explain();
-	assert_true(says("no process of this host had") && !says("on the upstream's host"));
+	assert_true(says("no process of this host had") && !says("On the upstream's host"));
 	loopback(ngx_conn(&tale)->tuple.remote_addr);
 	explain();
 	assert_true(says("no process of this host had"));
@@ -208,10 +208,10 @@ static void test_advice_on_resets(void **state)
 	assert_true(says("cannot be seen from here"));
 	reset_unacked_far_lost(&tale);
 	explain();
-	assert_true(says("not seen to end") && !says("on the upstream's host"));
+	assert_true(says("not seen to end") && !says("On the upstream's host"));
 	reset_both(&tale);
 	explain();
-	assert_true(says("not closed by its process") && !says("on the upstream's host"));
+	assert_true(says("not closed by its process") && !says("On the upstream's host"));
 }
 
 /* Its code closed, and it exited right after: never is it said to live. */
@@ -263,8 +263,8 @@ static void test_advice_on_retry(void **state)
 		tale_peer_close(&tale, 0, 0);
 		end_by_fin(&tale);
 		explain();
-		assert_int_equal(says("proxy_next_upstream"), methods[i].repeated);
-		assert_int_equal(says("does not repeat"), !methods[i].repeated);
+		assert_int_equal(says("may have retried"), methods[i].repeated);
+		assert_int_equal(says("does not retry"), !methods[i].repeated);
 	}
 }
 

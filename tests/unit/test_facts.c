@@ -171,8 +171,8 @@ static const struct {
 	{ R("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"), UC_RESPONSE_BODY, 200,
 	  UC_PHASE_RESPONSE_BODY, 0 },
 	{ R("HTTP/1.1 200 OK\r\n\r\nabc"), UC_RESPONSE_COMPLETE, 200, UC_PHASE_IDLE, 0 },
-	{ R("HTTP/1.1 101 Switching\r\n\r\n\x01"), UC_RESPONSE_UPGRADED, 101,
-	  UC_PHASE_RESPONSE_BODY, 0 },
+	{ R("HTTP/1.1 101 Switching\r\n\r\n\x01"), UC_RESPONSE_UPGRADED, 101, UC_PHASE_UPGRADED,
+	  0 },
 	{ R("SSH-2.0-x\r\n"), UC_RESPONSE_NOT_HTTP, 0, UC_PHASE_RESPONSE_HEADER, 0 },
 };
 

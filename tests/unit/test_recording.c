@@ -440,7 +440,7 @@ static void test_unknown_frames(void **state)
 	(void)state;
 	make_header();
 	make_frame(0, zeros, 100);
-	make_frame(UC_FRAME_NAMES + 1, zeros, 0);
+	make_frame(UC_FRAME_HEARING + 1, zeros, 0);
 	make_frame(UINT32_MAX, zeros, UC_RECORDING_MAX_FRAME);
 	make_frame(UC_FRAME_RECORD, zeros, 0);
 	make_frame(UC_FRAME_RECORD, zeros, sizeof(struct uc_rec_hdr) - 1);

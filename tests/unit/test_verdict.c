@@ -337,6 +337,21 @@ static void random_pair(struct uc_pair *p, uint64_t *seed)
 	make_valid(&p->nginx.conn, true, seed);
 	make_valid(&p->upstream.conn, false, seed);
 	random_heads(&p->nginx.heads, seed);
+	p->outcome.followup %= UC_FOLLOWUP_CLIENT_CLOSED + 1;
+	p->outcome.client_gone = next_random(seed) & 1;
+	p->outcome.other_request = next_random(seed) & 1;
+	p->outcome.retry_known = next_random(seed) & 1;
+	p->said.count %= UC_SAID_MAX + 1;
+	for (size_t i = 0; i < UC_SAID_MAX; i++) {
+		struct uc_words *w = &p->said.words[i];
+
+		w->kind = (unsigned)w->kind % UC_WORDS_KIND_MAX;
+		w->format[sizeof(w->format) - 1] = w->action[sizeof(w->action) - 1] = '\0';
+	}
+	/* mostly not said */
+	if (next_random(seed) % 8)
+		p->said.count = 0;
+	p->hearing %= 9;
 }
 
 static void expect_valid(const struct uc_facts *f, const struct uc_verdict *v)

@@ -20,6 +20,7 @@ static const struct {
 	{ UC_VERDICT_BODY_TRUNCATED, "body_truncated", true },
 	{ UC_VERDICT_NGINX_TIMEOUT, "nginx_timeout", true },
 	{ UC_VERDICT_NGINX_REJECTED_RESPONSE, "nginx_rejected_response", true },
+	{ UC_VERDICT_WORKER_EXITED, "worker_exited", true },
 	{ UC_VERDICT_CLIENT_GONE, "client_gone", false },
 	{ UC_VERDICT_IDLE_CLOSE, "idle_close", false },
 	{ UC_VERDICT_COMPLETE, "complete", false },
@@ -58,6 +59,7 @@ static const struct {
 	{ UC_PROOF_SIGNAL, "signal" },
 	{ UC_PROOF_OOM, "oom" },
 	{ UC_PROOF_RST, "rst" },
+	{ UC_PROOF_STREAM_RESET, "stream_reset" },
 	{ UC_PROOF_BODY_UNREAD, "body_unread" },
 	{ UC_PROOF_BODY_UNACKED, "body_unacked" },
 	{ UC_PROOF_HEADER_CUT, "header_cut" },
@@ -74,11 +76,14 @@ static const struct {
 	{ UC_PROOF_NGINX_CLOSED, "nginx_closed" },
 	{ UC_PROOF_NGINX_EXITED, "nginx_exited" },
 	{ UC_PROOF_CLIENT_CLOSED, "client_closed" },
+	{ UC_PROOF_CLIENT_BODY_TIMEOUT, "client_body_timeout" },
+	{ UC_PROOF_CLIENT_SEND_TIMEOUT, "client_send_timeout" },
 	{ UC_PROOF_IDLE, "idle" },
 	{ UC_PROOF_RESPONSE_COMPLETE, "response_complete" },
 	{ UC_PROOF_LOSSY, "lossy" },
 	{ UC_PROOF_UNSEEN_START, "unseen_start" },
 	{ UC_PROOF_OPAQUE, "opaque" },
+	{ UC_PROOF_NGINX_LOG, "nginx_log" },
 };
 
 static void test_proofs(void **state)
@@ -115,8 +120,9 @@ static void test_rest(void **state)
 	assert_string_equal(uc_phase_name(UC_PHASE_REQUEST), "request");
 	assert_string_equal(uc_phase_name(UC_PHASE_RESPONSE_HEADER), "response_header");
 	assert_string_equal(uc_phase_name(UC_PHASE_RESPONSE_BODY), "response_body");
+	assert_string_equal(uc_phase_name(UC_PHASE_UPGRADED), "upgraded");
 	assert_string_equal(uc_phase_name(UC_PHASE_IDLE), "idle");
-	assert_int_equal(UC_PHASE_MAX, 6);
+	assert_int_equal(UC_PHASE_MAX, 7);
 
 	assert_string_equal(uc_outcome_name(UC_OUTCOME_RETRIED), "retried");
 	assert_string_equal(uc_outcome_name(UC_OUTCOME_CLIENT_ERROR), "client_error");
