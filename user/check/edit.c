@@ -70,6 +70,32 @@ bool uc_edit_text(const struct uc_nginx_conf *c, const struct uc_nginx_directive
 	return true;
 }
 
+static bool is_location(const struct uc_nginx_directive *d)
+{
+	return !d || uc_nginx_named(d, "location") || uc_nginx_named(d, "server");
+}
+
+static bool same_name(const struct uc_nginx_directive *a, const struct uc_nginx_directive *b)
+{
+	return a->words[0].len == b->words[0].len &&
+	       !memcmp(a->words[0].p, b->words[0].p, a->words[0].len);
+}
+
+const struct uc_nginx_directive *uc_edit_anchor(const struct uc_nginx_place *p)
+{
+	const struct uc_nginx_directive *d = p->pass, *first;
+
+	while (!is_location(d->parent))
+		d = d->parent;
+	if (!d->parent)
+		return p->pass;
+	first = d->parent->child;
+	for (d = first; d; d = d->next)
+		if (same_name(d, p->pass))
+			return d;
+	return first;
+}
+
 void uc_edit_replace(struct uc_finding *f, const struct uc_nginx_directive *d, const char *text)
 {
 	struct uc_edit *e = add(f, d->file, d->start, d->end);

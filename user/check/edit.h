@@ -9,6 +9,13 @@
 bool uc_edit_text(const struct uc_nginx_conf *c, const struct uc_nginx_directive *d, char *buf,
 		  size_t size);
 
+/*
+ * What a new directive for this place may stand behind. `if` and limit_except allow few, so
+ * that it goes to their location; there to one place for all that pass on in it, as nginx
+ * takes none twice.
+ */
+const struct uc_nginx_directive *uc_edit_anchor(const struct uc_nginx_place *p);
+
 /* All keep the indentation around them. text is a whole directive, with its ";". */
 void uc_edit_replace(struct uc_finding *f, const struct uc_nginx_directive *d, const char *text);
 void uc_edit_behind(const struct uc_nginx_conf *c, struct uc_finding *f,

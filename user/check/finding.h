@@ -67,4 +67,12 @@ struct uc_check_contract {
 
 const char *uc_severity_name(enum uc_severity s);
 
+/* "60 s", "500 ms", "without end", "unknown" */
+void uc_check_time(int64_t ms, char *buf, size_t size);
+/* "/etc/nginx/conf.d/app.conf:3:5" */
+void uc_check_place(const struct uc_nginx_conf *conf, const struct uc_nginx_directive *d, char *buf,
+		    size_t size);
+/* "nginx 1.22.1", "nginx 1.28" where no patch was named */
+void uc_check_version(uint32_t version, char *buf, size_t size);
+
 #endif

@@ -49,12 +49,4 @@ struct uc_finding *uc_judge_findings(struct uc_judge *j, size_t *count);
 size_t uc_judge_left_out(const struct uc_judge *j);
 const struct uc_check_contract *uc_judge_contracts(const struct uc_judge *j, size_t *count);
 
-/* "60 s", "500 ms", "without end", "unknown" */
-void uc_check_time(int64_t ms, char *buf, size_t size);
-/* "/etc/nginx/conf.d/app.conf:3:5" */
-void uc_check_place(const struct uc_nginx_conf *conf, const struct uc_nginx_directive *d, char *buf,
-		    size_t size);
-/* "nginx 1.22.1", "nginx 1.28" where no patch was named */
-void uc_check_version(uint32_t version, char *buf, size_t size);
-
 #endif
