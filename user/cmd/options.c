@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "nginx/errorpath.h"
 
 void uc_output_options_init(struct uc_output_options *o)
 {
@@ -95,20 +96,30 @@ int uc_output_options_take(void *ctx, int option, const char *value)
 	}
 }
 
+static int open_error_log(const char *path, bool from_start, struct uc_errorlog **ret)
+{
+	char found[UC_RUNNING_PATH], why[UC_ERROR_PATH_WHY];
+	bool search = !strcmp(path, "auto");
+	int err = search ? uc_error_log_path(found, why) : 0;
+
+	if (err) {
+		uc_error("cannot find nginx's error log: %s", why);
+		return err;
+	}
+	path = search ? found : path;
+	err = uc_errorlog_new(path, from_start, ret);
+	if (err)
+		uc_error("cannot read nginx's error log %s: %s", path,
+			 err == -EINVAL ? "neither a file nor a pipe" : strerror(-err));
+	return err;
+}
+
 int uc_output_options_open(struct uc_output_options *o, bool from_start)
 {
-	int err;
-
 	o->output.all = o->all;
 	o->engine.outputs[0] = &o->output;
 	o->engine.output_count = 1;
-	if (!o->error_log)
-		return 0;
-	err = uc_errorlog_new(o->error_log, from_start, &o->engine.error_log);
-	if (err)
-		uc_error("cannot read nginx's error log %s: %s", o->error_log,
-			 err == -EINVAL ? "not a file" : strerror(-err));
-	return err;
+	return o->error_log ? open_error_log(o->error_log, from_start, &o->engine.error_log) : 0;
 }
 
 void uc_output_options_close(struct uc_output_options *o)

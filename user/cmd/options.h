@@ -45,7 +45,8 @@ struct uc_output_options {
 	"      --pod POD         the same of a pod: POD or NAMESPACE/POD; up to 8 times\n"       \
 	"      --all             print every connection that ends, healthy ones too\n"           \
 	"      --error-log PATH  follow nginx's error log, and put its line beside each\n"       \
-	"                        connection (replay: read it)\n"                                 \
+	"                        connection (replay: read it); - is standard input, and\n"       \
+	"                        auto looks into the configuration of nginx here\n"              \
 	"      --exit-code       exit with status 3 when something was flagged\n"                \
 	"      --unredacted      print queries, and let a recording hold header values and\n"    \
 	"                        the first bytes of bodies; they may be secret\n"                \

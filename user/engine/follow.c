@@ -15,6 +15,7 @@
 struct uc_follow {
 	char *path;
 	int fd;      /* -1: it is gone, until the path is there again */
+	bool whole;  /* a stream is read to its end at once */
 	bool stream; /* without a position, and without another that takes its place */
 	ino_t inode;
 	dev_t dev;
@@ -78,6 +79,7 @@ int uc_follow_new(const char *path, bool from_start, struct uc_follow **ret)
 	if (!f)
 		return err;
 	f->fd = -1;
+	f->whole = from_start;
 	f->path = strdup(path);
 	if (f->path)
 		err = strcmp(path, "-") ? open_path(f, from_start) : open_stdin(f);
@@ -127,7 +129,9 @@ static ssize_t read_some(struct uc_follow *f)
 	ssize_t n;
 
 	if (f->stream)
-		return poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) ? read(f->fd, at, room) : 0;
+		return poll(&fd, 1, f->whole ? -1 : 0) > 0 && (fd.revents & POLLIN) ?
+			       read(f->fd, at, room) :
+			       0;
 	n = pread(f->fd, at, room, f->offset);
 	if (n > 0)
 		f->offset += n;

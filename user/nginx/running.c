@@ -190,20 +190,24 @@ static void join(const char *folder, const char *path, char ret[UC_RUNNING_PATH]
 static void find_conf(struct uc_running *r, const char *title, const char *arguments)
 {
 	char prefix[512] = "/usr/local/nginx", conf[512] = "conf/nginx.conf", given[512];
-	char path[64], cwd[UC_RUNNING_PATH], whole[UC_RUNNING_PATH];
+	char path[64], cwd[UC_RUNNING_PATH], log[512] = "logs/error.log";
 	ssize_t n;
 
 	argument(arguments, "--prefix=", prefix, sizeof(prefix));
 	argument(arguments, "--conf-path=", conf, sizeof(conf));
+	argument(arguments, "--error-log-path=", log, sizeof(log));
 	if (option(title, 'p', given, sizeof(given)))
 		snprintf(prefix, sizeof(prefix), "%s", given);
 	if (option(title, 'c', given, sizeof(given)))
 		snprintf(conf, sizeof(conf), "%s", given);
+	if (option(title, 'e', given, sizeof(given)))
+		snprintf(log, sizeof(log), "%s", given);
 	snprintf(path, sizeof(path), "/proc/%d/cwd", r->pid);
 	n = readlink(path, cwd, sizeof(cwd) - 1);
 	cwd[n > 0 ? n : 0] = '\0';
-	join(cwd, prefix, whole);
-	join(whole, conf, r->conf);
+	join(cwd, prefix, r->prefix);
+	join(r->prefix, conf, r->conf);
+	join(r->prefix, log, r->error_log);
 }
 
 static bool same_root(const struct stat *its)

@@ -16,9 +16,12 @@
 struct uc_running {
 	pid_t pid;
 	char exe[UC_RUNNING_PATH];
-	char conf[UC_RUNNING_PATH]; /* as seen from within its root */
-	char root[64];              /* "/proc/PID/root" where that is not ours, else "" */
-	uint32_t version;           /* 0: not to be told from the program */
+	/* as seen from within its root */
+	char conf[UC_RUNNING_PATH];
+	char prefix[UC_RUNNING_PATH];    /* what relative names in the configuration begin at */
+	char error_log[UC_RUNNING_PATH]; /* where it logs if no error_log says otherwise */
+	char root[64];                   /* "/proc/PID/root" where that is not ours, else "" */
+	uint32_t version;                /* 0: not to be told from the program */
 };
 
 #define UC_RUNNING_WHY 256
