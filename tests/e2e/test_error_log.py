@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """--error-log: nginx's own line beside each verdict."""
+import json
 import os
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
 
+import pytest
 from harness import faults
 from harness.client import SECRET
-from harness.nginx import Route
+from harness.nginx import NGINX, Route
+from harness.upclose import UPCLOSE, run
+
+RECORDING = Path(__file__).parents[1] / "replay" / "keepalive_race-request_unacked.rec"
 
 
 def log_of(nginx):
@@ -61,3 +70,72 @@ def test_lines_and_connections_that_lack_the_other(stage, trace):
     counts = tr.stop()[1]["error_log"]
     assert (counts["lines"], counts["matched"]) == (1, 0)
     assert (counts["lines_without_connection"], counts["flagged_without_line"]) == (1, 1)
+
+
+def recorded_line(hours=0):
+    """What nginx wrote of the connection in RECORDING, and when, in UTC; with its clock so many hours ahead."""
+    connection = json.loads(RECORDING.with_suffix(".json").read_text().splitlines()[0])
+    at = datetime.fromisoformat(connection["time"][:19])
+    upstream, exchange = connection["upstream"], connection["exchange"]
+    return at, (f"{at + timedelta(hours=hours):%Y/%m/%d %H:%M:%S} [error] {connection['nginx']['pid']}#0: *7 "
+                "upstream prematurely closed connection while reading response header from upstream, client: 10.0.0.7, "
+                f'server: , request: "{exchange["method"]} {exchange["target"]} HTTP/1.1", upstream: '
+                f'"http://{upstream["addr"]}:{upstream["port"]}{exchange["target"]}", host: "h"')
+
+
+def replayed(log, text, **popen):
+    done = run("replay", RECORDING, "-o", "json", "--error-log", log, input=text, env={**os.environ, "TZ": "UTC"}, **popen)
+    assert done.returncode == 0, done.stderr
+    connection, summary = map(json.loads, done.stdout.splitlines())
+    return connection["nginx_log"], summary["error_log"]
+
+
+@pytest.mark.parametrize("frame", ["plain", "cri", "docker", "zone"])
+def test_standard_input_in_each_form(frame):
+    at, line = recorded_line(hours=0 if frame == "plain" else 5)
+    wrapped = {"cri": f"{at:%Y-%m-%dT%H:%M:%S}.5Z stderr F {line}",
+               "docker": json.dumps({"log": line + "\n", "stream": "stderr", "time": f"{at:%Y-%m-%dT%H:%M:%S}.5Z"})}
+    found, counts = replayed("-", wrapped.get(frame, line) + "\n")
+    assert found["client"] == 7 and counts["matched"] == 1
+    assert found["message"].startswith("upstream prematurely closed connection")
+
+
+def test_line_of_another_kind_is_not_shown():
+    _, line = recorded_line()
+    found, counts = replayed("-", line.replace("prematurely closed connection", "sent too big header") + "\n")
+    assert found is None and (counts["lines"], counts["matched"], counts["flagged_without_line"]) == (1, 0, 1)
+
+
+def in_own_processes(script, *args):
+    """A shell that sees no process but its own."""
+    return subprocess.run([shutil.which("unshare"), "-pf", "--mount-proc", "sh", "-euc", script, "sh", *map(str, args)],
+                          capture_output=True, text=True, timeout=30, check=False, env={**os.environ, "TZ": "UTC"})
+
+
+AUTO = """
+nginx=$1 conf=$2 upclose=$3
+shift 3
+if [ -n "$conf" ]; then
+    "$nginx" -c "$conf"
+    # before it has its own title, a worker has its master's
+    until grep -qs "nginx: [w]orker" /proc/[0-9]*/cmdline; do sleep 0.01; done
+fi
+"$upclose" "$@"
+"""
+
+
+def test_auto_is_the_log_of_the_configuration(scratch):
+    log = scratch / "http.log"
+    conf = scratch / "nginx.conf"
+    conf.write_text(f"user root; error_log {scratch}/main.log; pid {scratch}/pid; events {{}} http {{ error_log {log}; }}\n")
+    log.write_text(recorded_line()[1] + "\n")
+    replay = (UPCLOSE, "replay", RECORDING, "-o", "json", "--error-log", "auto")
+    done = in_own_processes(AUTO, NGINX, conf, *replay)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["error_log"]["matched"] == 1
+
+    none = in_own_processes(AUTO, NGINX, "", *replay)
+    assert none.returncode == 1 and "no nginx runs here: name the file" in none.stderr
+    conf.write_text(f"user root; error_log /dev/stderr; pid {scratch}/pid; events {{}} http {{}}\n")
+    pipe = in_own_processes(AUTO, NGINX, conf, *replay)
+    assert pipe.returncode == 1 and "which is no file" in pipe.stderr
