@@ -2,8 +2,9 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS  BPF_EXTRA_CFLAGS
-#   CROSS=aarch64-linux-gnu  SYSROOT  STATIC_LIBS
-#   PREFIX  DESTDIR  DATADIR  SBINDIR  LIBEXECDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  SYSTEMDUNITDIR
+#   STATIC=1 (installs the static program)  CROSS=aarch64-linux-gnu  SYSROOT  STATIC_LIBS
+#   PREFIX  DESTDIR  DATADIR  SBINDIR  LIBEXECDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  ZSHCOMPDIR  FISHCOMPDIR
+#   SYSTEMDUNITDIR  SYSUSERSDIR
 # What tests and measures is in tests/tests.mk.
 
 .DELETE_ON_ERROR:
@@ -22,7 +23,10 @@ MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
 DATADIR ?= $(PREFIX)/share/upclose
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 
 ifeq ($(V),1)
 Q :=
@@ -228,24 +232,28 @@ $(O)/static/upclose.debug: $(O)/host/user/cmd/main.o $(O)/host/user/cmd/names.o 
 	$(call msg,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -pie,$(HOST_LDFLAGS)) -static-pie -Wl,--gc-sections,--no-warnings $(filter %.o %.a,$^) \
-		-L'$(STATIC_LIBS)/lib' $$($(STATIC_PKG_CONFIG) --libs $(PACKAGES)) -o $@
+		-L'$(STATIC_LIBS)/lib' $$($(STATIC_PKG_CONFIG) --libs $(PACKAGES)) -Wl,-Map=$(@:.debug=.map) -o $@
 
 $(O)/static/upclose: $(O)/static/upclose.debug
 	$(call msg,STRIP,$@)
 	$(Q)$(CROSS:%=%-)strip -o $@ $<
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(O)/,bpf $(VARIANTS)) -name '*.d' 2>/dev/null)
 
 include tests/tests.mk
+include user/share/packaging/packaging.mk
 
 # --- installation -----------------------------------------------------------------------
 
 # Mode, file and place. The configuration is not among them: once installed it is its owner's.
-INSTALLED := \
-	755:$(O)/upclose:$(SBINDIR)/upclose \
-	755:$(O)/upclose-net:$(LIBEXECDIR)/upclose-net \
+PROGRAMS := $(if $(filter 1,$(STATIC)),755:$(O)/static/upclose:$(SBINDIR)/upclose, \
+	755:$(O)/upclose:$(SBINDIR)/upclose 755:$(O)/upclose-net:$(LIBEXECDIR)/upclose-net)
+INSTALLED := $(PROGRAMS) \
 	$(foreach p,$(wildcard user/share/man/*.[1-8]),644:$(p):$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
 	644:user/share/completion/upclose.bash:$(BASHCOMPDIR)/upclose \
+	644:user/share/completion/upclose.zsh:$(ZSHCOMPDIR)/_upclose \
+	644:user/share/completion/upclose.fish:$(FISHCOMPDIR)/upclose.fish \
+	644:user/share/systemd/upclose.sysusers:$(SYSUSERSDIR)/upclose.conf \
 	644:user/share/systemd/upclose.service:$(SYSTEMDUNITDIR)/upclose.service \
 	644:user/share/systemd/upclose.socket:$(SYSTEMDUNITDIR)/upclose.socket \
 	644:user/share/prometheus-rules.yaml:$(DATADIR)/prometheus-rules.yaml \
@@ -254,7 +262,7 @@ INSTALLED := \
 CONFIG := $(SYSCONFDIR)/upclose/upclose.yaml
 
 .PHONY: install
-install: all ## Install the programs, their manual, completion, configuration and unit files
+install: $(if $(filter 1,$(STATIC)),static,all) ## Install the programs, their manual, completion, configuration and unit files
 	$(Q)for row in $(INSTALLED); do IFS=:; set -- $$row; $(INSTALL) -D -m $$1 $$2 '$(DESTDIR)'$$3 || exit 1; done
 	$(Q)sed -i 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' '$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
 	$(Q)[ -e '$(DESTDIR)$(CONFIG)' ] || $(INSTALL) -D -m 644 user/share/upclose.yaml '$(DESTDIR)$(CONFIG)'

@@ -75,7 +75,7 @@ TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck man
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 STATIC='patch dpkg-source xz gnutls'
-ARTIFACTS=''
+ARTIFACTS='debhelper lintian debootstrap rpm umoci skopeo qemu-user-static gcc-aarch64-linux-gnu'
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
@@ -122,6 +122,9 @@ check() {
 		;;
 	llvm) have llvm-symbolizer || have "llvm-symbolizer-$(clang_major)" ;;
 	gcc-aarch64-linux-gnu) have aarch64-linux-gnu-gcc ;;
+	debhelper) have dh ;;
+	rpm) have rpmbuild ;;
+	qemu-user-static) have qemu-aarch64-static ;;
 	qemu) have qemu-system-x86_64 ;;
 	qemu-arm64) have qemu-system-aarch64 ;;
 	virtiofsd) [ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] ;;

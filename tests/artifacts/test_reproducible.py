@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two builds in two folders are the same bytes, and nothing built tells where it was built."""
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,20 @@ def fixture_folders(tmp_path_factory):
     return [tree.copy(base / name) for name in ("a", "another/of-a-longer-name")]
 
 
+def given_away(folder):
+    """All that is in build/dist but what tells of the machine."""
+    return sorted(str(p.relative_to(folder)) for p in (folder / "build/dist").rglob("*")
+                  if p.is_file() and p.suffix not in (".buildinfo", ".changes"))
+
+
 def test_two_folders_give_the_same_bytes(folders):
     for folder in folders:
-        tree.make(folder, "all")
-    assert tree.sums(folders[0], *BUILT) == tree.sums(folders[1], *BUILT)
+        tree.make(folder, "all", "tarball", "image")
+        tree.make(folder, "deb")
+    packed = given_away(folders[0])
+    assert packed == given_away(folders[1]) and {".gz", ".deb"} <= {Path(name).suffix for name in packed}
+    names = [*BUILT, "build/static/upclose", *packed]
+    assert tree.sums(folders[0], *names) == tree.sums(folders[1], *names)
 
 
 def test_no_trace_of_the_folder(folders):

@@ -36,15 +36,18 @@ fi
 
 if ! command -v $cross-gcc >/dev/null; then
 	echo "skip kernels arm64: $cross-gcc is not installed"
-elif ! root=$(PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -m kernels.sysroot 2>"$O/arm64.log"); then
+elif ! PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests python3 -m kernels.sysroot >"$O/arm64.log" 2>&1; then
 	echo "skip kernels arm64: $(tail -n 1 "$O/arm64.log")"
 else
-	libs=$root/usr/lib/$cross
-	export PKG_CONFIG_LIBDIR=$libs/pkgconfig:$root/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
-	built arm64 ARCH=arm64 CC="$cross-gcc --sysroot=$root" AR=$cross-ar LDFLAGS="-Wl,-rpath-link,$libs:$root/lib/$cross" all &&
+	if MAKE="$MAKE WERROR=1" user/share/packaging/cross.sh "$O/arm64" all static >"$O/arm64.log" 2>&1; then
+		echo "ok kernels arm64 builds"
 		if file=$(readelf -h "$O/arm64/upclose") && grep -q AArch64 <<<"$file"; then
 			echo "ok kernels arm64 is for arm64"
 		else
 			echo "not ok kernels arm64 is for arm64"
 		fi
+	else
+		tail -n 5 "$O/arm64.log" | sed 's/^/    /'
+		echo "not ok kernels arm64 builds"
+	fi
 fi
