@@ -24,8 +24,12 @@ check-unit-bins: $(UNIT_BINS)
 check-fuzz-bins: $(FUZZ_BINS)
 bench-programs: $(BENCH_BINS)
 
+$(O)/san/scenarios.a: $(O)/san/tests/unit/scenario.o
+	$(call msg,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+
 # The linker takes from the archives, and of the libraries, what a test really uses.
-$(O)/unit/%: $(O)/san/tests/unit/%.o $(call archives,san)
+$(O)/unit/%: $(O)/san/tests/unit/%.o $(O)/san/scenarios.a $(call archives,san)
 	$(call msg,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANITIZERS) $(LDFLAGS) -Wl,--as-needed $(filter %.o %.a,$^) -lcmocka $(LIBS) -lm -o $@

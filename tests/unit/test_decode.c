@@ -2,9 +2,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tales.h"
+#include "scenario.h"
 
-static struct tale tale;
+static struct scenario scenario;
 static struct uc_record decoded;
 static struct uc_rec_proc proc, ended;
 static struct uc_rec_followup followup;
@@ -14,8 +14,8 @@ static struct uc_rec_attempt attempt;
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
-	race_crossed(&tale);
+	memset(&scenario, 0, sizeof(scenario));
+	scenario_named(&scenario, "race_crossed");
 	proc = (struct uc_rec_proc){ .hdr = { UC_WIRE_VERSION, UC_REC_PROC, sizeof(proc), 1 },
 				     .task = { .tgid = 1, .comm = "node" } };
 	ended = proc;
@@ -49,11 +49,11 @@ static const void *record_of(enum uc_rec_kind kind, size_t *ret_len)
 {
 	switch (kind) {
 	case UC_REC_NGINX_END:
-		*ret_len = sizeof(tale.pair.nginx);
-		return &tale.pair.nginx;
+		*ret_len = sizeof(scenario.pair.nginx);
+		return &scenario.pair.nginx;
 	case UC_REC_UPSTREAM_END:
-		*ret_len = sizeof(tale.pair.upstream);
-		return &tale.pair.upstream;
+		*ret_len = sizeof(scenario.pair.upstream);
+		return &scenario.pair.upstream;
 	case UC_REC_EXIT:
 		*ret_len = sizeof(ended);
 		return &ended;
@@ -163,7 +163,7 @@ static void expect_nginx(bool valid)
 
 static void test_family(void **state)
 {
-	struct uc_tuple *t = &ngx_conn(&tale)->tuple;
+	struct uc_tuple *t = &ngx_conn(&scenario)->tuple;
 
 	(void)state;
 	t->family = AF_INET6;
@@ -172,7 +172,7 @@ static void test_family(void **state)
 	expect_nginx(false);
 	t->family = 0;
 	expect_nginx(false);
-	up_conn(&tale)->tuple.family = 0xffff;
+	up_conn(&scenario)->tuple.family = 0xffff;
 	assert_int_equal(decode_kind(UC_REC_UPSTREAM_END), -EINVAL);
 }
 
@@ -180,7 +180,7 @@ static void test_peer_closed(void **state)
 {
 	(void)state;
 	for (unsigned v = 0; v < 256; v++) {
-		ngx_conn(&tale)->peer_closed = v;
+		ngx_conn(&scenario)->peer_closed = v;
 		expect_nginx(!v || v == UC_EV_FIN || v == UC_EV_RST);
 	}
 }
@@ -188,16 +188,16 @@ static void test_peer_closed(void **state)
 static void test_side(void **state)
 {
 	(void)state;
-	ngx_conn(&tale)->flags &= ~UC_CONN_NGINX;
+	ngx_conn(&scenario)->flags &= ~UC_CONN_NGINX;
 	expect_nginx(false);
-	up_conn(&tale)->flags |= UC_CONN_NGINX;
+	up_conn(&scenario)->flags |= UC_CONN_NGINX;
 	assert_int_equal(decode_kind(UC_REC_UPSTREAM_END), -EINVAL);
 }
 
 static void test_comm(void **state)
 {
-	struct uc_task *tasks[] = { &ngx_conn(&tale)->owner, &ngx_conn(&tale)->closer,
-				    &tale.pair.nginx.peer };
+	struct uc_task *tasks[] = { &ngx_conn(&scenario)->owner, &ngx_conn(&scenario)->closer,
+				    &scenario.pair.nginx.peer };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(tasks); i++) {
@@ -210,13 +210,13 @@ static void test_comm(void **state)
 	}
 	memset(proc.task.comm, 0xff, UC_COMM_LEN);
 	assert_int_equal(decode_kind(UC_REC_PROC), -EINVAL);
-	memset(up_conn(&tale)->closer.comm, 'x', UC_COMM_LEN);
+	memset(up_conn(&scenario)->closer.comm, 'x', UC_COMM_LEN);
 	assert_int_equal(decode_kind(UC_REC_UPSTREAM_END), -EINVAL);
 }
 
 static void test_events(void **state)
 {
-	struct uc_conn *c = ngx_conn(&tale);
+	struct uc_conn *c = ngx_conn(&scenario);
 	uint32_t n = c->events;
 
 	(void)state;
@@ -240,7 +240,7 @@ static void test_events(void **state)
 static void test_events_wrapped(void **state)
 {
 	static const uint32_t counts[] = { UC_EVENTS - 1, UC_EVENTS, UC_EVENTS + 1, UINT32_MAX };
-	struct uc_conn *c = ngx_conn(&tale);
+	struct uc_conn *c = ngx_conn(&scenario);
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(counts); i++) {
@@ -270,7 +270,7 @@ static void expect_bound(uint32_t *field, uint32_t max)
 
 static void test_heads(void **state)
 {
-	struct uc_heads *h = &tale.pair.nginx.heads;
+	struct uc_heads *h = &scenario.pair.nginx.heads;
 
 	(void)state;
 	expect_bound(&h->request_len, UC_REQUEST_HEAD);
@@ -282,12 +282,13 @@ static void test_heads(void **state)
 /* No time of a real record is years away; what is reckoned with them must not overflow. */
 static void test_times(void **state)
 {
-	struct uc_conn *c = ngx_conn(&tale);
-	__u64 *const times[] = {
-		&c->open_ns,      &c->established_ns, &c->activity_ns,   &c->peer.ts_ns,
-		&c->end.ts_ns,    &c->x.out_first_ns, &c->x.out_last_ns, &c->x.in_first_ns,
-		&c->x.in_last_ns, &c->ev[1].ts_ns,    &c->ev[1].last_ns, &tale.pair.nginx.hdr.ts_ns
-	};
+	struct uc_conn *c = ngx_conn(&scenario);
+	__u64 *const times[] = { &c->open_ns,       &c->established_ns,
+				 &c->activity_ns,   &c->peer.ts_ns,
+				 &c->end.ts_ns,     &c->x.out_first_ns,
+				 &c->x.out_last_ns, &c->x.in_first_ns,
+				 &c->x.in_last_ns,  &c->ev[1].ts_ns,
+				 &c->ev[1].last_ns, &scenario.pair.nginx.hdr.ts_ns };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(times); i++) {
@@ -364,15 +365,15 @@ static void test_random(void **state)
 
 	(void)state;
 	for (unsigned n = 0; n < 50000; n++) {
-		struct uc_rec_nginx damaged = tale.pair.nginx;
+		struct uc_rec_nginx damaged = scenario.pair.nginx;
 		unsigned char *bytes = (unsigned char *)&damaged;
 
 		bytes[next_random(&seed) % sizeof(damaged)] ^= 1u << (next_random(&seed) % 8);
 		if (uc_decode(bytes, sizeof(damaged), &decoded))
 			continue;
 		accepted++;
-		tale.pair.nginx = decoded.nginx;
-		tale_judge(&tale);
+		scenario.pair.nginx = decoded.nginx;
+		scenario_judge(&scenario);
 		set_up(NULL);
 	}
 	assert_true(accepted > 1000);

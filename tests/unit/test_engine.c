@@ -2,11 +2,11 @@
 /* What the engine forgets so that its memory stays bounded is counted, from the first one beyond each bound. */
 #include "engine/engine.h"
 
-#include "tales.h"
+#include "scenario.h"
 
 static struct uc_engine *engine;
 static struct uc_frames to;
-static struct tale tale;
+static struct scenario scenario;
 
 static unsigned told, told_without_peer;
 
@@ -47,25 +47,23 @@ static int tear_down(void **state)
 /* A connection of its own that a living process closed without an answer. */
 static void tell(uint32_t n)
 {
-	tale.ngx_isn = NGX_ISN + n;
-	request_in_hand(&tale);
-	tale_peer_close(&tale, 0, 0);
-	end_by_fin(&tale);
+	scenario.ngx_isn = NGX_ISN + n;
+	scenario_play(&scenario, IN_HAND "close" END_FIN);
 }
 
 static void give_peer(void)
 {
-	to.record(to.ctx, &tale.pair.upstream, sizeof(tale.pair.upstream));
+	to.record(to.ctx, &scenario.pair.upstream, sizeof(scenario.pair.upstream));
 }
 
 static void give_nginx(void)
 {
-	to.record(to.ctx, &tale.pair.nginx, sizeof(tale.pair.nginx));
+	to.record(to.ctx, &scenario.pair.nginx, sizeof(scenario.pair.nginx));
 }
 
 static struct uc_totals totals(void)
 {
-	uc_engine_tick(engine, tale.now);
+	uc_engine_tick(engine, scenario.now);
 	return uc_engine_totals(engine);
 }
 
@@ -92,10 +90,10 @@ static void test_processes(void **state)
 
 static void upstream(uint32_t n)
 {
-	tale.ngx_isn = NGX_ISN + n;
-	refused_by_error(&tale);
-	ngx_conn(&tale)->tuple.remote_addr[14] = n >> 8;
-	ngx_conn(&tale)->tuple.remote_addr[15] = n;
+	scenario.ngx_isn = NGX_ISN + n;
+	scenario_named(&scenario, "refused_by_error");
+	ngx_conn(&scenario)->tuple.remote_addr[14] = n >> 8;
+	ngx_conn(&scenario)->tuple.remote_addr[15] = n;
 	give_nginx();
 }
 
@@ -111,11 +109,10 @@ static void test_upstreams(void **state)
 
 static void death(uint32_t n)
 {
-	tale.ngx_isn = NGX_ISN + n;
-	request_in_hand(&tale);
-	up_conn(&tale)->owner.tgid = SERVER + n;
-	tale_peer_close(&tale, UC_TASK_EXITING, SIGNAL(9));
-	end_by_fin(&tale);
+	scenario.ngx_isn = NGX_ISN + n;
+	scenario_play(&scenario, IN_HAND);
+	up_conn(&scenario)->owner.tgid = SERVER + n;
+	scenario_play(&scenario, "signal:9" END_FIN);
 	give_peer();
 	give_nginx();
 }
@@ -135,7 +132,7 @@ static void test_deaths(void **state)
 static void awaited(uint32_t n)
 {
 	tell(n);
-	ngx_conn(&tale)->flags |= UC_CONN_FOLLOWUP;
+	ngx_conn(&scenario)->flags |= UC_CONN_FOLLOWUP;
 	give_peer();
 	give_nginx();
 }

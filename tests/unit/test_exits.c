@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/conn/exits.h"
-#include "tales.h"
+#include "scenario.h"
 
 static struct uc_exits exits;
 

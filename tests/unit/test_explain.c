@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "output/explain.h"
-#include "tales.h"
+#include "scenario.h"
 
-static struct tale tale;
+static struct scenario scenario;
 static struct uc_judged report;
 static struct uc_explanation said;
 static struct uc_exit ended; /* of the process that closed; all zero: it did not */
@@ -10,27 +10,27 @@ static struct uc_exit ended; /* of the process that closed; all zero: it did not
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
+	memset(&scenario, 0, sizeof(scenario));
 	return 0;
 }
 
 static void explain(void)
 {
 	memset(&report, 0, sizeof(report));
-	report.pair = &tale.pair;
-	report.facts = &tale.facts;
-	report.timeline = &tale.timeline;
-	report.verdict = tale_judge(&tale);
-	report.upstream = !tale.pair.has_upstream     ? tale.pair.nginx.peer :
-			  up_conn(&tale)->closer.tgid ? up_conn(&tale)->closer :
-							up_conn(&tale)->owner;
+	report.pair = &scenario.pair;
+	report.facts = &scenario.facts;
+	report.timeline = &scenario.timeline;
+	report.verdict = scenario_judge(&scenario);
+	report.upstream = !scenario.pair.has_upstream     ? scenario.pair.nginx.peer :
+			  up_conn(&scenario)->closer.tgid ? up_conn(&scenario)->closer :
+							    up_conn(&scenario)->owner;
 	report.exit = ended.ts_ns ? &ended : NULL;
-	report.exit_after_ns = ended.ts_ns - up_conn(&tale)->end.ts_ns;
+	report.exit_after_ns = ended.ts_ns - up_conn(&scenario)->end.ts_ns;
 	memset(&said, '#', sizeof(said));
 	uc_explain(&report, &said);
 }
 
-/* Digits in a row beyond what any time, size or pid of a tale has. */
+/* Digits in a row beyond what any time, size or pid of a scenario has. */
 static bool has_huge_number(const char *text)
 {
 	for (size_t digits = 0; *text; text++) {
@@ -80,13 +80,13 @@ static void expect_explained(const char *name)
 	expect_lines(name, &said.evidence);
 }
 
-static void test_every_tale(void **state)
+static void test_every_scenario(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
-		tales[i].tell(&tale);
+	for (size_t i = 0; i < scenario_count; i++) {
+		scenario_play(&scenario, scenarios[i].steps);
 		explain();
-		expect_explained(tales[i].name);
+		expect_explained(scenarios[i].name);
 		/* who looks at a flagged connection is told what to look for */
 		if (report.verdict.flagged && report.verdict.id != UC_VERDICT_UNKNOWN)
 			assert_true(said.advice.count > 0);
@@ -96,23 +96,23 @@ static void test_every_tale(void **state)
 }
 
 /* The same fact said of a connection that is not on this host, was adopted, was reused. */
-static void test_every_tale_otherwise(void **state)
+static void test_every_scenario_otherwise(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
-		tales[i].tell(&tale);
-		tale_remote(&tale);
+	for (size_t i = 0; i < scenario_count; i++) {
+		scenario_play(&scenario, scenarios[i].steps);
+		scenario_play(&scenario, "remote");
 		explain();
-		expect_explained(tales[i].name);
-		tales[i].tell(&tale);
-		tale_lose_peer(&tale);
+		expect_explained(scenarios[i].name);
+		scenario_play(&scenario, scenarios[i].steps);
+		scenario_play(&scenario, "peer_lost");
 		explain();
-		expect_explained(tales[i].name);
-		tales[i].tell(&tale);
-		ngx_conn(&tale)->flags |= UC_CONN_ADOPTED | UC_CONN_REUSED;
-		ngx_conn(&tale)->x.number = 7;
+		expect_explained(scenarios[i].name);
+		scenario_play(&scenario, scenarios[i].steps);
+		ngx_conn(&scenario)->flags |= UC_CONN_ADOPTED | UC_CONN_REUSED;
+		ngx_conn(&scenario)->x.number = 7;
 		explain();
-		expect_explained(tales[i].name);
+		expect_explained(scenarios[i].name);
 	}
 }
 
@@ -120,7 +120,7 @@ static void test_every_tale_otherwise(void **state)
 static void test_every_verdict_and_proof(void **state)
 {
 	(void)state;
-	destroyed(&tale);
+	scenario_named(&scenario, "destroyed");
 	explain();
 	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
 		for (unsigned p = 0; p < UC_PROOF_MAX; p++) {
@@ -154,36 +154,36 @@ static bool says(const char *word)
 static void test_what_is_said(void **state)
 {
 	(void)state;
-	race_crossed(&tale);
+	scenario_named(&scenario, "race_crossed");
 	explain();
 	assert_true(says("node[18853]"));
 	assert_true(says("keepalive_timeout"));
 	assert_true(says("none of the request"));
-	killed(&tale);
+	scenario_named(&scenario, "killed");
 	explain();
 	assert_true(says("SIGKILL"));
-	uncaught(&tale);
+	scenario_named(&scenario, "uncaught");
 	explain();
 	assert_true(says("status 1"));
-	killed_for_memory(&tale);
+	scenario_named(&scenario, "killed_for_memory");
 	explain();
 	assert_true(says("OOM"));
-	body_cut(&tale);
+	scenario_named(&scenario, "body_cut");
 	explain();
 	assert_true(says("96 of 100"));
-	refused_by_error(&tale);
+	scenario_named(&scenario, "refused_by_error");
 	explain();
 	assert_true(says("refused"));
-	race_crossed_far_lost(&tale);
+	scenario_named(&scenario, "race_crossed_far_lost");
 	explain();
 	assert_true(says("did not come"));
-	killed_unaccepted(&tale);
+	scenario_named(&scenario, "killed_unaccepted");
 	explain();
 	assert_true(says("waiting to be accepted") && says("SIGKILL"));
-	listener_closed_unaccepted(&tale);
+	scenario_named(&scenario, "listener_closed_unaccepted");
 	explain();
 	assert_true(says("closed its listening socket") && says("accept queue"));
-	closed_by_code_unasked(&tale);
+	scenario_named(&scenario, "closed_by_code_unasked");
 	explain();
 	assert_true(says("before nginx had sent a request") && !says("read the request"));
 }
@@ -192,24 +192,24 @@ static void test_what_is_said(void **state)
 static void test_advice_on_resets(void **state)
 {
 	(void)state;
-	reset_unacked(&tale);
-	ngx_conn(&tale)->tuple.remote_addr[12] = 10;
+	scenario_named(&scenario, "reset_unacked");
+	ngx_conn(&scenario)->tuple.remote_addr[12] = 10;
 	explain();
 	assert_true(says("cannot be seen from here") && says("On the upstream's host"));
 	/* one address at both ends, or 127.0.0.0/8 */
-	memcpy(ngx_conn(&tale)->tuple.local_addr, ngx_conn(&tale)->tuple.remote_addr, 16);
+	memcpy(ngx_conn(&scenario)->tuple.local_addr, ngx_conn(&scenario)->tuple.remote_addr, 16);
 	explain();
 	assert_true(says("no process of this host had") && !says("On the upstream's host"));
-	loopback(ngx_conn(&tale)->tuple.remote_addr);
+	loopback(ngx_conn(&scenario)->tuple.remote_addr);
 	explain();
 	assert_true(says("no process of this host had"));
-	ngx_conn(&tale)->flags |= UC_CONN_ADOPTED;
+	ngx_conn(&scenario)->flags |= UC_CONN_ADOPTED;
 	explain();
 	assert_true(says("cannot be seen from here"));
-	reset_unacked_far_lost(&tale);
+	scenario_named(&scenario, "reset_unacked_far_lost");
 	explain();
 	assert_true(says("not seen to end") && !says("On the upstream's host"));
-	reset_both(&tale);
+	scenario_named(&scenario, "reset_both");
 	explain();
 	assert_true(says("not closed by its process") && !says("On the upstream's host"));
 }
@@ -218,11 +218,11 @@ static void test_advice_on_resets(void **state)
 static void test_exit_after_the_close(void **state)
 {
 	(void)state;
-	destroyed(&tale);
+	scenario_named(&scenario, "destroyed");
 	explain();
 	assert_false(says("the process lives") || says("on its way out"));
-	ended = (struct uc_exit){ .task = up_conn(&tale)->closer,
-				  .ts_ns = up_conn(&tale)->end.ts_ns + 2900 * US };
+	ended = (struct uc_exit){ .task = up_conn(&scenario)->closer,
+				  .ts_ns = up_conn(&scenario)->end.ts_ns + 2900 * US };
 	ended.task.flags = UC_TASK_EXITING | UC_TASK_GROUP_EXIT;
 	ended.task.exit_code = EXIT(1);
 	explain();
@@ -232,8 +232,8 @@ static void test_exit_after_the_close(void **state)
 	ended.task.exit_code = SIGNAL(6);
 	explain();
 	assert_true(says("then was ended by SIGABRT (2.9 ms after that)"));
-	race_crossed(&tale);
-	ended.ts_ns = up_conn(&tale)->end.ts_ns + MS;
+	scenario_named(&scenario, "race_crossed");
+	ended.ts_ns = up_conn(&scenario)->end.ts_ns + MS;
 	explain();
 	expect_explained("race_crossed");
 	assert_true(says("on its way out") && !says("keepalive_timeout"));
@@ -256,12 +256,9 @@ static void test_advice_on_retry(void **state)
 
 		snprintf(request, sizeof(request), "%s / HTTP/1.1\r\nHost: u\r\n\r\n",
 			 methods[i].method);
-		begin_reused(&tale);
-		tale_write(&tale, request);
-		tale_arrive(&tale);
-		tale_read_all(&tale);
-		tale_peer_close(&tale, 0, 0);
-		end_by_fin(&tale);
+		scenario_play(&scenario, REUSED);
+		scenario_request(&scenario, request, strlen(request), strlen(request));
+		scenario_play(&scenario, "arrive read close" END_FIN);
 		explain();
 		assert_int_equal(says("may have retried"), methods[i].repeated);
 		assert_int_equal(says("does not retry"), !methods[i].repeated);
@@ -272,8 +269,8 @@ static void test_advice_on_retry(void **state)
 static void test_hostile_name(void **state)
 {
 	(void)state;
-	destroyed(&tale);
-	memcpy(up_conn(&tale)->closer.comm, "\x1b[2J%s%n\r\n\xff", 12);
+	scenario_named(&scenario, "destroyed");
+	memcpy(up_conn(&scenario)->closer.comm, "\x1b[2J%s%n\r\n\xff", 12);
 	explain();
 	for (const char *p = said.summary; *p; p++)
 		assert_in_range(*p, 0x20, 0x7e);
@@ -283,9 +280,9 @@ static void test_hostile_name(void **state)
 static void test_long_name(void **state)
 {
 	(void)state;
-	destroyed(&tale);
-	memset(up_conn(&tale)->closer.comm, '\x80', UC_COMM_LEN - 1);
-	up_conn(&tale)->closer.tgid = UINT32_MAX;
+	scenario_named(&scenario, "destroyed");
+	memset(up_conn(&scenario)->closer.comm, '\x80', UC_COMM_LEN - 1);
+	up_conn(&scenario)->closer.tgid = UINT32_MAX;
 	explain();
 	expect_sentence("long name", said.summary);
 }
@@ -298,12 +295,9 @@ static void test_long_method(void **state)
 	(void)state;
 	memset(request, 'M', sizeof(request));
 	memcpy(request + 400, " / HTTP/1.1\r\n\r\n", 15);
-	begin_reused(&tale);
-	tale_write_bytes(&tale, request, 415, 415);
-	tale_arrive(&tale);
-	tale_read_all(&tale);
-	tale_peer_close(&tale, 0, 0);
-	end_by_fin(&tale);
+	scenario_play(&scenario, REUSED);
+	scenario_request(&scenario, request, 415, 415);
+	scenario_play(&scenario, "arrive read close" END_FIN);
 	explain();
 	for (size_t i = 0; i < said.advice.count; i++)
 		assert_non_null(memchr(said.advice.line[i], '\0', UC_EXPLAIN_LEN));
@@ -330,8 +324,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_every_tale),
-		TEST(test_every_tale_otherwise),
+		TEST(test_every_scenario),
+		TEST(test_every_scenario_otherwise),
 		TEST(test_every_verdict_and_proof),
 		TEST(test_what_is_said),
 		TEST(test_advice_on_resets),

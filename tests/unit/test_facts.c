@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tales.h"
+#include "scenario.h"
 
-static struct tale tale;
-static const struct uc_facts *f = &tale.facts;
+static struct scenario scenario;
+static const struct uc_facts *f = &scenario.facts;
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
+	memset(&scenario, 0, sizeof(scenario));
 	return 0;
 }
 
-static void told(void (*tell)(struct tale *t))
+static void play(const char *name)
 {
-	tell(&tale);
-	tale_judge(&tale);
+	scenario_named(&scenario, name);
+	scenario_judge(&scenario);
 }
 
 static void test_no_connection(void **state)
 {
 	(void)state;
-	told(refused_by_error);
+	play("refused_by_error");
 	assert_false(f->established);
 	assert_false(f->exchange);
 	assert_int_equal(f->closed_by, UC_CLOSED_BY_UPSTREAM);
@@ -28,20 +28,20 @@ static void test_no_connection(void **state)
 	assert_int_equal(f->phase, UC_PHASE_CONNECT);
 	assert_int_equal(f->err, ECONNREFUSED);
 	assert_false(f->unacked_known);
-	told(no_route);
+	play("no_route");
 	assert_int_equal(f->close, UC_CLOSE_UNREACHABLE);
 	assert_int_equal(f->closed_by, UC_CLOSED_BY_UNKNOWN);
-	told(syn_repeated);
+	play("syn_repeated");
 	assert_int_equal(f->close, UC_CLOSE_TIMEOUT);
 	assert_int_equal(f->closed_by, UC_CLOSED_BY_NGINX);
-	told(kernel_gives_up_connecting);
+	play("kernel_gives_up_connecting");
 	assert_int_equal(f->closed_by, UC_CLOSED_BY_UNKNOWN);
 }
 
 static void test_first_exchange(void **state)
 {
 	(void)state;
-	told(destroyed);
+	play("destroyed");
 	assert_true(f->established && f->exchange && !f->reused && !f->idle_known);
 	assert_int_equal(f->number, 1);
 	assert_int_equal(f->request_bytes, strlen(GET));
@@ -55,7 +55,7 @@ static void test_first_exchange(void **state)
 	assert_int_equal(f->unacked_bytes, 0);
 	assert_int_equal(f->unread_bytes, 0);
 	assert_true(f->upstream_closed && !f->got_none && !f->read_none);
-	assert_int_equal(f->end_ns, ngx_conn(&tale)->peer.ts_ns);
+	assert_int_equal(f->end_ns, ngx_conn(&scenario)->peer.ts_ns);
 	assert_in_range(f->waited_ns, 300 * MS, 301 * MS);
 	assert_int_equal(f->waited_ns, f->stalled_ns);
 }
@@ -63,7 +63,7 @@ static void test_first_exchange(void **state)
 static void test_reused(void **state)
 {
 	(void)state;
-	told(race_crossed);
+	play("race_crossed");
 	assert_true(f->reused && f->idle_known);
 	assert_int_equal(f->number, 2);
 	assert_in_range(f->idle_ns, 5 * S, 5 * S + MS);
@@ -71,10 +71,10 @@ static void test_reused(void **state)
 	assert_true(f->got_none && f->read_none);
 	assert_false(f->sent_after_fin);
 	assert_int_equal(f->unread_bytes, 0);
-	told(race_after_fin);
+	play("race_after_fin");
 	assert_true(f->sent_after_fin);
 	assert_int_equal(f->unacked_bytes, f->request_bytes);
-	told(race_unread);
+	play("race_unread");
 	assert_true(!f->got_none && f->read_none);
 	assert_int_equal(f->unread_bytes, strlen(GET));
 	assert_int_equal(f->close, UC_CLOSE_RST);
@@ -84,27 +84,27 @@ static void test_reused(void **state)
 static void test_idle_not_known(void **state)
 {
 	(void)state;
-	told(race_crossed);
-	ngx_conn(&tale)->x.idle_ns = (uint64_t)-5;
-	tale_judge(&tale);
+	play("race_crossed");
+	ngx_conn(&scenario)->x.idle_ns = (uint64_t)-5;
+	scenario_judge(&scenario);
 	assert_true(f->reused && !f->idle_known);
 	assert_int_equal(f->idle_ns, 0);
-	ngx_conn(&tale)->x.idle_ns = 0;
-	tale_judge(&tale);
+	ngx_conn(&scenario)->x.idle_ns = 0;
+	scenario_judge(&scenario);
 	assert_false(f->idle_known);
 }
 
 static void test_request_cut(void **state)
 {
 	(void)state;
-	told(upload_stuck_half_a_second);
+	play("upload_stuck_half_a_second");
 	assert_true(f->request_cut);
 	assert_int_equal(f->phase, UC_PHASE_REQUEST);
 	assert_int_equal(f->request_bytes, 600);
-	told(upload_rejected);
+	play("upload_rejected");
 	assert_false(f->request_cut);
 	assert_int_equal(f->unread_bytes, strlen(POST_1000) + 1000 - 200);
-	told(never_answered_half_a_second);
+	play("never_answered_half_a_second");
 	assert_false(f->request_cut);
 }
 
@@ -114,10 +114,10 @@ static void test_request_of_any_length(void **state)
 	static const char post[] = "POST / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n";
 
 	(void)state;
-	tale_begin(&tale);
-	tale_write(&tale, post);
-	tale_close(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, "open");
+	scenario_request(&scenario, post, strlen(post), strlen(post));
+	scenario_play(&scenario, "nginx_close");
+	scenario_judge(&scenario);
 	assert_true(f->request_cut);
 }
 
@@ -125,14 +125,11 @@ static void test_unread_does_not_count_the_fin(void **state)
 {
 	(void)state;
 	/* nginx's FIN is in the upstream's socket and unread, as its request is */
-	tale_begin(&tale);
-	tale_write(&tale, GET);
-	tale_arrive(&tale);
-	tale_close(&tale);
-	tale.up.rcv_nxt++;
-	up_conn(&tale)->peer_closed = UC_EV_FIN;
-	tale_peer_close(&tale, 0, 0);
-	tale_judge(&tale);
+	scenario_play(&scenario, "open request arrive nginx_close");
+	scenario.up.rcv_nxt++;
+	up_conn(&scenario)->peer_closed = UC_EV_FIN;
+	scenario_play(&scenario, "close");
+	scenario_judge(&scenario);
 	assert_int_equal(f->unread_bytes, strlen(GET));
 	assert_int_equal(f->closed_by, UC_CLOSED_BY_NGINX);
 }
@@ -140,10 +137,10 @@ static void test_unread_does_not_count_the_fin(void **state)
 static void test_unread_by_nginx(void **state)
 {
 	(void)state;
-	request_in_hand(&tale);
-	tale.ngx.rcv_nxt += 100;
-	tale_close(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, IN_HAND);
+	scenario.ngx.rcv_nxt += 100;
+	scenario_play(&scenario, "nginx_close");
+	scenario_judge(&scenario);
 	assert_int_equal(f->unread_by_nginx, 100);
 	/* close() with unread bytes answers with a reset */
 	assert_int_equal(f->close, UC_CLOSE_RST);
@@ -180,11 +177,11 @@ static void test_responses(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(responses); i++) {
-		request_in_hand(&tale);
-		tale_answer_bytes(&tale, responses[i].response, responses[i].bytes,
-				  responses[i].bytes);
-		end_by_fin(&tale);
-		tale_judge(&tale);
+		scenario_play(&scenario, IN_HAND);
+		scenario_send(&scenario, responses[i].response, responses[i].bytes,
+			      responses[i].bytes);
+		scenario_play(&scenario, END_FIN);
+		scenario_judge(&scenario);
 		assert_int_equal(f->response_state, responses[i].state);
 		assert_int_equal(f->response.status, responses[i].status);
 		assert_int_equal(f->response_bytes, responses[i].bytes);
@@ -197,78 +194,71 @@ static void test_responses(void **state)
 static void test_body_until_close(void **state)
 {
 	(void)state;
-	told(complete_until_close);
+	play("complete_until_close");
 	assert_int_equal(f->response_state, UC_RESPONSE_COMPLETE);
-	told(reset_until_close);
+	play("reset_until_close");
 	assert_int_equal(f->response_state, UC_RESPONSE_BODY);
-	request_in_hand(&tale);
-	tale_answer(&tale, "HTTP/1.0 200 OK\r\n\r\nbody");
-	tale_close(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, IN_HAND "send:'HTTP/1.0 200 OK\r\n\r\nbody' nginx_close");
+	scenario_judge(&scenario);
 	assert_int_equal(f->response_state, UC_RESPONSE_BODY);
 }
 
 static void test_persistent(void **state)
 {
 	(void)state;
-	told(idle_closed_by_upstream);
+	play("idle_closed_by_upstream");
 	assert_true(f->persistent);
-	told(complete_not_kept);
+	play("complete_not_kept");
 	assert_false(f->persistent);
-	request_in_hand(&tale);
-	tale_answer(&tale, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-	end_by_fin(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, IN_HAND
+		      "send:'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'" END_FIN);
+	scenario_judge(&scenario);
 	assert_false(f->persistent);
 }
 
 static void test_clients(void **state)
 {
-	struct uc_clients *cl = &tale.pair.nginx.clients;
+	struct uc_clients *cl = &scenario.pair.nginx.clients;
 
 	(void)state;
-	told(some_client_leaves);
+	play("some_client_leaves");
 	assert_true(f->client_gone_likely && !f->client_gone && !f->client_quiet);
-	told(client_leaves);
+	play("client_leaves");
 	assert_true(f->client_gone && !f->client_gone_likely && !f->gave_up);
-	told(never_answered_half_a_second);
+	play("never_answered_half_a_second");
 	assert_true(!f->client_gone_likely && f->client_quiet);
 	cl->known = 0;
-	tale_judge(&tale);
+	scenario_judge(&scenario);
 	assert_true(!f->client_gone_likely && !f->client_quiet);
 	cl->known = 1;
-	cl->last_recv_ns = ngx_conn(&tale)->end.ts_ns - MS;
-	tale_judge(&tale);
+	cl->last_recv_ns = ngx_conn(&scenario)->end.ts_ns - MS;
+	scenario_judge(&scenario);
 	assert_true(!f->client_gone_likely && !f->client_quiet);
 	/* one that had left and whose socket was closed already is no cause */
 	cl->last_recv_ns = 0;
-	cl->last_gone_ns = ngx_conn(&tale)->end.ts_ns - MS;
+	cl->last_gone_ns = ngx_conn(&scenario)->end.ts_ns - MS;
 	cl->gone = 0;
-	tale_judge(&tale);
+	scenario_judge(&scenario);
 	assert_true(!f->client_gone_likely && f->client_quiet);
 	/* the count is kept by two hooks that may meet, and may be below zero for a moment */
 	cl->gone = -1;
-	tale_judge(&tale);
+	scenario_judge(&scenario);
 	assert_true(!f->client_gone_likely && f->client_quiet);
 }
 
 static void test_adopted(void **state)
 {
 	(void)state;
-	told(adopted_idle);
+	play("adopted_idle");
 	assert_true(f->adopted && f->established && !f->exchange && !f->exchange_unseen);
 	assert_int_equal(f->phase, UC_PHASE_IDLE);
-	told(unseen_request);
+	play("unseen_request");
 	assert_true(f->exchange && f->exchange_unseen && f->reused);
 	assert_int_equal(f->number, 0);
 	assert_false(f->got_none || f->read_none);
 	/* a request that was seen on it: known, but for its number */
-	tale_begin(&tale);
-	tale_adopt(&tale, 0);
-	tale_write(&tale, GET);
-	tale_arrive(&tale);
-	end_by_fin(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, "open adopted request arrive" END_FIN);
+	scenario_judge(&scenario);
 	assert_true(f->exchange && !f->exchange_unseen && !f->reused);
 	assert_int_equal(f->number, 0);
 	assert_int_equal(f->unacked_bytes, 0);
@@ -277,33 +267,33 @@ static void test_adopted(void **state)
 static void test_seen(void **state)
 {
 	(void)state;
-	told(race_crossed_far_lost);
+	play("race_crossed_far_lost");
 	assert_true(f->upstream_missing);
 	assert_null(f->upstream);
 	assert_false(f->log_wrapped);
-	ngx_conn(&tale)->events = UC_EVENTS + 1;
-	tale_judge(&tale);
+	ngx_conn(&scenario)->events = UC_EVENTS + 1;
+	scenario_judge(&scenario);
 	assert_true(f->log_wrapped);
 }
 
 static void test_opaque(void **state)
 {
 	(void)state;
-	told(encrypted_and_answered);
+	play("encrypted_and_answered");
 	assert_true(f->tls && f->opaque && !f->plain_answer && !f->tls_answer);
 	assert_int_equal(f->response_state, UC_RESPONSE_UNKNOWN);
 	assert_int_equal(f->response.status, 0);
-	told(handshake_refused);
+	play("handshake_refused");
 	assert_int_equal(f->phase, UC_PHASE_TLS);
-	told(tls_to_plain_port);
+	play("tls_to_plain_port");
 	assert_true(f->tls && f->plain_answer);
-	told(plain_to_tls_port);
+	play("plain_to_tls_port");
 	assert_true(!f->tls && f->tls_answer);
 	/* a head that could not be read */
-	request_in_hand(&tale);
-	tale.pair.nginx.heads.request_len = 0;
-	end_by_fin(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, IN_HAND);
+	scenario.pair.nginx.heads.request_len = 0;
+	scenario_play(&scenario, END_FIN);
+	scenario_judge(&scenario);
 	assert_true(f->opaque && !f->tls);
 	assert_int_equal(f->number, 0);
 }
@@ -312,7 +302,7 @@ static void test_opaque(void **state)
 static void test_huge_request(void **state)
 {
 	(void)state;
-	told(huge_upload_then_fin);
+	play("huge_upload_then_fin");
 	assert_false(f->sent_after_fin || f->got_none || f->read_none);
 	assert_int_equal(f->unacked_bytes, 0);
 	assert_true(f->request_bytes > 3000000000u);
@@ -321,18 +311,18 @@ static void test_huge_request(void **state)
 static void test_unacked(void **state)
 {
 	(void)state;
-	told(upload_part_unacked);
+	play("upload_part_unacked");
 	assert_int_equal(f->unacked_bytes, strlen(POST_1000) + 1000 - 400);
 	/* what was written behind the FIN was not acknowledged by it either */
-	told(race_crossed_half_written);
+	play("race_crossed_half_written");
 	assert_int_equal(f->unacked_bytes, f->request_bytes);
 	assert_false(f->sent_after_fin);
-	told(upload_rest_after_fin);
+	play("upload_rest_after_fin");
 	assert_int_equal(f->unacked_bytes, strlen(POST_1000) + 1000 - 600);
 	/* nginx closed: what was unacknowledged then */
-	told(upload_stuck_half_a_second);
+	play("upload_stuck_half_a_second");
 	assert_int_equal(f->unacked_bytes, 600);
-	told(opened_for_nothing);
+	play("opened_for_nothing");
 	assert_false(f->unacked_known);
 }
 
@@ -340,22 +330,22 @@ static void test_unacked(void **state)
 static void test_unacked_beyond_what_was_traced(void **state)
 {
 	(void)state;
-	request_in_hand(&tale);
-	tale.ngx.write_seq += 5000;
-	end_by_fin(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, IN_HAND);
+	scenario.ngx.write_seq += 5000;
+	scenario_play(&scenario, END_FIN);
+	scenario_judge(&scenario);
 	assert_int_equal(f->unacked_bytes, 5000);
-	request_in_hand(&tale);
-	tale.ngx.write_seq += 5000;
-	tale.ngx.snd_una = tale.ngx.write_seq;
-	end_by_fin(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, IN_HAND);
+	scenario.ngx.write_seq += 5000;
+	scenario.ngx.snd_una = scenario.ngx.write_seq;
+	scenario_play(&scenario, END_FIN);
+	scenario_judge(&scenario);
 	assert_int_equal(f->unacked_bytes, 0);
 }
 
-static uint64_t idle_of(void (*tell)(struct tale *t))
+static uint64_t idle_of(const char *name)
 {
-	told(tell);
+	play(name);
 	return uc_facts_upstream_idle(f);
 }
 
@@ -365,23 +355,18 @@ static uint64_t idle_of(void (*tell)(struct tale *t))
 static void test_upstream_idle(void **state)
 {
 	(void)state;
-	assert_idle(idle_of(idle_closed_by_upstream), 5 * S);
-	assert_idle(idle_of(race_crossed), 5 * S);
-	assert_idle(idle_of(race_after_fin), 5 * S);
+	assert_idle(idle_of("idle_closed_by_upstream"), 5 * S);
+	assert_idle(idle_of("race_crossed"), 5 * S);
+	assert_idle(idle_of("race_after_fin"), 5 * S);
 	/* the clock of the peer counts, not the time on the way */
-	told(idle_closed_by_upstream);
-	ngx_conn(&tale)->peer.ts_ns += 3 * S;
-	ngx_conn(&tale)->end.ts_ns += 3 * S;
-	tale_judge(&tale);
+	play("idle_closed_by_upstream");
+	ngx_conn(&scenario)->peer.ts_ns += 3 * S;
+	ngx_conn(&scenario)->end.ts_ns += 3 * S;
+	scenario_judge(&scenario);
 	assert_idle(uc_facts_upstream_idle(f), 5 * S);
 	/* nginx was late: its request came two seconds after the FIN */
-	begin_reused(&tale);
-	tale_peer_close(&tale, 0, 0);
-	tale_fin(&tale);
-	tale_wait(&tale, 2 * S);
-	tale_write(&tale, GET);
-	tale_close(&tale);
-	tale_judge(&tale);
+	scenario_play(&scenario, REUSED "close fin sleep:2s request nginx_close");
+	scenario_judge(&scenario);
 	assert_true(f->sent_after_fin);
 	assert_idle(uc_facts_upstream_idle(f), 5 * S);
 }
@@ -390,49 +375,53 @@ static void test_upstream_idle(void **state)
 static void test_upstream_idle_from_afar(void **state)
 {
 	(void)state;
-	assert_idle(idle_of(race_crossed_remote), 5 * S);
-	assert_idle(idle_of(race_crossed_far_lost), 5 * S);
-	assert_idle(idle_of(race_after_fin_remote), 5 * S);
-	told(idle_closed_by_upstream);
-	tale_remote(&tale);
-	tale_judge(&tale);
+	assert_idle(idle_of("race_crossed_remote"), 5 * S);
+	assert_idle(idle_of("race_crossed_far_lost"), 5 * S);
+	assert_idle(idle_of("race_after_fin_remote"), 5 * S);
+	play("idle_closed_by_upstream");
+	scenario_play(&scenario, "remote");
+	scenario_judge(&scenario);
 	assert_idle(uc_facts_upstream_idle(f), 5 * S);
 	/* a race on a connection whose earlier use was not seen */
-	told(race_crossed_remote);
-	ngx_conn(&tale)->x.idle_ns = 0;
-	tale_judge(&tale);
+	play("race_crossed_remote");
+	ngx_conn(&scenario)->x.idle_ns = 0;
+	scenario_judge(&scenario);
 	assert_int_equal(uc_facts_upstream_idle(f), 0);
 }
 
 /* No timeout fired. */
 static void test_upstream_idle_unknown(void **state)
 {
-	static void (*const tells[])(struct tale * t) = {
-		idle_and_upstream_killed, /* its process ended */
-		idle_closed_by_nginx,         race_unread, /* a reset: it closed with the request unread, and may have been busy */
-		race_crossed_reset,           refused_by_error, no_route, opened_for_nothing,
-		never_answered_half_a_second,
+	static const char *const names[] = {
+		"idle_and_upstream_killed", /* "its" "process" "ended" */
+		"idle_closed_by_nginx",
+		"race_unread", /* "a" "reset": "it" "closed" "with" "the" "request" "unread", "and" "may" "have" "been" "busy" */
+		"race_crossed_reset",
+		"refused_by_error",
+		"no_route",
+		"opened_for_nothing",
+		"never_answered_half_a_second",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tells); i++)
-		assert_int_equal(idle_of(tells[i]), 0);
-	told(idle_closed_by_upstream);
-	up_conn(&tale)->closer.flags = UC_TASK_KTHREAD;
-	tale_judge(&tale);
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_int_equal(idle_of(names[i]), 0);
+	play("idle_closed_by_upstream");
+	up_conn(&scenario)->closer.flags = UC_TASK_KTHREAD;
+	scenario_judge(&scenario);
 	assert_int_equal(uc_facts_upstream_idle(f), 0);
 	/* the upstream's kernel ended it, not a close */
-	up_conn(&tale)->closer.flags = 0;
-	up_conn(&tale)->end_state = 0;
-	tale_judge(&tale);
+	up_conn(&scenario)->closer.flags = 0;
+	up_conn(&scenario)->end_state = 0;
+	scenario_judge(&scenario);
 	assert_int_equal(uc_facts_upstream_idle(f), 0);
 	/* times that make no sense */
-	up_conn(&tale)->end_state = ST_ESTABLISHED;
-	up_conn(&tale)->activity_ns = up_conn(&tale)->end.ts_ns + 1;
-	tale_judge(&tale);
+	up_conn(&scenario)->end_state = ST_ESTABLISHED;
+	up_conn(&scenario)->activity_ns = up_conn(&scenario)->end.ts_ns + 1;
+	scenario_judge(&scenario);
 	assert_int_equal(uc_facts_upstream_idle(f), 0);
-	up_conn(&tale)->activity_ns = 0;
-	tale_judge(&tale);
+	up_conn(&scenario)->activity_ns = 0;
+	scenario_judge(&scenario);
 	assert_int_equal(uc_facts_upstream_idle(f), 0);
 }
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/conn/decode.h"
 #include "core/conn/forms.h"
-#include "tales.h"
+#include "scenario.h"
 
-static struct tale tale;
+static struct scenario scenario;
 static struct uc_record decoded;
 static uint8_t folded[sizeof(struct uc_rec_nginx)];
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
-	race_crossed(&tale);
+	memset(&scenario, 0, sizeof(scenario));
+	scenario_named(&scenario, "race_crossed");
 	memset(folded, 0xaa, sizeof(folded));
 	return 0;
 }
@@ -34,7 +34,7 @@ static void head_set(__u8 *head, __u32 *len, unsigned want, size_t size)
 
 static size_t nginx_folded(unsigned events, unsigned request, unsigned response)
 {
-	struct uc_rec_nginx *n = &tale.pair.nginx;
+	struct uc_rec_nginx *n = &scenario.pair.nginx;
 	size_t len;
 
 	events_set(&n->conn, events);
@@ -66,7 +66,7 @@ static void test_nginx(void **state)
 
 static size_t upstream_folded(unsigned events)
 {
-	struct uc_rec_upstream *u = &tale.pair.upstream;
+	struct uc_rec_upstream *u = &scenario.pair.upstream;
 	size_t len;
 
 	events_set(&u->conn, events);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/conn/outcome.h"
-#include "tales.h"
+#include "scenario.h"
 
 #define NOW      (100 * S)
 #define CAPACITY 4
 #define PORT     9402
 
 static struct uc_holds *holds;
-static struct tale tale;
+static struct scenario scenario;
 static struct uc_pair given, got;
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
+	memset(&scenario, 0, sizeof(scenario));
 	memset(&given, 0, sizeof(given));
 	memset(&got, 0xaa, sizeof(got));
 	return uc_holds_new(CAPACITY, &holds);
@@ -419,15 +419,15 @@ static void test_no_id(void **state)
 
 /* --- settle ---------------------------------------------------------------------------------- */
 
-static struct uc_outcome settled(void (*tell)(struct tale *t))
+static struct uc_outcome settled(const char *name)
 {
 	struct uc_outcome o;
 	struct uc_verdict v;
 
-	tell(&tale);
-	v = tale_judge(&tale);
-	o = tale.pair.outcome;
-	uc_outcome_settle(&tale.facts, &v, &o);
+	scenario_named(&scenario, name);
+	v = scenario_judge(&scenario);
+	o = scenario.pair.outcome;
+	uc_outcome_settle(&scenario.facts, &v, &o);
 	return o;
 }
 
@@ -437,24 +437,24 @@ static void test_settle_body(void **state)
 	struct uc_outcome o;
 
 	(void)state;
-	o = settled(body_cut);
+	o = settled("body_cut");
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 	assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
 	assert_int_equal(o.client_status, 200);
-	o = settled(chunk_cut);
+	o = settled("chunk_cut");
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
-	o = settled(stalled_within_body);
+	o = settled("stalled_within_body");
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 }
 
 /* Their status is not known to have left nginx. */
 static void test_settle_refused_body(void **state)
 {
-	static void (*const tells[])(struct tale * t) = { chunks_not_accepted, not_http_passed_on };
+	static const char *const names[] = { "chunks_not_accepted", "not_http_passed_on" };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tells); i++) {
-		struct uc_outcome o = settled(tells[i]);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct uc_outcome o = settled(names[i]);
 
 		assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 		assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
@@ -468,11 +468,11 @@ static void test_settle_encrypted_stall(void **state)
 	struct uc_outcome o;
 
 	(void)state;
-	o = settled(encrypted_and_stalled);
+	o = settled("encrypted_and_stalled");
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 	assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
 	assert_int_equal(o.client_status, 200);
-	o = settled(encrypted_and_idle);
+	o = settled("encrypted_and_idle");
 	assert_int_equal(o.id, UC_OUTCOME_UNKNOWN);
 }
 
@@ -482,31 +482,31 @@ static void test_settle_nginx_ends(void **state)
 	struct uc_outcome o;
 
 	(void)state;
-	o = settled(nginx_ends);
+	o = settled("nginx_ends");
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 	assert_int_equal(o.confidence, UC_CONFIDENCE_LIKELY);
 	assert_int_equal(o.client_status, 0);
-	o = settled(nginx_ends_connecting);
+	o = settled("nginx_ends_connecting");
 	assert_int_equal(o.id, UC_OUTCOME_CLIENT_ERROR);
 }
 
 static void test_settle_nothing(void **state)
 {
-	static void (*const tells[])(struct tale * t) = {
-		header_cut,
-		destroyed,
-		race_crossed,
-		refused_by_error,
-		never_answered_half_a_second,
-		idle_closed_by_upstream,
-		complete_not_kept,
-		upgraded,
-		not_http,
+	static const char *const names[] = {
+		"header_cut",
+		"destroyed",
+		"race_crossed",
+		"refused_by_error",
+		"never_answered_half_a_second",
+		"idle_closed_by_upstream",
+		"complete_not_kept",
+		"upgraded",
+		"not_http",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tells); i++) {
-		struct uc_outcome o = settled(tells[i]);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct uc_outcome o = settled(names[i]);
 
 		assert_int_equal(o.id, UC_OUTCOME_UNKNOWN);
 		assert_int_equal(o.confidence, UC_CONFIDENCE_UNKNOWN);
@@ -534,14 +534,16 @@ static void test_settle_body_with_followup(void **state)
 	for (size_t i = 0; i < COUNT(followups); i++) {
 		struct uc_outcome o;
 
-		body_cut(&tale);
-		tale_followup(&tale, followups[i].followup, followups[i].gone, followups[i].status);
-		v = tale_judge(&tale);
+		scenario_named(&scenario, "body_cut");
+		scenario.pair.outcome.followup = followups[i].followup;
+		scenario.pair.outcome.client_gone = followups[i].gone;
+		scenario.pair.outcome.client_status = followups[i].status;
+		v = scenario_judge(&scenario);
 		/* nginx had not looked at the upstream's end when it obeyed its client */
 		assert_int_equal(v.id, followups[i].gone ? UC_VERDICT_CLIENT_GONE :
 							   UC_VERDICT_BODY_TRUNCATED);
-		o = tale.pair.outcome;
-		uc_outcome_settle(&tale.facts, &v, &o);
+		o = scenario.pair.outcome;
+		uc_outcome_settle(&scenario.facts, &v, &o);
 		assert_int_equal(o.id, followups[i].id);
 		if (followups[i].id == UC_OUTCOME_CLIENT_ERROR)
 			assert_int_equal(o.client_status, 200);
@@ -559,9 +561,9 @@ static void test_settle_leaves_what_is_known(void **state)
 	struct uc_verdict v;
 
 	(void)state;
-	body_cut(&tale);
-	v = tale_judge(&tale);
-	uc_outcome_settle(&tale.facts, &v, &o);
+	scenario_named(&scenario, "body_cut");
+	v = scenario_judge(&scenario);
+	uc_outcome_settle(&scenario.facts, &v, &o);
 	assert_memory_equal(&o, &before, sizeof(o));
 }
 

@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 #include "source/recording.h"
 #include "recording_format.h"
-#include "tales.h"
+#include "scenario.h"
 
 #define SECRET "hunter2"
 
@@ -21,7 +21,7 @@ struct fed {
 };
 
 static struct fed fed;
-static struct tale tale;
+static struct scenario scenario;
 static char path[64];
 static unsigned char *file;
 static size_t file_len;
@@ -101,7 +101,7 @@ static void slurp(void)
 	fclose(in);
 }
 
-static void secrets(struct tale *t)
+static void secrets(struct scenario *t)
 {
 	static const char request[] = "POST /a?token=" SECRET " HTTP/1.1\r\nCookie: " SECRET
 				      "\r\nContent-Length: 7\r\n\r\n" SECRET;
@@ -109,19 +109,17 @@ static void secrets(struct tale *t)
 				       "\r\nContent-Length: 100\r\n\r\n" SECRET;
 	struct uc_heads *h = &t->pair.nginx.heads;
 
-	begin_reused(t);
+	scenario_play(&scenario, REUSED);
 	up_conn(t)->owner.start_ns = 7;
-	tale_write(t, request);
-	tale_arrive(t);
-	tale_read_all(t);
-	tale_answer(t, response);
+	scenario_request(t, request, strlen(request), strlen(request));
+	scenario_play(&scenario, "arrive read");
+	scenario_send(t, response, strlen(response), strlen(response));
 	/* what an earlier exchange left behind the newest heads */
 	memcpy(h->request + UC_REQUEST_HEAD - 7, SECRET, 7);
 	memcpy(h->response + UC_RESPONSE_HEAD - 7, SECRET, 7);
 	memcpy(h->tail, SECRET "x", UC_RESPONSE_TAIL);
 	h->tail_len = UC_RESPONSE_TAIL;
-	tale_peer_close(t, 0, 0);
-	end_by_fin(t);
+	scenario_play(&scenario, "close" END_FIN);
 }
 
 static void record(bool unredacted)
@@ -140,8 +138,8 @@ static void record(bool unredacted)
 	to = uc_recorder_frames(r);
 	to.clock(to.ctx, 1000 * S, 1);
 	to.proc(to.ctx, &proc);
-	to.record(to.ctx, &tale.pair.upstream, sizeof(tale.pair.upstream));
-	to.record(to.ctx, &tale.pair.nginx, sizeof(tale.pair.nginx));
+	to.record(to.ctx, &scenario.pair.upstream, sizeof(scenario.pair.upstream));
+	to.record(to.ctx, &scenario.pair.nginx, sizeof(scenario.pair.nginx));
 	to.losses(to.ctx, &lost);
 	assert_int_equal(uc_recorder_error(r), 0);
 	assert_int_equal(uc_recorder_finish(r, 5 * S, 2000 * S), 0);
@@ -152,8 +150,8 @@ static void record(bool unredacted)
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
-	secrets(&tale);
+	memset(&scenario, 0, sizeof(scenario));
+	secrets(&scenario);
 	return 0;
 }
 
@@ -172,8 +170,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(replay_bytes(file, file_len), 0);
 	assert_string_equal(why, "");
 	assert_int_equal(fed.records, 2);
-	assert_memory_equal(&fed.nginx, &tale.pair.nginx, sizeof(fed.nginx));
-	assert_memory_equal(&fed.upstream, &tale.pair.upstream, sizeof(fed.upstream));
+	assert_memory_equal(&fed.nginx, &scenario.pair.nginx, sizeof(fed.nginx));
+	assert_memory_equal(&fed.upstream, &scenario.pair.upstream, sizeof(fed.upstream));
 	assert_int_equal(fed.procs, 1);
 	assert_string_equal(fed.proc.exe, "/usr/bin/node");
 	assert_int_equal(fed.proc.tgid, SERVER);
@@ -183,7 +181,7 @@ static void test_round_trip(void **state)
 	assert_true(end.clean);
 	assert_int_equal(end.duration_ns, 5 * S);
 	assert_int_equal(end.end_wall_ns, 2000 * S);
-	assert_int_equal(end.last_mono_ns, tale.pair.nginx.hdr.ts_ns);
+	assert_int_equal(end.last_mono_ns, scenario.pair.nginx.hdr.ts_ns);
 }
 
 static bool holds(const void *bytes, size_t len, const char *text)
@@ -204,28 +202,28 @@ static void test_redacted(void **state)
 	assert_false(holds(file, file_len, "hunt"));
 	/* and it is the same connection */
 	assert_int_equal(replay_bytes(file, file_len), 0);
-	live = tale_judge(&tale);
-	tale.pair.nginx = fed.nginx;
-	replayed = tale_judge(&tale);
+	live = scenario_judge(&scenario);
+	scenario.pair.nginx = fed.nginx;
+	replayed = scenario_judge(&scenario);
 	assert_int_equal(live.id, UC_VERDICT_BODY_TRUNCATED);
 	assert_int_equal(replayed.id, live.id);
 	assert_int_equal(replayed.proof, live.proof);
 	assert_int_equal(replayed.confidence, live.confidence);
-	assert_int_equal(tale.facts.missing_bytes, 93);
-	assert_memory_equal(tale.facts.request.target, "/a", 2);
+	assert_int_equal(scenario.facts.missing_bytes, 93);
+	assert_memory_equal(scenario.facts.request.target, "/a", 2);
 }
 
 /* Bytes that claim to be longer than they are cannot be redacted, so they are not stored. */
 static void test_what_cannot_be_redacted(void **state)
 {
 	(void)state;
-	tale.pair.nginx.heads.request_len = UC_REQUEST_HEAD + 1;
+	scenario.pair.nginx.heads.request_len = UC_REQUEST_HEAD + 1;
 	record(false);
 	assert_false(holds(file, file_len, SECRET));
 	assert_int_equal(replay_bytes(file, file_len), 0);
 	assert_int_equal(fed.records, 1);
-	tale.pair.nginx.heads.request_len = 0;
-	tale.pair.nginx.heads.response_len = UINT32_MAX;
+	scenario.pair.nginx.heads.request_len = 0;
+	scenario.pair.nginx.heads.response_len = UINT32_MAX;
 	record(false);
 	assert_false(holds(file, file_len, SECRET));
 	assert_int_equal(replay_bytes(file, file_len), 0);
@@ -236,18 +234,18 @@ static void test_what_cannot_be_redacted(void **state)
 static void test_redaction_keeps_the_verdict(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
+	for (size_t i = 0; i < scenario_count; i++) {
 		struct uc_verdict live, replayed;
 
-		tales[i].tell(&tale);
-		live = tale_judge(&tale);
+		scenario_play(&scenario, scenarios[i].steps);
+		live = scenario_judge(&scenario);
 		record(false);
 		assert_int_equal(replay_bytes(file, file_len), 0);
-		tale.pair.nginx = fed.nginx;
-		replayed = tale_judge(&tale);
+		scenario.pair.nginx = fed.nginx;
+		replayed = scenario_judge(&scenario);
 		if (replayed.id != live.id || replayed.proof != live.proof ||
 		    replayed.confidence != live.confidence)
-			fail_msg("%s: %s by %s when redacted", tales[i].name,
+			fail_msg("%s: %s by %s when redacted", scenarios[i].name,
 				 uc_verdict_name(replayed.id), uc_proof_name(replayed.proof));
 	}
 }
@@ -534,7 +532,7 @@ static void test_write_error_is_kept(void **state)
 		skip();
 	assert_int_equal(uc_recorder_new("/dev/full", false, &r), 0);
 	to = uc_recorder_frames(r);
-	to.record(to.ctx, &tale.pair.nginx, sizeof(tale.pair.nginx));
+	to.record(to.ctx, &scenario.pair.nginx, sizeof(scenario.pair.nginx));
 	assert_int_equal(uc_recorder_error(r), -ENOSPC);
 	to.clock(to.ctx, 1, 2);
 	assert_int_equal(uc_recorder_error(r), -ENOSPC);
@@ -602,8 +600,8 @@ static void test_engine_with_any_path(void **state)
 	(void)state;
 	make_header();
 	make_frame(UC_FRAME_PROC, &proc, sizeof(proc));
-	make_frame(UC_FRAME_RECORD, &tale.pair.upstream, sizeof(tale.pair.upstream));
-	make_frame(UC_FRAME_RECORD, &tale.pair.nginx, sizeof(tale.pair.nginx));
+	make_frame(UC_FRAME_RECORD, &scenario.pair.upstream, sizeof(scenario.pair.upstream));
+	make_frame(UC_FRAME_RECORD, &scenario.pair.nginx, sizeof(scenario.pair.nginx));
 	make_end();
 	text = json_of(made, made_len);
 	assert_true(holds(text, strlen(text), "\"verdict\":\"body_truncated\""));

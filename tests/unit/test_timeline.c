@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "build.h"
+#include "scenario.h"
 
-static struct tale tale;
+static struct scenario scenario;
 static struct uc_timeline line;
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&tale, 0, sizeof(tale));
+	memset(&scenario, 0, sizeof(scenario));
 	return 0;
 }
 
 static void tell(void)
 {
-	uc_timeline(ngx_conn(&tale), tale.pair.has_upstream ? up_conn(&tale) : NULL, &line);
+	uc_timeline(ngx_conn(&scenario), scenario.pair.has_upstream ? up_conn(&scenario) : NULL,
+		    &line);
 }
 
 static struct uc_event *newest(struct uc_conn *c)
@@ -52,24 +53,17 @@ static void expect_sorted(void)
 
 static void exchange_and_fin(void)
 {
-	tale_begin(&tale);
-	newest(up_conn(&tale))->ts_ns += 1;
-	tale_wait(&tale, MS);
-	tale_write(&tale, GET);
-	tale_arrive(&tale);
-	tale_read_all(&tale);
-	tale_answer(&tale, OK);
-	tale_wait(&tale, MS);
-	tale_peer_close(&tale, 0, 0);
-	tale_fin(&tale);
-	tale_wait(&tale, MS);
+	scenario_play(&scenario, "open");
+	newest(up_conn(&scenario))->ts_ns += 1;
+	scenario_play(&scenario,
+		      "sleep:1ms request arrive read reply sleep:1ms close fin sleep:1ms");
 }
 
 static void test_by_clock(void **state)
 {
 	(void)state;
 	exchange_and_fin();
-	tale_close(&tale);
+	scenario_play(&scenario, "nginx_close");
 	tell();
 	assert_string_equal(order(), "n:connect n:established u:established n:send u:receive "
 				     "u:send n:receive u:close n:fin_received n:close");
@@ -81,23 +75,15 @@ static void test_by_clock(void **state)
 
 static void late_sends(uint32_t ngx_isn, uint32_t up_isn)
 {
-	tale.ngx_isn = ngx_isn;
-	tale.up_isn = up_isn;
-	tale_begin(&tale);
-	newest(up_conn(&tale))->ts_ns += 1;
-	tale_wait(&tale, MS);
-	tale_write(&tale, GET);
-	traced_late(ngx_conn(&tale), 900 * US);
-	tale_arrive(&tale);
-	tale_read_all(&tale);
-	tale_wait(&tale, 10 * US);
-	tale_answer(&tale, OK);
-	traced_late(up_conn(&tale), 800 * US);
-	tale_wait(&tale, 10 * US);
-	tale_peer_close(&tale, 0, 0);
-	tale_fin(&tale);
-	tale_wait(&tale, 10 * US);
-	tale_close(&tale);
+	scenario.ngx_isn = ngx_isn;
+	scenario.up_isn = up_isn;
+	scenario_play(&scenario, "open");
+	newest(up_conn(&scenario))->ts_ns += 1;
+	scenario_play(&scenario, "sleep:1ms request");
+	traced_late(ngx_conn(&scenario), 900 * US);
+	scenario_play(&scenario, "arrive read sleep:10us reply");
+	traced_late(up_conn(&scenario), 800 * US);
+	scenario_play(&scenario, "sleep:10us close fin sleep:10us nginx_close");
 	tell();
 	assert_string_equal(order(), "n:connect n:established u:established n:send u:receive "
 				     "u:send n:receive u:close n:fin_received n:close");
@@ -129,7 +115,7 @@ static void test_not_before_what_did_not_know(void **state)
 {
 	(void)state;
 	exchange_and_fin();
-	tale_write(&tale, GET);
+	scenario_play(&scenario, "request");
 	tell();
 	assert_string_equal(order() + strlen("n:connect n:established u:established "),
 			    "n:send u:receive u:send n:receive u:close n:fin_received n:send");
@@ -140,12 +126,9 @@ static void test_not_before_what_did_not_know(void **state)
 static void test_send_before_fin_of_its_own_end(void **state)
 {
 	(void)state;
-	tale_begin(&tale);
-	tale_wait(&tale, MS);
-	tale_write(&tale, GET);
-	traced_late(ngx_conn(&tale), 5 * MS);
-	tale_peer_close(&tale, 0, 0);
-	tale_fin(&tale);
+	scenario_play(&scenario, "open sleep:1ms request");
+	traced_late(ngx_conn(&scenario), 5 * MS);
+	scenario_play(&scenario, "close fin");
 	tell();
 	assert_string_equal(order() + strlen("n:connect n:established u:established "),
 			    "u:close n:send n:fin_received");
@@ -156,16 +139,15 @@ static void test_send_before_fin_of_its_own_end(void **state)
 static void test_connect_knows_nothing(void **state)
 {
 	(void)state;
-	tale.ngx_isn = 10;
-	tale.up_isn = 0x70000000;
-	tale_begin(&tale);
+	scenario.ngx_isn = 10;
+	scenario.up_isn = 0x70000000;
+	scenario_play(&scenario, "open");
 	/* as SYN_SENT has them: nothing received yet, garbage compared with anything */
-	ngx_conn(&tale)->ev[0].rcv_nxt = 0;
-	ngx_conn(&tale)->ev[0].write_seq = 0x40000000;
-	ngx_conn(&tale)->ev[1].write_seq = 0x40000000;
-	up_conn(&tale)->ev[0].rcv_nxt = 0x40000000;
-	tale_wait(&tale, MS);
-	tale_write(&tale, GET);
+	ngx_conn(&scenario)->ev[0].rcv_nxt = 0;
+	ngx_conn(&scenario)->ev[0].write_seq = 0x40000000;
+	ngx_conn(&scenario)->ev[1].write_seq = 0x40000000;
+	up_conn(&scenario)->ev[0].rcv_nxt = 0x40000000;
+	scenario_play(&scenario, "sleep:1ms request");
 	tell();
 	assert_int_equal(line.count, 4);
 	assert_int_equal(line.at[3].event->kind, UC_EV_SEND);
@@ -176,16 +158,13 @@ static void test_connect_knows_nothing(void **state)
 static void test_adopted(void **state)
 {
 	(void)state;
-	tale_begin(&tale);
-	tale_adopt(&tale, UC_CONN_REUSED);
-	ngx_conn(&tale)->ev[0].write_seq = tale.ngx.write_seq + 1000;
-	up_conn(&tale)->ev[0].rcv_nxt = tale.ngx.write_seq + 1000;
-	newest(up_conn(&tale))->ts_ns += 1;
-	tale_wait(&tale, MS);
-	tale_write(&tale, GET);
-	traced_late(ngx_conn(&tale), MS);
-	tale_arrive(&tale);
-	tale_read_all(&tale);
+	scenario_play(&scenario, "open adopted:reused");
+	ngx_conn(&scenario)->ev[0].write_seq = scenario.ngx.write_seq + 1000;
+	up_conn(&scenario)->ev[0].rcv_nxt = scenario.ngx.write_seq + 1000;
+	newest(up_conn(&scenario))->ts_ns += 1;
+	scenario_play(&scenario, "sleep:1ms request");
+	traced_late(ngx_conn(&scenario), MS);
+	scenario_play(&scenario, "arrive read");
 	tell();
 	assert_string_equal(order(), "n:adopted u:adopted n:send u:receive");
 	expect_sorted();
@@ -197,26 +176,32 @@ static void test_merged_reads(void **state)
 	struct uc_event *e;
 
 	(void)state;
-	tale_begin(&tale);
-	newest(up_conn(&tale))->ts_ns += 1;
-	tale_wait(&tale, MS);
-	tale_write_bytes(&tale, POST_1000, strlen(POST_1000), 600);
-	traced_late(ngx_conn(&tale), 2 * MS);
-	tale_arrive(&tale);
-	tale_read_all(&tale);
+	scenario_play(&scenario, "open");
+	newest(up_conn(&scenario))->ts_ns += 1;
+	scenario_play(&scenario, "sleep:1ms request:POST:600");
+	traced_late(ngx_conn(&scenario), 2 * MS);
+	scenario_play(&scenario, "arrive read");
 	/* nginx goes on, and so does the upstream, each within its event */
-	tale_wait(&tale, 5 * MS);
-	e = newest(ngx_conn(&tale));
-	tale.ngx.write_seq += 400;
-	*e = (struct uc_event){ e->ts_ns,   tale.now,   tale.ngx.write_seq,
-				e->snd_una, e->rcv_nxt, e->copied_seq,
-				1000,       2,          UC_EV_SEND,
-				1,          1,          0 };
-	tale_wait(&tale, MS);
-	e = newest(up_conn(&tale));
-	tale.up.rcv_nxt = tale.up.copied_seq = tale.ngx.write_seq;
-	e->last_ns = tale.now;
-	e->rcv_nxt = e->copied_seq = tale.ngx.write_seq;
+	scenario_play(&scenario, "sleep:5ms");
+	e = newest(ngx_conn(&scenario));
+	scenario.ngx.write_seq += 400;
+	*e = (struct uc_event){ e->ts_ns,
+				scenario.now,
+				scenario.ngx.write_seq,
+				e->snd_una,
+				e->rcv_nxt,
+				e->copied_seq,
+				1000,
+				2,
+				UC_EV_SEND,
+				1,
+				1,
+				0 };
+	scenario_play(&scenario, "sleep:1ms");
+	e = newest(up_conn(&scenario));
+	scenario.up.rcv_nxt = scenario.up.copied_seq = scenario.ngx.write_seq;
+	e->last_ns = scenario.now;
+	e->rcv_nxt = e->copied_seq = scenario.ngx.write_seq;
 	e->bytes = 1000;
 	e->count = 2;
 	tell();
@@ -227,12 +212,7 @@ static void test_merged_reads(void **state)
 static void test_without_upstream(void **state)
 {
 	(void)state;
-	tale_begin(&tale);
-	tale_write(&tale, GET);
-	tale_arrive(&tale);
-	tale_remote(&tale);
-	tale_wait(&tale, MS);
-	tale_fin(&tale);
+	scenario_play(&scenario, "open request arrive remote sleep:1ms fin");
 	tell();
 	assert_string_equal(order(), "n:connect n:established n:send n:fin_received");
 	for (size_t i = 0; i < line.count; i++)
@@ -241,18 +221,17 @@ static void test_without_upstream(void **state)
 
 static void test_wrapped_log(void **state)
 {
-	struct uc_conn *c = ngx_conn(&tale);
+	struct uc_conn *c = ngx_conn(&scenario);
 	uint64_t oldest;
 
 	(void)state;
-	tale_begin(&tale);
+	scenario_play(&scenario, "open");
 	for (unsigned n = 0; n < 3 * UC_EVENTS + 5; n++) {
-		tale_wait(&tale, MS);
-		ngx_event(&tale, UC_EV_RETRANSMIT, 0, 0);
+		scenario_play(&scenario, "sleep:1ms event:retransmit");
 		c->ev[(c->events - 1) % UC_EVENTS].exchange = n;
 	}
 	oldest = c->ev[c->events % UC_EVENTS].ts_ns;
-	tale_remote(&tale);
+	scenario_play(&scenario, "remote");
 	tell();
 	assert_true(line.cut);
 	assert_int_equal(line.count, UC_EVENTS);
@@ -265,16 +244,15 @@ static void test_wrapped_log(void **state)
 static void test_full_logs(void **state)
 {
 	(void)state;
-	tale_begin(&tale);
+	scenario_play(&scenario, "open");
 	for (unsigned n = 0; n < 1000; n++) {
-		ngx_event(&tale, UC_EV_RETRANSMIT, 0, 0);
-		up_event(&tale, UC_EV_RETRANSMIT, 0, 0);
+		scenario_play(&scenario, "event:retransmit up_event:retransmit");
 	}
 	tell();
 	assert_int_equal(line.count, 2 * UC_EVENTS);
 	/* the number of events runs over too */
-	ngx_conn(&tale)->events = UINT32_MAX;
-	up_conn(&tale)->events = UC_EVENTS;
+	ngx_conn(&scenario)->events = UINT32_MAX;
+	up_conn(&scenario)->events = UC_EVENTS;
 	tell();
 	assert_int_equal(line.count, 2 * UC_EVENTS);
 	assert_true(line.cut);
@@ -283,10 +261,10 @@ static void test_full_logs(void **state)
 static void test_empty(void **state)
 {
 	(void)state;
-	uc_timeline(ngx_conn(&tale), NULL, &line);
+	uc_timeline(ngx_conn(&scenario), NULL, &line);
 	assert_int_equal(line.count, 0);
 	assert_false(line.cut);
-	uc_timeline(ngx_conn(&tale), up_conn(&tale), &line);
+	uc_timeline(ngx_conn(&scenario), up_conn(&scenario), &line);
 	assert_int_equal(line.count, 0);
 }
 
@@ -298,11 +276,10 @@ static void test_same_moment(void **state)
 						    UC_EV_PEEK,       UC_EV_CLOSE };
 
 	(void)state;
-	tale_begin(&tale);
-	tale_remote(&tale);
-	ngx_conn(&tale)->events = 0;
+	scenario_play(&scenario, "open remote");
+	ngx_conn(&scenario)->events = 0;
 	for (unsigned n = 0; n < UC_EVENTS + 6; n++)
-		ngx_event(&tale, kinds[n % COUNT(kinds)], 0, 0);
+		scenario_event(&scenario, kinds[n % COUNT(kinds)]);
 	tell();
 	assert_int_equal(line.count, UC_EVENTS);
 	for (size_t i = 0; i < line.count; i++)
@@ -315,7 +292,7 @@ static void test_random(void **state)
 
 	(void)state;
 	for (unsigned n = 0; n < 5000; n++) {
-		struct uc_conn *ends[2] = { ngx_conn(&tale), up_conn(&tale) };
+		struct uc_conn *ends[2] = { ngx_conn(&scenario), up_conn(&scenario) };
 		unsigned char seen[2][UC_EVENTS] = { { 0 } };
 
 		for (size_t side = 0; side < 2; side++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/conn/upstreams.h"
-#include "build.h"
+#include "scenario.h"
 
 #define CAPACITY 3
 

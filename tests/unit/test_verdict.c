@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tales.h"
+#include "scenario.h"
 
-static struct tale tale;
+static struct scenario scenario;
 
 static void expect_verdict(const char *name, struct uc_verdict v, enum uc_verdict_id id,
 			   enum uc_proof proof, enum uc_confidence confidence)
@@ -13,17 +13,17 @@ static void expect_verdict(const char *name, struct uc_verdict v, enum uc_verdic
 		 uc_proof_name(proof), uc_confidence_name(confidence));
 }
 
-static struct uc_verdict verdict_of(void (*tell)(struct tale *t), uint32_t ngx_isn, uint32_t up_isn)
+static struct uc_verdict verdict_of(const char *steps, uint32_t ngx_isn, uint32_t up_isn)
 {
-	tale.ngx_isn = ngx_isn;
-	tale.up_isn = up_isn;
-	tell(&tale);
-	return tale_judge(&tale);
+	scenario.ngx_isn = ngx_isn;
+	scenario.up_isn = up_isn;
+	scenario_play(&scenario, steps);
+	return scenario_judge(&scenario);
 }
 
-static void expect_row(const struct told *row, uint32_t ngx_isn, uint32_t up_isn)
+static void expect_row(const struct scenario_row *row, uint32_t ngx_isn, uint32_t up_isn)
 {
-	expect_verdict(row->name, verdict_of(row->tell, ngx_isn, up_isn), row->id, row->proof,
+	expect_verdict(row->name, verdict_of(row->steps, ngx_isn, up_isn), row->id, row->proof,
 		       row->confidence);
 }
 
@@ -32,9 +32,9 @@ static void test_rules(void **state)
 	unsigned failed = 0;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
-		const struct told *row = &tales[i];
-		struct uc_verdict v = verdict_of(row->tell, 0, 0);
+	for (size_t i = 0; i < scenario_count; i++) {
+		const struct scenario_row *row = &scenarios[i];
+		struct uc_verdict v = verdict_of(row->steps, 0, 0);
 
 		if (v.id == row->id && v.proof == row->proof && v.confidence == row->confidence)
 			continue;
@@ -54,11 +54,11 @@ static void test_sequence_numbers_wrap(void **state)
 					  0xffffffe0, 0xfffffffe, 0xffffffff };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++)
+	for (size_t i = 0; i < scenario_count; i++)
 		for (size_t b = 0; b < COUNT(bases); b++) {
-			expect_row(&tales[i], bases[b], 0);
-			expect_row(&tales[i], 0, bases[b]);
-			expect_row(&tales[i], bases[b], bases[COUNT(bases) - 1 - b]);
+			expect_row(&scenarios[i], bases[b], 0);
+			expect_row(&scenarios[i], 0, bases[b]);
+			expect_row(&scenarios[i], bases[b], bases[COUNT(bases) - 1 - b]);
 		}
 }
 
@@ -67,22 +67,22 @@ static void test_sequence_numbers_anywhere(void **state)
 	uint64_t seed = 20261122;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++)
+	for (size_t i = 0; i < scenario_count; i++)
 		for (unsigned n = 0; n < 200; n++) {
 			uint64_t r = next_random(&seed);
 
-			expect_row(&tales[i], (uint32_t)r | 1, (uint32_t)(r >> 32) | 1);
+			expect_row(&scenarios[i], (uint32_t)r | 1, (uint32_t)(r >> 32) | 1);
 		}
 }
 
 static void test_flags(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
-		struct uc_verdict v = verdict_of(tales[i].tell, 0, 0);
+	for (size_t i = 0; i < scenario_count; i++) {
+		struct uc_verdict v = verdict_of(scenarios[i].steps, 0, 0);
 
 		assert_int_equal(v.flagged, uc_verdict_flagged(v.id));
-		assert_false(v.lossy && !tale.pair.upstream_missing);
+		assert_false(v.lossy && !scenario.pair.upstream_missing);
 	}
 }
 
@@ -90,19 +90,19 @@ static void test_flags(void **state)
 static void test_far_end_lost(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
+	for (size_t i = 0; i < scenario_count; i++) {
 		struct uc_verdict v;
 
-		tale.ngx_isn = tale.up_isn = 0;
-		tales[i].tell(&tale);
-		tale_lose_peer(&tale);
-		v = tale_judge(&tale);
+		scenario.ngx_isn = scenario.up_isn = 0;
+		scenario_play(&scenario, scenarios[i].steps);
+		scenario_play(&scenario, "peer_lost");
+		v = scenario_judge(&scenario);
 		assert_false(v.lossy && v.confidence == UC_CONFIDENCE_PROVEN);
 		/* nginx closed first, or nothing was cut: the peer could not change it */
-		if (tale.facts.closed_by != UC_CLOSED_BY_UPSTREAM || !v.flagged)
+		if (scenario.facts.closed_by != UC_CLOSED_BY_UPSTREAM || !v.flagged)
 			assert_false(v.lossy);
-		else if (v.id != UC_VERDICT_UNKNOWN && tale.facts.established &&
-			 !tale.facts.tls_answer)
+		else if (v.id != UC_VERDICT_UNKNOWN && scenario.facts.established &&
+			 !scenario.facts.tls_answer)
 			assert_true(v.lossy);
 		assert_int_not_equal(v.id, UC_VERDICT_UPSTREAM_DIED);
 		assert_int_not_equal(v.proof, UC_PROOF_DELIBERATE_CLOSE);
@@ -121,18 +121,20 @@ static void test_far_end_lost(void **state)
 static void test_race_needs_reuse(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
-		if (tales[i].id != UC_VERDICT_KEEPALIVE_RACE)
+	for (size_t i = 0; i < scenario_count; i++) {
+		if (scenarios[i].id != UC_VERDICT_KEEPALIVE_RACE)
 			continue;
-		tale.ngx_isn = tale.up_isn = 0;
-		tales[i].tell(&tale);
-		ngx_conn(&tale)->x.number = 1;
-		expect_verdict(tales[i].name, tale_judge(&tale), UC_VERDICT_UPSTREAM_CLOSED,
-			       tales[i].proof, tales[i].confidence);
-		ngx_conn(&tale)->flags |= UC_CONN_ADOPTED | UC_CONN_REUSED;
-		expect_verdict(tales[i].name, tale_judge(&tale), UC_VERDICT_KEEPALIVE_RACE,
-			       tales[i].proof, tales[i].confidence);
-		assert_int_equal(tale.facts.number, 0);
+		scenario.ngx_isn = scenario.up_isn = 0;
+		scenario_play(&scenario, scenarios[i].steps);
+		ngx_conn(&scenario)->x.number = 1;
+		expect_verdict(scenarios[i].name, scenario_judge(&scenario),
+			       UC_VERDICT_UPSTREAM_CLOSED, scenarios[i].proof,
+			       scenarios[i].confidence);
+		ngx_conn(&scenario)->flags |= UC_CONN_ADOPTED | UC_CONN_REUSED;
+		expect_verdict(scenarios[i].name, scenario_judge(&scenario),
+			       UC_VERDICT_KEEPALIVE_RACE, scenarios[i].proof,
+			       scenarios[i].confidence);
+		assert_int_equal(scenario.facts.number, 0);
 	}
 }
 
@@ -143,22 +145,24 @@ enum how { BY_FIN, BY_RST };
 /* A request of len bytes, of which acked were acknowledged when the close came. */
 static struct uc_verdict matrix(bool reused, uint32_t len, uint32_t acked, enum how how)
 {
+	char arrive[32];
 	static const char post[] = "POST /a HTTP/1.1\r\nHost: u\r\nContent-Length: 58\r\n\r\n";
 
-	tale.ngx_isn = 0xffffffff - 400;
-	tale.up_isn = 0;
+	scenario.ngx_isn = 0xffffffff - 400;
+	scenario.up_isn = 0;
 	if (reused)
-		begin_reused(&tale);
+		scenario_play(&scenario, REUSED);
 	else
-		tale_begin(&tale);
-	tale_remote(&tale);
-	tale_write_bytes(&tale, post, strlen(post), len);
-	tale_arrive_only(&tale, acked);
+		scenario_play(&scenario, "open");
+	scenario_play(&scenario, "remote");
+	scenario_request(&scenario, post, strlen(post), len);
+	snprintf(arrive, sizeof(arrive), "arrive:%u", acked);
+	scenario_play(&scenario, arrive);
 	if (how == BY_FIN)
-		end_by_fin(&tale);
+		scenario_play(&scenario, END_FIN);
 	else
-		end_by_rst(&tale);
-	return tale_judge(&tale);
+		scenario_play(&scenario, END_RST);
+	return scenario_judge(&scenario);
 }
 
 static void test_proof_matrix_fin(void **state)
@@ -175,7 +179,7 @@ static void test_proof_matrix_fin(void **state)
 	for (uint32_t acked = 1; acked < len; acked++) {
 		expect_verdict("part", matrix(true, len, acked, BY_FIN), V(REQUEST_REJECTED),
 			       P(BODY_UNACKED), C(LIKELY));
-		assert_int_equal(tale.facts.unacked_bytes, len - acked);
+		assert_int_equal(scenario.facts.unacked_bytes, len - acked);
 		expect_verdict("part", matrix(false, len, acked, BY_FIN), V(REQUEST_REJECTED),
 			       P(BODY_UNACKED), C(LIKELY));
 	}
@@ -210,11 +214,11 @@ static void test_proof_matrix_nginx(void **state)
 		struct uc_verdict v;
 
 		matrix(true, len, acked, BY_FIN);
-		ngx_conn(&tale)->peer_closed = 0;
-		memset(&ngx_conn(&tale)->peer, 0, sizeof(ngx_conn(&tale)->peer));
-		v = tale_judge(&tale);
+		ngx_conn(&scenario)->peer_closed = 0;
+		memset(&ngx_conn(&scenario)->peer, 0, sizeof(ngx_conn(&scenario)->peer));
+		v = scenario_judge(&scenario);
 		assert_true(v.id == UC_VERDICT_UNKNOWN || v.id == UC_VERDICT_NGINX_TIMEOUT);
-		assert_int_equal(tale.facts.closed_by, UC_CLOSED_BY_NGINX);
+		assert_int_equal(scenario.facts.closed_by, UC_CLOSED_BY_NGINX);
 	}
 }
 
@@ -234,21 +238,21 @@ static void expect_exit(uint32_t flags, int code, int status, int sig)
 static void test_unheard(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tales); i++) {
+	for (size_t i = 0; i < scenario_count; i++) {
 		struct uc_verdict v;
 
-		tale.ngx_isn = tale.up_isn = 0;
-		tales[i].tell(&tale);
-		if (ngx_conn(&tale)->end.ts_ns && ngx_conn(&tale)->x.out_bytes) {
-			ngx_conn(&tale)->end.write_seq += 2;
-			v = tale_judge(&tale);
-			assert_int_equal(tale.facts.unheard_bytes, 2);
+		scenario.ngx_isn = scenario.up_isn = 0;
+		scenario_play(&scenario, scenarios[i].steps);
+		if (ngx_conn(&scenario)->end.ts_ns && ngx_conn(&scenario)->x.out_bytes) {
+			ngx_conn(&scenario)->end.write_seq += 2;
+			v = scenario_judge(&scenario);
+			assert_int_equal(scenario.facts.unheard_bytes, 2);
 			assert_true(v.lossy);
 			assert_int_not_equal(v.confidence, UC_CONFIDENCE_PROVEN);
 		}
-		tales[i].tell(&tale);
-		ngx_conn(&tale)->flags |= UC_CONN_TORN;
-		v = tale_judge(&tale);
+		scenario_play(&scenario, scenarios[i].steps);
+		ngx_conn(&scenario)->flags |= UC_CONN_TORN;
+		v = scenario_judge(&scenario);
 		assert_true(v.lossy);
 		assert_int_not_equal(v.confidence, UC_CONFIDENCE_PROVEN);
 	}
@@ -369,7 +373,7 @@ static void expect_valid(const struct uc_facts *f, const struct uc_verdict *v)
 }
 
 /* What was laid down for every verdict, of whatever record. */
-static void expect_sound(const struct tale *t, const struct uc_verdict *v)
+static void expect_sound(const struct scenario *t, const struct uc_verdict *v)
 {
 	const struct uc_facts *f = &t->facts;
 
@@ -394,10 +398,10 @@ static void test_total(void **state)
 	for (unsigned n = 0; n < 20000; n++) {
 		struct uc_verdict v;
 
-		random_pair(&tale.pair, &seed);
-		v = tale_judge(&tale);
-		expect_valid(&tale.facts, &v);
-		expect_sound(&tale, &v);
+		random_pair(&scenario.pair, &seed);
+		v = scenario_judge(&scenario);
+		expect_valid(&scenario.facts, &v);
+		expect_sound(&scenario, &v);
 		seen[v.id]++;
 	}
 	for (unsigned i = 0; i < UC_VERDICT_MAX; i++)
@@ -406,27 +410,27 @@ static void test_total(void **state)
 	assert_true(kinds >= 10);
 }
 
-/* A tale with one thing changed at random is no tale, but it has a verdict. */
-static void test_total_near_tales(void **state)
+/* A scenario with one thing changed at random cannot be, but it has a verdict. */
+static void test_total_near_scenarios(void **state)
 {
 	uint64_t seed = 362436069;
 
 	(void)state;
 	for (unsigned n = 0; n < 40000; n++) {
-		struct uc_conn *c = ngx_conn(&tale);
+		struct uc_conn *c = ngx_conn(&scenario);
 		unsigned char *bytes = (unsigned char *)c;
 		struct uc_verdict v;
 
-		tale.ngx_isn = tale.up_isn = 0;
-		tales[next_random(&seed) % COUNT(tales)].tell(&tale);
+		scenario.ngx_isn = scenario.up_isn = 0;
+		scenario_play(&scenario, scenarios[next_random(&seed) % scenario_count].steps);
 		if (next_random(&seed) & 1)
-			bytes = (unsigned char *)up_conn(&tale);
+			bytes = (unsigned char *)up_conn(&scenario);
 		bytes[next_random(&seed) % offsetof(struct uc_conn, ev)] = next_random(&seed) >> 32;
 		make_valid(c, true, &seed);
-		make_valid(up_conn(&tale), false, &seed);
-		v = tale_judge(&tale);
-		expect_valid(&tale.facts, &v);
-		expect_sound(&tale, &v);
+		make_valid(up_conn(&scenario), false, &seed);
+		v = scenario_judge(&scenario);
+		expect_valid(&scenario.facts, &v);
+		expect_sound(&scenario, &v);
 	}
 }
 
@@ -445,7 +449,7 @@ int main(void)
 		cmocka_unit_test(test_unheard),
 		cmocka_unit_test(test_exit_of),
 		cmocka_unit_test(test_total),
-		cmocka_unit_test(test_total_near_tales),
+		cmocka_unit_test(test_total_near_scenarios),
 	};
 
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
