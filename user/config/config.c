@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "control.h"
 #include "config/listen.h"
+#include "nginx/trust.h"
 #include "base/log.h"
 #include "probe/canary.h"
 
@@ -25,6 +26,8 @@ static const cyaml_schema_value_t comm = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER
 							      UC_COMM_LEN - 1) };
 static const cyaml_schema_value_t port = { CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint16_t) };
 
+static const cyaml_schema_value_t uid = { CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t) };
+
 static const cyaml_schema_field_t tracing_fields[] = {
 	CYAML_FIELD_SEQUENCE("comms", OPTIONAL | CYAML_FLAG_POINTER, struct uc_tracing_config,
 			     comms, &comm, 1, UC_TRACER_MAX_COMMS),
@@ -34,6 +37,8 @@ static const cyaml_schema_field_t tracing_fields[] = {
 	CYAML_FIELD_STRING_PTR("error_log", OPTIONAL, struct uc_tracing_config, error_log, 1,
 			       PATH_LEN),
 	CYAML_FIELD_BOOL("show_query", OPTIONAL, struct uc_tracing_config, show_query),
+	CYAML_FIELD_SEQUENCE("trust_nginx_of", OPTIONAL | CYAML_FLAG_POINTER,
+			     struct uc_tracing_config, trust_nginx_of, &uid, 0, UC_TRUST_MAX),
 	CYAML_FIELD_END
 };
 

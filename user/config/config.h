@@ -37,6 +37,8 @@ struct uc_tracing_config {
 	uint32_t ring_mib;
 	char *error_log; /* NULL: none */
 	bool show_query;
+	uint32_t *trust_nginx_of; /* uids */
+	uint32_t trust_nginx_of_count;
 };
 
 struct uc_tls_config {

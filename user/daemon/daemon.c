@@ -23,6 +23,7 @@
 #include "daemon/privilege.h"
 #include "daemon/tally.h"
 #include "nginx/directive.h"
+#include "nginx/trust.h"
 #include "nginx/errorlevel.h"
 #include "engine/engine.h"
 #include "base/log.h"
@@ -194,6 +195,7 @@ static int apply(struct daemon *d, struct uc_config *new)
 	d->error_log = error_log;
 	uc_log_output_init(&d->log, new->log);
 	uc_tracer_select(uc_capture_tracer(d->capture), &cfg);
+	uc_nginx_trust(new->tracing->trust_nginx_of, new->tracing->trust_nginx_of_count);
 	say_what_waits(d->cfg, new);
 	uc_config_free(d->cfg);
 	d->cfg = new;
@@ -373,6 +375,7 @@ static int start(struct daemon *d)
 	struct uc_user user;
 	int err;
 
+	uc_nginx_trust(d->cfg->tracing->trust_nginx_of, d->cfg->tracing->trust_nginx_of_count);
 	err = uc_user_find(d->cfg->user, &user);
 	if (!err)
 		err = uc_lock(d->cfg->runtime_directory, &d->lock);

@@ -23,6 +23,14 @@ static void say_who(int fd, const char *path)
 	uc_error("another daemon runs here%s%s: it holds %s", *pid ? ", process " : "", pid, path);
 }
 
+/* A container's root may be read-only, and whoever starts it sees to that it is one. */
+static int go_on_without(const char *folder)
+{
+	uc_note("note: %s cannot be written to; whether another daemon runs here is not known",
+		folder);
+	return 0;
+}
+
 int uc_lock(const char *folder, int *ret_fd)
 {
 	char path[PATH_MAX];
@@ -30,6 +38,8 @@ int uc_lock(const char *folder, int *ret_fd)
 
 	if (mkdir(folder, 0755) && errno != EEXIST) {
 		err = -errno;
+		if (err == -EROFS)
+			return go_on_without(folder);
 		uc_error("cannot make %s: %s", folder, strerror(-err));
 		return err;
 	}
@@ -37,6 +47,8 @@ int uc_lock(const char *folder, int *ret_fd)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
 		err = -errno;
+		if (err == -EROFS)
+			return go_on_without(folder);
 		uc_error("cannot open %s: %s", path, strerror(-err));
 		return err;
 	}

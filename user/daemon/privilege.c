@@ -44,6 +44,14 @@ static void unnamed(uint64_t id, struct uc_user *ret)
 	ret->uid = ret->gid = id;
 }
 
+/* A container's root need not have them. */
+static bool may_become_another(void)
+{
+	return !geteuid() && !capng_get_caps_process() &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID);
+}
+
 int uc_user_find(const char *name, struct uc_user *ret)
 {
 	const char *wanted = name ? name : "upclose";
@@ -51,6 +59,12 @@ int uc_user_find(const char *name, struct uc_user *ret)
 	uint64_t id = NOBODY;
 
 	memset(ret, 0, sizeof(*ret));
+	if (!name && !geteuid() && !may_become_another()) {
+		uc_note("note: without CAP_SETUID and CAP_SETGID it stays root, who can do nothing but what its "
+			"capabilities say");
+		unnamed(0, ret);
+		return 0;
+	}
 	if (!pw && !name)
 		pw = getpwnam("nobody");
 	if (!pw && (!name || uc_parse_number(name, 0, UINT32_MAX - 1, &id))) {
@@ -140,10 +154,15 @@ int uc_user_own_folder(const struct uc_user *u, const char *folder)
 	fd = err ? -1 : open(folder, FOLDER);
 	if (!err && fd < 0)
 		err = -errno;
-	if (!err && !geteuid())
+	if (!err && !geteuid() && u->uid)
 		err = own_tree(u, fd, 1);
 	else if (fd >= 0)
 		close(fd);
+	if (err == -EROFS) {
+		uc_note("note: %s cannot be written to; what fires and what waits is forgotten at the end",
+			folder);
+		err = 0;
+	}
 	if (err)
 		uc_error("cannot use the folder %s: %s", folder, strerror(-err));
 	return err;
@@ -342,7 +361,7 @@ int uc_privilege_drop(const struct uc_user *u, bool (*works)(void *ctx), void *c
 
 	limit_resources();
 	empty_bounding_set();
-	if (!geteuid())
+	if (!geteuid() && u->uid)
 		err = become(u);
 	if (!err)
 		err = keep_capabilities(works, ctx);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "nginx/running.h"
 #include "nginx/sources.h"
+#include "nginx/trust.h"
 #include "base/clock.h"
 #include "core/nginx/contract.h"
 #include "base/log.h"
@@ -176,16 +177,6 @@ static pid_t master_pid(struct uc_directives *d, const struct uc_task *worker)
 	return parent > 1 ? parent : 0;
 }
 
-/* What anybody can start under nginx's name is not worth root's reading. */
-static bool trusted(pid_t pid)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	return !stat(path, &st) && (st.st_uid == 0 || st.st_uid == geteuid());
-}
-
 static void read_master(struct master *m)
 {
 	char running_why[UC_RUNNING_WHY] = "", why[UC_SOURCES_WHY] = "", root[32];
@@ -227,7 +218,7 @@ static struct master *master_of(struct uc_directives *d, pid_t pid, uint64_t wor
 	forget(m);
 	m->pid = pid;
 	m->workers_ns = worker_ns;
-	if (trusted(pid))
+	if (uc_nginx_trusted(pid))
 		read_master(m);
 	return m;
 }

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/util.h"
 #include "nginx/running.h"
 #include "nginx/sources.h"
+#include "nginx/trust.h"
 #include "source/proc.h"
 
 /* ngx_log_set_levels() of src/core/ngx_log.c; debug_core and the like are debug. */
@@ -55,16 +55,6 @@ unsigned uc_error_level_of(const struct uc_nginx_conf *conf)
 	return any ? lowest : UC_LEVEL_ERROR;
 }
 
-/* What anybody can start under nginx's name is not worth root's reading. */
-static bool trusted(pid_t pid)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	return !stat(path, &st) && (st.st_uid == 0 || st.st_uid == geteuid());
-}
-
 /* A directive of the command line (-g) has the last word, and is not looked into. */
 static bool said_otherwise(pid_t pid)
 {
@@ -98,7 +88,7 @@ static void take_lowest(void *ctx, pid_t pid)
 	unsigned level = 0, *lowest = ctx;
 	int err = r ? uc_running_find(pid, r, why) : 0;
 
-	if (!err && r && trusted(pid))
+	if (!err && r && uc_nginx_trusted(pid))
 		level = level_of_master(r);
 	/* a worker, or another program of that name */
 	if (!err)

@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "nginx/sources.h"
+#include "nginx/trust.h"
 
 #define NEXT_STEP "name the file with --error-log PATH"
 
@@ -40,16 +41,6 @@ const struct uc_nginx_word *uc_error_log_named(const struct uc_nginx_conf *conf)
 			if (uc_nginx_named(d, blocks[i]))
 				found = named_in(d->child);
 	return found ? found : named_in(top);
-}
-
-/* What anybody can start under nginx's name is not worth root's reading. */
-static bool trusted(pid_t pid)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	return !stat(path, &st) && (st.st_uid == 0 || st.st_uid == geteuid());
 }
 
 static bool is_stderr(const char *path)
@@ -134,7 +125,7 @@ int uc_error_log_path(char ret[UC_RUNNING_PATH], char why[UC_ERROR_PATH_WHY])
 			 err == -ENOENT ? "no nginx runs here" : "more than one nginx runs here");
 	else if (err)
 		snprintf(why, UC_ERROR_PATH_WHY, "%s", *problem ? problem : strerror(-err));
-	else if (!trusted(r->pid)) {
+	else if (!uc_nginx_trusted(r->pid)) {
 		snprintf(why, UC_ERROR_PATH_WHY,
 			 "nginx runs as another user than root or you: " NEXT_STEP);
 		err = -EPERM;

@@ -222,6 +222,12 @@ static bool may_bpf(void)
 	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_BPF) == 1;
 }
 
+/* With CAP_BPF the kernel knows no such command; whoever forbids it did not let the kernel look. */
+static bool filtered(void)
+{
+	return may_bpf() && syscall(SYS_bpf, 0x7fffffff, NULL, 0) < 0 && errno == EPERM;
+}
+
 /* Says why tracing is impossible, and what to do; 0 when it is possible. */
 static int plan_check(const struct uc_hooks *h, enum uc_plan wanted, bool btf)
 {
@@ -237,6 +243,14 @@ static int plan_check(const struct uc_hooks *h, enum uc_plan wanted, bool btf)
 		uc_error("the kernel refused %s: run as root, or with CAP_BPF, CAP_PERFMON and "
 			 "CAP_SYS_RESOURCE",
 			 worst->section);
+		return worst->err;
+	}
+	if (worst->err == -EPERM && filtered()) {
+		uc_error(
+			"a filter of system calls (seccomp) refuses bpf(2), as older runtimes of containers do: "
+			"run with '--security-opt seccomp=unconfined', in Kubernetes with "
+			"'seccompProfile: {type: Unconfined}', or with a profile that allows bpf and "
+			"perf_event_open");
 		return worst->err;
 	}
 	uc_error("this host allows no %s: %s; see 'upclose hooks'",
