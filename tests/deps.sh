@@ -75,7 +75,7 @@ TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck man
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 STATIC='patch dpkg-source xz gnutls'
-ARTIFACTS='debhelper lintian debootstrap rpm umoci skopeo qemu-user-static gcc-aarch64-linux-gnu'
+ARTIFACTS='debhelper lintian debootstrap rpm umoci skopeo python3-yaml qemu-user-static gcc-aarch64-linux-gnu'
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
@@ -123,6 +123,7 @@ check() {
 	llvm) have llvm-symbolizer || have "llvm-symbolizer-$(clang_major)" ;;
 	gcc-aarch64-linux-gnu) have aarch64-linux-gnu-gcc ;;
 	debhelper) have dh ;;
+	python3-yaml) /usr/bin/python3 -c 'import yaml' 2>/dev/null ;;
 	rpm) have rpmbuild ;;
 	qemu-user-static) have qemu-aarch64-static ;;
 	qemu) have qemu-system-x86_64 ;;

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 from harness import cgroup, faults
@@ -85,3 +86,23 @@ def test_for_people(site, stage):
     faults.provoke(nginx, pod, "destroy", faults.CLOSED, route="app")
     text.wait_text(re.escape(f"nginx[{nginx.workers()[0]}] in podman {ids[0][:12]} -> {pod.addr} node[{pod.pid}] in shop/api-1"))
     table.wait_text(r"upstream_closed .* shop/api-1 ")
+
+
+def test_names_of_the_host(site, trace):
+    """A container of its own has another root; the names are in that of the host's first process."""
+    nginx, pod, _, ids = site
+    logs = Path("/var/log/containers")
+    ours = not logs.exists()
+    logs.mkdir(exist_ok=True)
+    name = logs / f"api-1_shop_web-{ids[1]}.log"
+    try:
+        name.touch()
+        if not os.access(f"/proc/1/root{name}", os.F_OK):
+            pytest.skip("the root of this host's first process is another one, or closed")
+        tr = trace(ports=[pod.port], prefix=["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /var/log && exec "$@"', "sh"])
+        fault = faults.provoke(nginx, pod, "destroy", faults.CLOSED, route="app")
+        assert tr.wait(target=fault.target, flagged=True)["upstream"]["pod"] == {"namespace": "shop", "name": "api-1", "uid": UID}
+    finally:
+        name.unlink()
+        if ours:
+            logs.rmdir()

@@ -61,6 +61,9 @@ void uc_proc_resolve(struct uc_proc *p)
 	resolve_cgroup(p);
 	uc_container_parse(p->cgroup, &in);
 	uc_names_resolve("", &in, &p->names);
+	/* in a container with the host's processes, the root of the first is the host's */
+	if (!p->names.container[0] && !p->names.pod[0])
+		uc_names_resolve("/proc/1/root", &in, &p->names);
 }
 
 static bool comm_is(const char *pid, const char *const *comms, size_t comm_count)
