@@ -11,8 +11,8 @@ import tree
 
 MOST_BYTES = 10 << 20
 # Of the end-to-end tests, those that need nothing but the program, and those that want commands and devices beside it.
-ALONE = ("test_verdicts.py", "test_daemon_metrics.py", "test_probe.py")
-BESIDE_OTHERS = ("test_daemon.py", "test_alerts.py", "test_replay.py")
+ALONE = ("test_verdicts.py", "test_probe.py")
+BESIDE_OTHERS = ("test_daemon.py", "test_alerts.py")
 # Runs its arguments in a root that holds the program, what the kernel shows, and the test's own folder.
 ENTER = """
 mount -t tmpfs none "$0" && cd "$0" || exit 125

@@ -5,7 +5,7 @@
 #
 # Everything that a release gives away, in build/dist: tarballs and packages for amd64, a tarball for arm64, the image
 # for both, the source, what changed, sums of all of it, and where MINISIGN_KEY names a secret key their signature.
-# The tag is that of the commit that is checked out, and of the Makefile's version. Needs root, for what it installs.
+# The tag is annotated, and that of the commit that is checked out, and of the Makefile's version. Needs root, for what it installs.
 set -eu
 cd "$(dirname "$0")/../../.."
 tag=${1:?usage: release.sh TAG} dist=build/dist
@@ -17,7 +17,7 @@ fail() {
 }
 
 [ "$tag" = "v$version" ] || fail "the tag is $tag and the Makefile says $version"
-[ "$(tests/version.sh "$version")" = "$version" ] || fail "this is not the commit of $tag, or something is not committed"
+[ "$(tests/version.sh "$version")" = "$version" ] || fail "this is not the commit of $tag, the tag is not an annotated one, or something is not committed"
 grep -q "^$version" CHANGES || fail "CHANGES says nothing of $version"
 
 tests/deps.sh install build artifacts
