@@ -58,7 +58,7 @@ check-all: ## check, check-artifacts and check-kernels, as one, and no warnings:
 	$(Q)tests/deps.sh auto build test artifacts kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' tests/check.sh $(STAGES) artifacts kernels
 check-kernels: ## The same verdicts on kernels 5.10 to the newest and on arm64, by every hook plan, in emulated guests (root)
-	$(Q)tests/deps.sh auto build kernels
+	$(Q)tests/deps.sh auto build static kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels
 check-artifacts: ## What is given away: reproducible, packed, installed and run in roots made for it (root)
 	$(Q)tests/deps.sh auto build test artifacts

@@ -4,7 +4,7 @@
   run     the scenarios in a guest of each kernel, two at a time; one result a line, and KERNELS_OUT/table.md at the end
   readme  writes that table into tests/kernels/README.md, between its markers
   fetch   only downloads the kernels, and prints where each image is
-UPCLOSE=build/upclose, UPCLOSE_ARM64=build/toolchains/arm64/upclose, KERNELS_OUT=build/kernels,
+UPCLOSE=build/upclose, UPCLOSE_ARM64=build/toolchains/arm64/static/upclose, KERNELS_OUT=build/kernels,
 UPCLOSE_KERNELS=~/.cache/upclose/kernels, UPCLOSE_KVM=1 where there is KVM (amd64)
 """
 import concurrent.futures
@@ -25,7 +25,7 @@ from .report import results, table
 TOP = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("KERNELS_OUT", TOP / "build" / "kernels")).resolve()
 UPCLOSE = {"amd64": Path(os.environ.get("UPCLOSE", TOP / "build" / "upclose")).resolve(),
-           "arm64": Path(os.environ.get("UPCLOSE_ARM64", TOP / "build" / "toolchains" / "arm64" / "upclose")).resolve()}
+           "arm64": Path(os.environ.get("UPCLOSE_ARM64", TOP / "build" / "toolchains" / "arm64" / "static" / "upclose")).resolve()}
 SECONDS = 420  # a guest
 START, END = "<!-- kernels: begin -->\n", "<!-- kernels: end -->\n"
 talking = threading.Lock()
