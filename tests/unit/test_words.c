@@ -103,7 +103,8 @@ static void test_each_row_is_matched(void **state)
 	for (size_t i = 0; i < uc_words_row_count; i++) {
 		const struct uc_words_row *row = &uc_words_rows[i];
 
-		if (!strcmp(row->format, "%*s"))
+		/* what they stand for has a text of its own */
+		if (!strcmp(row->format, "%*s") || !strcmp(row->format, "%s %V"))
 			continue;
 		fill(row->format, text, sizeof(text));
 		if (row->action) {
@@ -243,6 +244,10 @@ static const struct {
 	  "upstream sent more data than specified in \"Content-Length\" header while reading "
 	  "upstream",
 	  0, "reading upstream" },
+	{ "client_closed_unheeded",
+	  "epoll_wait() reported that client prematurely closed connection while reading upstream",
+	  0, "reading upstream" },
+	{ "other", "two words while reading upstream", 0, "reading upstream" },
 	{ "early_hints_too_big", "upstream sent too big early hints" HEADER, 0,
 	  "reading response header from upstream" },
 	{ "auth_request_status", "auth request unexpected status: 502 while sending to client", 0,
@@ -317,7 +322,8 @@ static void test_each_kind_is_written(void **state)
 
 		for (size_t i = 0; i < LINES; i++)
 			seen = seen || !strcmp(lines[i].kind, name_of(k));
-		if (!seen)
+		/* its text is an argument, and a warning, which the error log's reader leaves out */
+		if (!seen && k != UC_WORDS_BUFFERED_TO_FILE)
 			fail_msg("no line of kind %s", name_of(k));
 	}
 }
@@ -348,6 +354,8 @@ static void test_action_decides(void **state)
 	found_is("%*s", "sending to client", 0, "client_closed");
 	found_is("%*s", "", 0, "other");
 	found_is("%*s", "SSL handshaking", 0, "other");
+	found_is("%s %V", "reading upstream", 0, "buffered_to_file");
+	found_is("%s %V", "", 0, "other");
 	found_is("connection timed out", "returning text", 110, "other");
 	found_is("connect() failed", "connecting to upstream", 104, "reset_before_request");
 	found_is("connect() failed", "connecting to upstream", 111, "connect_failed");

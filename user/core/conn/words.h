@@ -83,6 +83,8 @@ enum uc_words_means {
 	KIND(SOCKET_FAILED, "socket_failed", NO_CONNECTION)             /* socket(), bind() of proxy_bind */        \
 	KIND(WORKER_CONNECTIONS, "worker_connections", NO_CONNECTION)   /* are not enough */                        \
 	KIND(CONNECTIONS_REUSED, "connections_reused", NOTHING)         /* worker_connections: idle ones are shut */\
+	KIND(BUFFERED_TO_FILE, "buffered_to_file", NOTHING)             /* more than proxy_buffers hold */          \
+	KIND(CLIENT_UNHEEDED, "client_closed_unheeded", NOTHING)        /* the response is read on for a cache */   \
 	KIND(RESOLVER_TROUBLE, "resolver_trouble", NOTHING)             /* with one answer or name server */        \
 	KIND(GROUP_REMARK, "group_remark", NOTHING)                     /* of an upstream{}: zone, sticky */        \
 	KIND(STREAM_PROGRESS, "stream_progress", NOTHING)               /* stream{}: connected, disconnected */     \

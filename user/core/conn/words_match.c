@@ -95,6 +95,7 @@ static bool surer(const char *a, const char *b)
 	return in_a != in_b ? in_a > in_b : all_literals(a) > all_literals(b);
 }
 
+/* Of those with a text of their own: "%*s" and "%s %V" are what anything looks like. */
 static const struct uc_words_row *best(struct uc_slice s)
 {
 	const struct uc_words_row *found = NULL;
@@ -102,7 +103,7 @@ static const struct uc_words_row *best(struct uc_slice s)
 	for (size_t i = 0; i < uc_words_row_count; i++) {
 		const struct uc_words_row *row = &uc_words_rows[i];
 
-		if (strcmp(row->format, "%*s") != 0 && filled(written(row), s) &&
+		if (all_literals(row->format) > 1 && filled(written(row), s) &&
 		    (!found || surer(written(row), written(found))))
 			found = row;
 	}
