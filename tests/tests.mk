@@ -111,6 +111,10 @@ soak: all ## The daemon under mixed traffic and faults for SOAK_SECONDS: does it
 oracle: all ## Random faults, held against nginx's log: ORACLE_SEED, ORACLE_EXCHANGES, or ORACLE_LOGS=DIRS (root)
 	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $$(tests/deps.sh find python3) -u -m oracle $(ORACLE_LOGS)
 
+.PHONY: suite
+suite: all ## nginx's own test suite as a judge: SUITE_FILES (all), UPCLOSE_NGINX_TESTS=CHECKOUT (fetched) (root)
+	$(Q)UPCLOSE=$(abspath $(O))/upclose PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $$(tests/deps.sh find python3) -u -m suite $(SUITE_FILES)
+
 # --- measures -------------------------------------------------------------------------
 
 BENCH = BENCH_OUT=$(abspath $(O)) BENCH_BUILT=$(abspath $(O))/bench UPCLOSE=$(abspath $(O))/upclose \
