@@ -16,6 +16,8 @@
 #define OTHERS 64
 /* Words of nginx that wait for the end of their connection. */
 #define SAID 4096
+/* Workers that said that they shut down. */
+#define ENDING 64
 /* Processes whose end closed connections. */
 #define DEATHS 64
 /* Upstream addresses remembered. */
@@ -29,6 +31,8 @@ struct uc_engine {
 	struct uc_holds *holds;
 	struct uc_said *said;
 	struct uc_exits exits;
+	uint32_t ending[ENDING]; /* workers that said so */
+	size_t ending_count;     /* ever */
 	struct uc_death deaths[DEATHS];
 	size_t death_count; /* ever */
 	struct uc_upstreams *upstreams;
@@ -245,6 +249,14 @@ static bool names_timeout(const struct uc_engine *e, struct uc_judged *r,
 	       e->cfg.directive_of(e->cfg.directive_ctx, r, at);
 }
 
+static bool is_ending(const struct uc_engine *e, uint32_t worker)
+{
+	for (size_t i = 0; i < ENDING && i < e->ending_count; i++)
+		if (e->ending[i] == worker)
+			return true;
+	return false;
+}
+
 /* Facts and verdict; the end of nginx's worker, and the timeout in force, are facts from elsewhere. */
 static void assess(struct uc_engine *e, struct uc_judged *r, struct uc_directive_at *at)
 {
@@ -253,7 +265,7 @@ static void assess(struct uc_engine *e, struct uc_judged *r, struct uc_directive
 	uc_facts(r->pair, &e->facts);
 	x = uc_exits_of(&e->exits, &e->facts.nginx->closer);
 	if (x)
-		uc_facts_exit(&e->facts, x->ts_ns);
+		uc_facts_exit(&e->facts, x->ts_ns, is_ending(e, x->task.tgid));
 	r->verdict = uc_verdict(&e->facts);
 	r->directive = names_timeout(e, r, at) ? at : NULL;
 	if (!r->directive || r->verdict.id != UC_VERDICT_NGINX_TIMEOUT || e->facts.words)
@@ -423,6 +435,8 @@ static void on_words(struct uc_engine *e, const struct uc_rec_words *rec)
 	struct uc_words w;
 
 	uc_words_read(rec, &w);
+	if (w.kind == UC_WORDS_WORKER_SHUTDOWN && !is_ending(e, w.worker))
+		e->ending[e->ending_count++ % ENDING] = w.worker;
 	if (uc_said_put(e->said, &w))
 		report_words(e, &w);
 }

@@ -20,7 +20,8 @@
 struct uc_hearing {
 	const struct bpf_program *program;
 	struct uc_program programs[PROGRAMS];
-	struct bpf_link *links[PROGRAMS];
+	struct bpf_link *links[PROGRAMS]; /* NULL where that failed */
+	bool running[PROGRAMS];           /* at the newest scan */
 	size_t count;
 	unsigned fresh; /* of the scan that goes on */
 	bool full;
@@ -44,12 +45,30 @@ void uc_hearing_free(struct uc_hearing *h)
 	free(h);
 }
 
-static bool known(const struct uc_hearing *h, const struct stat *st)
+static bool known(struct uc_hearing *h, const struct stat *st)
 {
-	for (size_t i = 0; i < h->count; i++)
-		if (h->programs[i].dev == st->st_dev && h->programs[i].ino == st->st_ino)
-			return true;
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->programs[i].dev != st->st_dev || h->programs[i].ino != st->st_ino)
+			continue;
+		h->running[i] = true;
+		return true;
+	}
 	return false;
+}
+
+/* A shell script by nginx's name, or an nginx without symbols, counts for as long as it runs. */
+static void forget_failed(struct uc_hearing *h)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->programs[i].err && !h->running[i])
+			continue;
+		h->programs[kept] = h->programs[i];
+		h->links[kept] = h->links[i];
+		h->running[kept++] = h->running[i];
+	}
+	h->count = kept;
 }
 
 static int attach(struct uc_hearing *h, const char *exe)
@@ -57,10 +76,8 @@ static int attach(struct uc_hearing *h, const char *exe)
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .func_name = FUNCTION);
 	struct bpf_link *link = bpf_program__attach_uprobe_opts(h->program, -1, exe, 0, &opts);
 
-	if (!link)
-		return -errno;
 	h->links[h->count] = link;
-	return 0;
+	return link ? 0 : -errno;
 }
 
 static void hear(void *ctx, pid_t pid)
@@ -89,14 +106,16 @@ static void hear(void *ctx, pid_t pid)
 	if (p->err)
 		uc_debug("the words of %s are not heard: %s", p->path,
 			 p->err == -ENOENT ? "it has no " FUNCTION "()" : strerror(-p->err));
-	h->count++;
+	h->running[h->count++] = true;
 	h->fresh++;
 }
 
 unsigned uc_hearing_scan(struct uc_hearing *h, const char *const *comms, size_t comm_count)
 {
 	h->fresh = 0;
+	memset(h->running, 0, sizeof(h->running));
 	uc_proc_each(comms, comm_count, hear, h);
+	forget_failed(h);
 	return h->fresh;
 }
 

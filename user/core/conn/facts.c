@@ -123,20 +123,27 @@ static void facts_followup(struct uc_facts *f, const struct uc_outcome *o)
 		f->client_gone_likely = false;
 }
 
+/* HTTP has "proxying upgraded connection", stream{} all the others. */
+static bool of_stream(const struct uc_words *w)
+{
+	return !strncmp(w->action, "proxying", 8) && !strstr(w->action, "upgraded");
+}
+
 static void facts_words(struct uc_facts *f, const struct uc_pair *p)
 {
 	f->means = UC_MEANS_NOTHING;
+	f->remarked = p->said.count;
 	for (size_t i = 0; i < p->said.count; i++) {
 		const struct uc_words *w = &p->said.words[i];
 		enum uc_words_means means = uc_words_means(w->kind);
+
+		f->stream |= w->kind == UC_WORDS_STREAM_PROGRESS || of_stream(w);
 
 		if (means == UC_MEANS_NOTHING)
 			continue;
 		f->words = w;
 		f->means = means;
 	}
-	f->stream = f->words && !strncmp(f->words->action, "proxying", 8) &&
-		    !strstr(f->words->action, "upgraded");
 	f->silent = !f->words && p->hearing >= UC_WORDS_ERROR;
 	f->silent_info = !f->words && p->hearing >= UC_WORDS_INFO;
 }
@@ -295,7 +302,8 @@ static enum uc_response_state response_state(struct uc_facts *f, const struct uc
 	uc_http_response(h->response, h->response_len, f->request.method, f->request.method_len,
 			 &f->response);
 	if (f->response.state == UC_HEAD_INVALID) {
-		f->status_malformed = h->response_len >= 5 && !memcmp(h->response, "HTTP/", 5);
+		f->status_malformed = h->response_len >= 5 && !f->response.status &&
+				      !memcmp(h->response, "HTTP/", 5);
 		return UC_RESPONSE_NOT_HTTP;
 	}
 	if (f->response.framing == UC_FRAMING_UPGRADE && f->response.state == UC_HEAD_COMPLETE)
@@ -521,14 +529,22 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 }
 
 /* It closes what it holds, and ends; what else it has to do meanwhile is little. */
-#define EXIT_SOON_NS 1000000000ULL
+#define EXIT_SOON_NS 10000000ULL
 
-void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns)
+/* What it closed as a part of its work, and not since it ended. */
+static bool closed_for_a_reason(const struct uc_facts *f)
+{
+	return f->retried || f->other_request || f->client_gone || f->words ||
+	       f->nginx->flags & UC_CONN_AT_ONCE;
+}
+
+void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns, bool announced)
 {
 	const uint64_t closed = f->nginx->end.ts_ns;
 
 	f->nginx_exited = f->closed_by == UC_CLOSED_BY_NGINX && exit_ns >= closed &&
-			  exit_ns - closed < EXIT_SOON_NS;
+			  exit_ns - closed < EXIT_SOON_NS && !closed_for_a_reason(f);
+	f->exit_announced = f->nginx_exited && announced;
 }
 
 /* nginx's timers are late by as much as its worker is busy, and begin with what it did last. */

@@ -74,11 +74,14 @@ struct uc_facts {
 	const struct uc_words *words; /* the newest that is no remark; NULL: none */
 	enum uc_words_means means;    /* of them; UC_MEANS_NOTHING: none */
 	bool stream;                  /* they are of stream{}, which relays bytes */
+	bool remarked;                /* it said something, be it no more than a remark */
 	bool silent;                  /* errors are heard, and nginx said none of it */
 	bool silent_info;             /* so is a client that left */
 
 	bool other_request; /* what it did next was another request, and no repetition of this */
-	bool nginx_exited;  /* its worker ended right after; told by uc_facts_exit() */
+	/* its worker ended right after, and had said before that it would; told by uc_facts_exit() */
+	bool nginx_exited;
+	bool exit_announced;
 	/* a wait for the upstream against the timeout in force; told by uc_facts_timeout() */
 	bool timer_fits;
 	bool timer_excluded;
@@ -125,8 +128,11 @@ struct uc_facts {
 /* heads must be those of pair->nginx; *ret points into pair. */
 void uc_facts(const struct uc_pair *pair, struct uc_facts *ret);
 
-/* The worker that closed it ended at that time, which was after its close. */
-void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns);
+/*
+ * The worker that closed it ended at that time, which was after its close. announced: it
+ * had said that it shuts down.
+ */
+void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns, bool announced);
 /* The timeout of nginx's configuration that such a wait would be of. */
 void uc_facts_timeout(struct uc_facts *f, int64_t timeout_ms);
 

@@ -66,8 +66,13 @@ bool uc_said_put(struct uc_said *s, const struct uc_words *w)
 
 	if (means == UC_MEANS_NO_CONNECTION)
 		return true;
+	if (w->kind == UC_WORDS_STREAM_PROGRESS)
+		return strncmp(w->action, "proxying", 8) != 0;
 	if ((means == UC_MEANS_OTHER || means == UC_MEANS_NOTHING) &&
-	    (!strstr(w->action, "upstream") || w->kind == UC_WORDS_STREAM_PROGRESS))
+	    !strstr(w->action, "upstream"))
+		return true;
+	/* of a client to whom nginx sends an answer of its own */
+	if (means == UC_MEANS_CLIENT_GONE && !strcmp(w->action, "sending response to client"))
 		return true;
 	if (s->count == s->capacity) {
 		take_out(s, &s->first, NULL);

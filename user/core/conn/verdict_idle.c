@@ -36,6 +36,12 @@ static bool worker_exited_in_use(const struct uc_facts *f)
 	return worker_exited(f) && !f->pooled && f->response_state != UC_RESPONSE_COMPLETE;
 }
 
+/* By its exit, or after it had said that it shuts down; else another reason is possible. */
+static bool worker_ended_in_use(const struct uc_facts *f)
+{
+	return worker_exited_in_use(f) && (f->nginx_exiting || f->exit_announced);
+}
+
 static bool worker_killed_in_use(const struct uc_facts *f)
 {
 	return worker_killed(f) && worker_exited_in_use(f);
@@ -44,7 +50,8 @@ static bool worker_killed_in_use(const struct uc_facts *f)
 const struct uc_rule uc_rules_idle[] = {
 	{ pooled, UC_VERDICT_IDLE_CLOSE, UC_PROOF_IDLE, PROVEN, 0 },
 	{ worker_killed_in_use, UC_VERDICT_WORKER_EXITED, UC_PROOF_SIGNAL, PROVEN, 0 },
-	{ worker_exited_in_use, UC_VERDICT_WORKER_EXITED, UC_PROOF_NGINX_EXITED, PROVEN, 0 },
+	{ worker_ended_in_use, UC_VERDICT_WORKER_EXITED, UC_PROOF_NGINX_EXITED, PROVEN, 0 },
+	{ worker_exited_in_use, UC_VERDICT_WORKER_EXITED, UC_PROOF_NGINX_EXITED, LIKELY, 0 },
 	{ unseen_and_idle, UC_VERDICT_IDLE_CLOSE, UC_PROOF_UNSEEN_START, LIKELY, 0 },
 	{ 0 },
 };

@@ -53,6 +53,11 @@ static bool left_in_silence(const struct uc_facts *f)
 	return f->silent && !f->silent_info && !f->client_quiet;
 }
 
+static bool ended_in_silence(const struct uc_facts *f)
+{
+	return f->silent && f->exchange && !f->gave_up_status;
+}
+
 static bool client_gone(const struct uc_facts *f)
 {
 	return f->client_gone;
@@ -223,6 +228,7 @@ const struct uc_rule uc_rules_nginx[] = {
 	{ read_timeout_likely, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_READ_TIMEOUT, LIKELY, 0 },
 	{ client_gone_likely, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, LIKELY, 0 },
 	{ left_in_silence, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, LIKELY, 0 },
+	{ ended_in_silence, UC_VERDICT_COMPLETE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
 	{ uc_otherwise, UC_VERDICT_UNKNOWN, UC_PROOF_NGINX_CLOSED, 0, 0 },
 	{ 0 },
 };

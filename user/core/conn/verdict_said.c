@@ -57,6 +57,18 @@ static bool said_stream_closed(const struct uc_facts *f)
 	return uc_said(f, UC_MEANS_STREAM_RESET);
 }
 
+/* What looks whole, as that of FastCGI does, and was not to nginx, which knows more of it. */
+static bool said_closed_in_body(const struct uc_facts *f)
+{
+	return uc_said(f, UC_MEANS_CLOSED) && f->response_state == UC_RESPONSE_COMPLETE &&
+	       !uc_acting(f, "response header");
+}
+
+static bool said_closed(const struct uc_facts *f)
+{
+	return uc_said(f, UC_MEANS_CLOSED) && f->response_state == UC_RESPONSE_COMPLETE;
+}
+
 const struct uc_rule uc_rules_said[] = {
 	{ not_http_and_waited, UC_VERDICT_PROTOCOL_MISMATCH, UC_PROOF_FIRST_BYTES, PROVEN, 0 },
 	{ said_timed_out_sending, UC_VERDICT_NGINX_TIMEOUT, UC_PROOF_SEND_TIMEOUT, PROVEN, 0 },
@@ -65,6 +77,8 @@ const struct uc_rule uc_rules_said[] = {
 	{ said_tls_refused, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, PROVEN, 0 },
 	{ said_stream_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_STREAM_RESET, PROVEN, 0 },
 	{ said_stream_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_STREAM_RESET, PROVEN, 0 },
+	{ said_closed_in_body, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_NGINX_LOG, PROVEN, 0 },
+	{ said_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_NGINX_LOG, PROVEN, 0 },
 	{ said_client_gone, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_CLOSED, PROVEN, 0 },
 	{ said_client_slow_sending, UC_VERDICT_CLIENT_GONE, UC_PROOF_CLIENT_BODY_TIMEOUT, PROVEN,
 	  0 },

@@ -34,7 +34,7 @@ static bool died_signal(const struct uc_facts *f)
 /* One of the two ends spoke TLS, the other plain HTTP. */
 static bool tls_against_plain(const struct uc_facts *f)
 {
-	return f->plain_answer || f->tls_answer;
+	return (f->plain_answer || f->tls_answer) && !f->stream;
 }
 
 /* An early answer; nginx read it, and then the reset that the rest of the body met. */
@@ -138,6 +138,20 @@ static bool opaque_cut(const struct uc_facts *f)
 	       (uc_acting(f, "reading upstream") || uc_acting(f, "sending to client"));
 }
 
+/* stream{} passes bytes on, and either end may be the one that has no more of them. */
+static bool relayed(const struct uc_facts *f)
+{
+	return f->stream && !f->words;
+}
+
+/* http{} says of each upstream that closes too early; what it does not speak of is relayed by stream{}. */
+static bool relayed_in_silence(const struct uc_facts *f)
+{
+	return f->silent && !f->remarked && f->closed_by == UC_CLOSED_BY_UPSTREAM &&
+	       f->close == UC_CLOSE_FIN && !f->tls && !f->fastcgi && !f->http2 && !f->retried &&
+	       !f->gave_up_status && (f->opaque || f->response_state == UC_RESPONSE_NOT_HTTP);
+}
+
 const struct uc_rule uc_rules_whole[] = {
 	{ rejected_as_502, UC_VERDICT_NGINX_REJECTED_RESPONSE, UC_PROOF_NGINX_CLOSED, LIKELY, 0 },
 	{ answered_body_unread, UC_VERDICT_REQUEST_REJECTED, UC_PROOF_BODY_UNREAD, PROVEN, 0 },
@@ -149,6 +163,8 @@ const struct uc_rule uc_rules_whole[] = {
 	{ died_oom, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_OOM, PROVEN, 0 },
 	{ died_signal, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_SIGNAL, PROVEN, 0 },
 	{ died, UC_VERDICT_UPSTREAM_DIED, UC_PROOF_EXIT_CODE, PROVEN, 0 },
+	{ relayed, UC_VERDICT_COMPLETE, UC_PROOF_NGINX_LOG, PROVEN, 0 },
+	{ relayed_in_silence, UC_VERDICT_COMPLETE, UC_PROOF_OPAQUE, LIKELY, 0 },
 	{ opaque_cut, UC_VERDICT_BODY_TRUNCATED, UC_PROOF_NGINX_LOG, PROVEN, PEER },
 	{ opaque_reset, UC_VERDICT_UPSTREAM_RESET, UC_PROOF_RST, LIKELY, 0 },
 	{ opaque_closed, UC_VERDICT_UPSTREAM_CLOSED, UC_PROOF_DELIBERATE_CLOSE, LIKELY, 0 },

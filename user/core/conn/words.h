@@ -92,7 +92,7 @@ enum uc_words_means {
 	KIND(PROCESS_EXITED, "process_exited", NOTHING)                 /* the master: a worker crashed */          \
 	KIND(LIMITED, "limited", OTHER)                                 /* limit_req, limit_conn */                 \
 	KIND(CLIENT_BODY_TOO_LARGE, "client_body_too_large", OTHER)     /* client_max_body_size */                  \
-	KIND(CLIENT_BODY_INVALID, "client_body_invalid", OTHER)                                                     \
+	KIND(CLIENT_BODY_INVALID, "client_body_invalid", CLIENT_GONE)                                                    \
 	KIND(CLIENT_PROTOCOL_ERROR, "client_protocol_error", CLIENT_GONE) /* HTTP/2, HTTP/3: nginx ends them all */
 /* clang-format on */
 
