@@ -34,7 +34,7 @@ def test_names_are_the_same():
     """The default rules of upclose, those for Prometheus, the manual and the configuration's comment."""
     source = (TOP / "user" / "core" / "alerts.c").read_text(encoding="utf-8")
     names = set(re.findall(r'\.name = "(\w+)"', source))
-    packaged = RULES.read_text(encoding="utf-8").split("name: upclose-alerts")[1].split("name: upclose-health")[0]
+    packaged = RULES.read_text(encoding="utf-8").split("name: upclose-alerts")[1].split("name: upclose-nginx")[0]
     assert len(names) == 7 and set(re.findall(r"- alert: (\w+)", packaged)) == names
     assert set(re.findall(r"^\.It (Upclose\w+) Ta", (TOP / "user" / "share" / "man" / "upclose-alerts.7").read_text(encoding="utf-8"), re.M)) == names
     assert set(re.findall(r"Upclose\w+", (DAEMON / "upclose.yaml").read_text(encoding="utf-8"))) == names

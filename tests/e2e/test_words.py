@@ -236,6 +236,17 @@ def test_no_live_upstreams(stage, bpf):
     assert status == 0 and summary["nginx_log"]["no_live_upstreams"] >= 1
 
 
+def test_daemon_counts_and_logs_them(stage, bpf):
+    dead = [free_port(), free_port()]
+    nginx = stage.nginx(app=Route([f"127.0.0.1:{p}" for p in dead], server="max_fails=1 fail_timeout=30s"))
+    d = stage.daemon({})
+    before = d.sample("upclose_nginx_log_total", kind="no_live_upstreams")
+    for _ in range(3):
+        assert nginx.get(target("row")).status == 502
+    eventually(lambda: d.sample("upclose_nginx_log_total", kind="no_live_upstreams") >= before + 2, "both are counted")
+    eventually(lambda: "no_live_upstreams" in d.stderr(), "they are in the log")
+
+
 def test_name_of_two_families(stage, bpf):
     """`localhost` is two addresses to nginx; the upstream listens on one of them."""
     up = stage.node(host="127.0.0.1")

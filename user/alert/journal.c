@@ -144,28 +144,60 @@ void uc_log_output_tick(struct uc_log_output *s, uint64_t now_ns)
 	s->in_second = 0;
 }
 
-static int log_connection(struct uc_output *output, const struct uc_judged *r)
+/* False: the second has had its share. */
+static bool has_room(struct uc_log_output *s)
 {
-	struct uc_log_output *s = (struct uc_log_output *)output;
-	char text[1024], when[48];
-	json_t *o = NULL;
-
 	uc_log_output_tick(s, uc_now_ns(CLOCK_MONOTONIC));
-	if (++s->in_second > s->max_per_second)
-		return 0;
-	sentence(r, text, sizeof(text));
-	if (s->journal || s->format == UC_LOG_JSON)
-		o = uc_json_connection(r);
-	/* nobody is left to tell when the journal does not take it */
+	return ++s->in_second <= s->max_per_second;
+}
+
+/* o: with journal or JSON; taken over. Nobody is left to tell when the journal does not take it. */
+static void put_entry(const struct uc_log_output *s, uint64_t wall_ns, const char *text, json_t *o)
+{
+	char when[48];
+
 	if (s->journal) {
 		uc_journal_send(LOG_WARNING, text, o);
 	} else if (o) {
 		print_json(o);
 	} else {
-		uc_text_rfc3339(uc_judged_wall(r, r->facts->end_ns), when, sizeof(when));
+		uc_text_rfc3339(wall_ns, when, sizeof(when));
 		fprintf(stderr, "%.23sZ %s\n", when, text);
 	}
 	json_decref(o);
+}
+
+static bool wants_json(const struct uc_log_output *s)
+{
+	return s->journal || s->format == UC_LOG_JSON;
+}
+
+static int log_connection(struct uc_output *output, const struct uc_judged *r)
+{
+	struct uc_log_output *s = (struct uc_log_output *)output;
+	char text[1024];
+
+	if (!has_room(s))
+		return 0;
+	sentence(r, text, sizeof(text));
+	put_entry(s, uc_judged_wall(r, r->facts->end_ns), text,
+		  wants_json(s) ? uc_json_connection(r) : NULL);
+	return 0;
+}
+
+static int log_words(struct uc_output *output, const struct uc_log_event *ev)
+{
+	struct uc_log_output *s = (struct uc_log_output *)output;
+	struct uc_explanation e;
+	char text[1024];
+
+	if (!has_room(s))
+		return 0;
+	uc_explain_log_event(ev, &e);
+	snprintf(text, sizeof(text), "%s, nginx[%u]: %s", uc_words_kind_name(ev->words->kind),
+		 ev->words->worker, e.summary);
+	put_entry(s, ev->words->ts_ns + (uint64_t)ev->wall_offset_ns, text,
+		  wants_json(s) ? uc_json_log_event(ev) : NULL);
 	return 0;
 }
 
@@ -211,7 +243,9 @@ static bool stderr_is_journal(void)
 
 void uc_log_output_init(struct uc_log_output *s, const struct uc_log_config *cfg)
 {
-	s->output = (struct uc_output){ .connection = log_connection, .summary = log_summary };
+	s->output = (struct uc_output){ .connection = log_connection,
+					.words = log_words,
+					.summary = log_summary };
 	s->journal = cfg->to == UC_LOG_JOURNAL || (cfg->to == UC_LOG_AUTO && stderr_is_journal());
 	s->format = cfg->format;
 	s->max_per_second = cfg->max_per_second;

@@ -205,6 +205,22 @@ static void lost(const struct out *o)
 	count(o, totals.evicted, "{reason=\"join_evicted\"}");
 }
 
+/* Those of requests that got no connection from the start on, others once they came. */
+static void nginx_log(const struct out *o)
+{
+	struct uc_totals totals = uc_engine_totals(o->v->engine);
+
+	for (unsigned k = 0; k < UC_WORDS_KIND_MAX; k++)
+		if (totals.words[k] || uc_words_means(k) == UC_MEANS_NO_CONNECTION ||
+		    uc_words_means(k) == UC_MEANS_CONNECT_FAILED)
+			count(o, totals.words[k], "{kind=\"%s\"}", uc_words_kind_name(k));
+}
+
+static void words_level(const struct out *o)
+{
+	count(o, uc_tracer_hears(o->v->tracer) & UC_HEARING_LEVEL, "%s", "");
+}
+
 static void forgotten(const struct out *o)
 {
 	struct uc_totals totals = uc_engine_totals(o->v->engine);
@@ -358,6 +374,12 @@ static const struct metric metrics[] = {
 	{ "upclose_longest_wait_seconds", "gauge",
 	  "How long the oldest request in flight has been waiting.", walked_upstreams,
 	  UPSTREAM(live.waiting_since_ns), AGE },
+	{ "upclose_nginx_log_total", "counter",
+	  "What nginx logged of requests that got no connection to an upstream, by kind.",
+	  .write = nginx_log },
+	{ "upclose_nginx_words_level", "gauge",
+	  "The level up to which the words of every nginx are heard (4 error, 7 info); 0: not of all.",
+	  .write = words_level },
 	{ "upclose_folded_connections_total", "counter",
 	  "Connections counted under upstream=other for lack of room (metrics.max_upstreams).",
 	  .write = folded },
