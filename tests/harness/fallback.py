@@ -65,10 +65,14 @@ def kprobes_need_admin():
 
 def needs_admin(plan):
     """Whether a trace by root without CAP_SYS_ADMIN uses other programs than one with it; what differs, or None."""
-    if plan == "kprobe" and int(Path("/proc/sys/kernel/perf_event_paranoid").read_text(encoding="ascii")) > 2:
+    paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text(encoding="ascii")) > 2
+    if plan == "kprobe" and paranoid:
         return kprobes_need_admin()
     tags, _ = programs_used()
     without, said = programs_used(*WITHOUT_ADMIN)
+    # where nobody else has a kprobe, nobody has a uprobe: nginx's words are the one thing that is not heard
+    if paranoid and without < tags and len(tags - without) == 1 and "did not take" not in said:
+        return kprobes_need_admin()
     if not tags or tags != without or "did not take" in said:
         return f"with CAP_SYS_ADMIN {sorted(tags)}, without {sorted(without)}: {said}"
     return None
