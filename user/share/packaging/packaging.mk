@@ -64,7 +64,7 @@ deb: source ## A package for Debian and Ubuntu: $(O)/dist
 	$(Q)cp user/share/systemd/upclose.sysusers '$(O)/source/$(SOURCE)/debian/upclose.sysusers'
 	$(Q)printf 'upclose (%s) unstable; urgency=medium\n\n  * See CHANGES.\n\n -- %s  %s\n' \
 		'$(PACKAGE_VERSION)' '$(MAINTAINER)' "$$(LC_ALL=C date -R -u -d @$(SOURCE_DATE_EPOCH))" >'$(O)/source/$(SOURCE)/debian/changelog'
-	$(Q)cd '$(O)/source/$(SOURCE)' && env -u MAKEFLAGS -u MAKELEVEL -u O -u CC UC_VERSION='$(UC_VERSION)' dpkg-buildpackage -us -uc -b $(DEB_BUILD_FLAGS) \
+	$(Q)cd '$(O)/source/$(SOURCE)' && env -u MAKE -u MAKEFLAGS -u MAKELEVEL -u O -u CC UC_VERSION='$(UC_VERSION)' dpkg-buildpackage -us -uc -b $(DEB_BUILD_FLAGS) \
 		>../deb.log 2>&1 || { tail -n 20 ../deb.log; exit 1; }
 	$(Q)mv '$(O)'/source/upclose*_* $(DIST)/
 
@@ -73,7 +73,7 @@ rpm: source ## A package for Fedora, RHEL and their like: $(O)/dist
 	$(Q)rm -rf '$(O)/rpm' && mkdir -p '$(O)/rpm/SOURCES'
 	$(Q)tar -C '$(O)/source' --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner -c $(SOURCE) | \
 		gzip -9n >'$(O)/rpm/SOURCES/$(SOURCE).tar.gz'
-	$(Q)env -u MAKEFLAGS -u MAKELEVEL -u O -u CC rpmbuild --define '_topdir $(abspath $(O))/rpm' --define 'uc_version $(PACKAGE_VERSION)' \
+	$(Q)env -u MAKE -u MAKEFLAGS -u MAKELEVEL -u O -u CC rpmbuild --define '_topdir $(abspath $(O))/rpm' --define 'uc_version $(PACKAGE_VERSION)' \
 		--define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost' \
 		$(RPM_BUILD_FLAGS) -bb $(PACKAGING)/upclose.spec >'$(O)/rpm/log' 2>&1 || { tail -n 20 '$(O)/rpm/log'; exit 1; }
 	$(Q)mv '$(O)'/rpm/RPMS/*/*.rpm $(DIST)/
