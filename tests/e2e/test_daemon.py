@@ -39,7 +39,7 @@ def wait_flagged(daemon, site, count, route="app", **labels):
 def test_life(stage, site):
     """Ready when it traces, a line for each flagged connection without its query, a summary at the end."""
     d = stage.daemon(ports=site.ports.values())
-    assert "tracing" in d.stderr()
+    d.wait_stderr("tracing")  # it is written before READY=1, and read by a thread of the test
     fault = site.destroy()
     line = d.wait_stderr(r"\S+Z upclose_closed.*|\S+Z upstream_closed.*")[0]
     assert f"upstream {site.ups['app'].addr}: node[" in line and "The client got 502." in line

@@ -83,11 +83,16 @@ def recorded_line(hours=0):
                 f'"http://{upstream["addr"]}:{upstream["port"]}{exchange["target"]}", host: "h"')
 
 
-def replayed(log, text, **popen):
+def replay(log, text, **popen):
     done = run("replay", RECORDING, "-o", "json", "--error-log", log, input=text, env={**os.environ, "TZ": "UTC"}, **popen)
     assert done.returncode == 0, done.stderr
     connection, summary = map(json.loads, done.stdout.splitlines())
-    return connection["nginx_log"], summary["error_log"]
+    return connection, summary["error_log"]
+
+
+def replayed(log, text, **popen):
+    connection, counts = replay(log, text, **popen)
+    return connection["nginx_log"], counts
 
 
 @pytest.mark.parametrize("frame", ["plain", "cri", "docker", "zone"])
@@ -100,10 +105,24 @@ def test_standard_input_in_each_form(frame):
     assert found["message"].startswith("upstream prematurely closed connection")
 
 
-def test_line_of_another_kind_is_not_shown():
+def test_line_of_another_kind_contradicts():
+    """It is shown as that, nothing is proven any more, and it is not counted as the connection's own."""
     _, line = recorded_line()
-    found, counts = replayed("-", line.replace("prematurely closed connection", "sent too big header") + "\n")
-    assert found is None and (counts["lines"], counts["matched"], counts["flagged_without_line"]) == (1, 0, 1)
+    other = line.replace("prematurely closed connection", "sent too big header") + "\n"
+    obj, counts = replay("-", other)
+    assert (counts["lines"], counts["matched"], counts["flagged_without_line"]) == (1, 0, 1)
+    assert obj["nginx_log"]["contradicts"] and obj["nginx_log"]["kind"] == "header_too_big"
+    assert (obj["verdict"], obj["confidence"]) == ("keepalive_race", "likely")
+    assert "nginx's error log says otherwise of this request: header_too_big" in obj["evidence"]
+    obj, _ = replay("-", line + "\n")
+    assert not obj["nginx_log"]["contradicts"] and obj["confidence"] == "proven"
+
+
+def test_line_of_another_request_contradicts_nothing():
+    _, line = recorded_line()
+    obj, _ = replay("-", line.replace("prematurely closed connection", "sent too big header").replace(' HTTP/1.1"', '/other HTTP/1.1"')
+                    .replace('", host', '/other", host') + "\n")
+    assert obj["nginx_log"] is None and obj["confidence"] == "proven"
 
 
 def in_own_processes(script, *args):

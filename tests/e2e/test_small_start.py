@@ -35,7 +35,8 @@ def test_daemon(stage, bpf):
     up = stage.node()
     nginx = stage.nginx(app=Route(up.addr))
     d = stage.daemon(NO_STATE, ports=[up.port], prefix=THREE)
-    assert "stays root" in d.stderr() and d.stderr().count("cannot be written to") == 2
+    d.wait_stderr("stays root")
+    assert d.stderr().count("cannot be written to") == 2  # they were written before
     said = status(d)
     assert said["Uid"].split()[0] == "0" and int(said["CapEff"], 16) == int(said["CapPrm"], 16) == 1 << 19
     assert said["Seccomp"] == "2" and said["NoNewPrivs"] == "1"

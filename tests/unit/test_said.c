@@ -65,6 +65,21 @@ static void test_next_close_of_that_worker(void **state)
 	assert_int_equal(taken(2), 0);
 }
 
+/* What nginx reads from after its words is not what it gives up. */
+static void test_not_what_it_still_reads_from(void **state)
+{
+	struct uc_conn c = { .id = 1, .open_ns = 1, .events = 1 };
+
+	(void)state;
+	c.closer.tgid = c.owner.tgid = 7;
+	c.ev[0] = (struct uc_event){ .kind = UC_EV_RECV, .ts_ns = 50 * MS, .last_ns = 101 * MS };
+	assert_false(timed_out(7, 100 * MS));
+	uc_said_end(said, &c);
+	assert_int_equal(taken(1), 0);
+	end(2, 7, 1);
+	assert_int_equal(taken(2), 1);
+}
+
 static void test_no_words_from_before_it_was_opened(void **state)
 {
 	(void)state;
@@ -136,6 +151,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_next_close_of_that_worker, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_what_it_still_reads_from, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_no_words_from_before_it_was_opened, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_what_needs_no_connection_is_handed_on, set_up,

@@ -206,16 +206,25 @@ static const struct uc_exit *exit_of(const struct uc_engine *e, const struct uc_
 	return x && x->ts_ns >= f->upstream->end.ts_ns ? x : NULL;
 }
 
-/* nginx logs failures and clients that left, and nothing of its own worker's end. */
-static const struct uc_error_line *nginx_line(struct uc_engine *e, const struct uc_judged *r)
+/*
+ * nginx logs failures and clients that left, and nothing of its own worker's end. A
+ * line that says something else leaves nothing proven.
+ */
+static void read_line(struct uc_engine *e, struct uc_judged *r)
 {
-	const struct uc_verdict *v = &r->verdict;
+	struct uc_verdict *v = &r->verdict;
+	uint64_t at = uc_judged_wall(r, r->facts->end_ns);
+	bool expected = v->flagged && v->id != UC_VERDICT_WORKER_EXITED;
 
 	if (!e->cfg.error_log || (!v->flagged && v->id != UC_VERDICT_CLIENT_GONE))
-		return NULL;
-	return uc_errorlog_match(e->cfg.error_log, r->facts, v->id,
-				 uc_judged_wall(r, r->facts->end_ns),
-				 v->flagged && v->id != UC_VERDICT_WORKER_EXITED);
+		return;
+	r->line = uc_errorlog_match(e->cfg.error_log, r->facts, v->id, at, expected);
+	if (r->line || !expected || r->facts->words)
+		return;
+	r->line = uc_errorlog_contradicts(e->cfg.error_log, r->facts, v->id, at);
+	r->line_contradicts = r->line;
+	if (r->line && v->confidence == UC_CONFIDENCE_PROVEN)
+		v->confidence = UC_CONFIDENCE_LIKELY;
 }
 
 static bool output_wants(const struct uc_output *s, const struct uc_judged *r)
@@ -300,7 +309,7 @@ static void report(struct uc_engine *e, const struct uc_pair *pair)
 		r.upstream_exe = r.upstream_is.proc->exe;
 	memcpy(addr.addr, pair->nginx.conn.tuple.remote_addr, sizeof(addr.addr));
 	remember(e, &addr, &r);
-	r.line = nginx_line(e, &r);
+	read_line(e, &r);
 	r.death = death_of(e, &r);
 	r.exit = exit_of(e, &e->facts);
 	r.exit_after_ns = r.exit ? r.exit->ts_ns - e->facts.upstream->end.ts_ns : 0;

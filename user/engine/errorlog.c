@@ -214,6 +214,7 @@ struct wanted {
 	char peer[UC_ADDR_LEN];
 	time_t at;
 	uint32_t pids[4];
+	bool otherwise; /* than the verdict */
 };
 
 static bool slice_is(struct uc_slice s, const char *text, size_t len)
@@ -233,8 +234,11 @@ static bool fits(const struct waiting *w, const struct wanted *q)
 {
 	const struct uc_facts *f = q->facts;
 
-	if (!w->used || !by_worker(q, w->line.pid) || !says_verdict(&w->line, q->verdict) ||
+	if (!w->used || !by_worker(q, w->line.pid) ||
+	    says_verdict(&w->line, q->verdict) == q->otherwise ||
 	    !slice_is(w->line.peer, q->peer, strlen(q->peer)))
+		return false;
+	if (q->otherwise && (!f->request.target || f->request.target_cut))
 		return false;
 	/* before there is a request on the connection, the peer has to do */
 	return !f->request.target || f->request.target_cut ||
@@ -290,21 +294,34 @@ static struct waiting *find(struct uc_errorlog *log, const struct wanted *q)
 	return w;
 }
 
+static void want(struct uc_errorlog *log, const struct uc_facts *f, enum uc_verdict_id verdict,
+		 uint64_t wall_ns, struct wanted *q)
+{
+	const struct uc_conn *c = f->nginx;
+
+	*q = (struct wanted){ .facts = f, .verdict = verdict, .at = wall_ns / SECOND };
+	q->pids[0] = c->owner.tgid;
+	q->pids[1] = c->closer.tgid;
+	q->pids[2] = inner_pid(log, c->owner.tgid);
+	q->pids[3] = c->closer.tgid ? inner_pid(log, c->closer.tgid) : q->pids[2];
+	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, q->peer);
+}
+
+static const struct uc_error_line *parsed(struct uc_errorlog *log, const struct waiting *w)
+{
+	uc_error_line_parse(w->line.text, w->line.len, &log->found);
+	return &log->found;
+}
+
 const struct uc_error_line *uc_errorlog_match(struct uc_errorlog *log, const struct uc_facts *f,
 					      enum uc_verdict_id verdict, uint64_t wall_ns,
 					      bool expected)
 {
-	const struct uc_conn *c = f->nginx;
-	struct wanted q = { .facts = f,
-			    .verdict = verdict,
-			    .at = wall_ns / SECOND,
-			    .pids = { c->owner.tgid, c->closer.tgid, inner_pid(log, c->owner.tgid),
-				      0 } };
+	struct wanted q;
 	struct waiting *w;
 
-	q.pids[3] = c->closer.tgid ? inner_pid(log, c->closer.tgid) : q.pids[2];
+	want(log, f, verdict, wall_ns, &q);
 	uc_errorlog_poll(log);
-	uc_text_endpoint(c->tuple.remote_addr, c->tuple.family, c->tuple.remote_port, q.peer);
 	w = find(log, &q);
 	if (!w) {
 		log->stats.without_line += expected;
@@ -312,8 +329,20 @@ const struct uc_error_line *uc_errorlog_match(struct uc_errorlog *log, const str
 	}
 	w->used = false;
 	log->stats.matched++;
-	uc_error_line_parse(w->line.text, w->line.len, &log->found);
-	return &log->found;
+	return parsed(log, w);
+}
+
+const struct uc_error_line *uc_errorlog_contradicts(struct uc_errorlog *log,
+						    const struct uc_facts *f,
+						    enum uc_verdict_id verdict, uint64_t wall_ns)
+{
+	struct wanted q;
+	const struct waiting *w;
+
+	want(log, f, verdict, wall_ns, &q);
+	q.otherwise = true;
+	w = nearest(log, &q, false);
+	return w ? parsed(log, w) : NULL;
 }
 
 struct uc_errorlog_stats uc_errorlog_stats(const struct uc_errorlog *log, uint64_t now_wall_ns)

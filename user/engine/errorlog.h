@@ -48,6 +48,14 @@ void uc_errorlog_tick(struct uc_errorlog *log);
 const struct uc_error_line *uc_errorlog_match(struct uc_errorlog *log, const struct uc_facts *f,
 					      enum uc_verdict_id verdict, uint64_t wall_ns,
 					      bool expected);
+/*
+ * Where uc_errorlog_match() found none: the line of the same worker, upstream and
+ * request at that time which says something else, or NULL; valid until the next
+ * call. It stays, as it may be another connection's.
+ */
+const struct uc_error_line *uc_errorlog_contradicts(struct uc_errorlog *log,
+						    const struct uc_facts *f,
+						    enum uc_verdict_id verdict, uint64_t wall_ns);
 
 /* now_wall_ns decides which lines have waited too long; UINT64_MAX: all that are left. */
 struct uc_errorlog_stats uc_errorlog_stats(const struct uc_errorlog *log, uint64_t now_wall_ns);

@@ -55,6 +55,7 @@ struct uc_judged {
 	const struct uc_exit *exit; /* of the process that closed it, after its close; or NULL */
 	uint64_t exit_after_ns;     /* from its close to its end */
 	const struct uc_error_line *line;        /* nginx's own, or NULL */
+	bool line_contradicts;                   /* it says something else than the verdict */
 	const struct uc_directive_at *directive; /* NULL: none, or not known */
 	int64_t wall_offset_ns;                  /* to be added to a record's time */
 	bool show_query;                         /* asked for: the request's query is printed */

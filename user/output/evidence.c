@@ -104,6 +104,9 @@ static void evidence_of_words(const struct uc_judged *r, struct uc_lines *l)
 		uc_add(l, "nginx said: %s", uc_words_text(&r->pair->said.words[i]).text);
 	if (f->silent && f->closed_by == UC_CLOSED_BY_NGINX && r->verdict.flagged)
 		uc_add(l, "nginx, whose errors are heard, said none of this connection");
+	if (r->line_contradicts)
+		uc_add(l, "nginx's error log says otherwise of this request: %s",
+		       uc_words_kind_name(r->line->kind));
 }
 
 /* What nginx did next, which tells why it closed. */

@@ -320,6 +320,7 @@ static json_t *log_object(const struct uc_judged *r)
 	    w && r->timeline->count ? uc_json_ms(w->ts_ns - r->timeline->at[0].ts_ns) :
 				      json_null());
 	set(o, "message", json_incref(json_object_get(o, "text")));
+	set(o, "contradicts", json_boolean(!w && r->line_contradicts));
 	set_line(o, r);
 	return o;
 }

@@ -246,7 +246,9 @@ static void nginx_line(const struct uc_output *s, const struct uc_judged *r)
 		return;
 	request = r->show_query ? l->request : uc_error_line_without_query(l->request);
 	uc_text_escape(l->message.p, l->message.len, text, sizeof(text));
-	fprintf(s->out, "  nginx's log: *%llu %s", (unsigned long long)l->connection, text);
+	fprintf(s->out, "  nginx's log%s: *%llu %s",
+		r->line_contradicts ? ", which contradicts" : "", (unsigned long long)l->connection,
+		text);
 	uc_text_escape(l->client.p, l->client.len, text, sizeof(text));
 	fprintf(s->out, ", client %s", text);
 	uc_text_escape(request.p, request.len, text, sizeof(text));

@@ -518,7 +518,8 @@ void uc_facts(const struct uc_pair *pair, struct uc_facts *f)
 		f->closed_by = UC_CLOSED_BY_NGINX;
 	f->phase = phase_said(f);
 	/* nginx had chosen it for a request that it then never sent */
-	if (f->retried && f->close == UC_CLOSE_RST && f->response_state == UC_RESPONSE_COMPLETE)
+	if ((f->retried || (f->words && f->words->kind == UC_WORDS_RESET_UNSENT)) &&
+	    f->close == UC_CLOSE_RST && f->response_state == UC_RESPONSE_COMPLETE)
 		f->reused = true;
 	if (f->upstream)
 		facts_upstream(f);

@@ -161,13 +161,23 @@ static bool same_request(const struct uc_heads *h, const struct uc_rec_attempt *
 	return x.target_len == y.target_len || (y.target_cut && y.target_len == n);
 }
 
+/* It was reset while idle, and nginx found that before it wrote: its last request was another's. */
+static bool reset_unsent(const struct uc_pair *p)
+{
+	for (size_t i = 0; i < p->said.count; i++)
+		if (p->said.words[i].kind == UC_WORDS_RESET_UNSENT)
+			return true;
+	return false;
+}
+
 enum uc_attempt uc_holds_attempt(struct uc_holds *h, const struct uc_rec_attempt *a,
 				 struct uc_pair *ret)
 {
 	for (struct hold **at = &h->first; *at; at = &(*at)->next) {
 		struct uc_pair *p = &(*at)->pair;
 
-		if (p->nginx.conn.id != a->of_id || same_request(&p->nginx.heads, a))
+		if (p->nginx.conn.id != a->of_id || reset_unsent(p) ||
+		    same_request(&p->nginx.heads, a))
 			continue;
 		p->outcome = (struct uc_outcome){ .other_request = true };
 		if ((*at)->to_the_end)

@@ -96,13 +96,25 @@ bool uc_said_put(struct uc_said *s, const struct uc_words *w)
 	return false;
 }
 
+/* What nginx still reads from, it has not given up: the words were another connection's. */
+static bool read_later(const struct uc_conn *c, uint64_t ts_ns)
+{
+	uint32_t kept = c->events < UC_EVENTS ? c->events : UC_EVENTS;
+
+	for (uint32_t i = 0; i < kept; i++)
+		if (c->ev[i].kind == UC_EV_RECV && c->ev[i].last_ns > ts_ns)
+			return true;
+	return false;
+}
+
 void uc_said_end(struct uc_said *s, const struct uc_conn *c)
 {
 	uint32_t worker = c->closer.tgid ? c->closer.tgid : c->owner.tgid;
 
 	for (struct saying *one = s->first; one; one = one->next) {
 		bool waits = !one->conn_id && one->words.worker == worker &&
-			     one->words.ts_ns >= c->open_ns;
+			     one->words.ts_ns >= c->open_ns &&
+			     (remark(&one->words) || !read_later(c, one->words.ts_ns));
 
 		if (!waits && one->conn_id != c->id)
 			continue;

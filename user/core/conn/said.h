@@ -3,8 +3,9 @@
  * What nginx's workers said, until it is known which upstream connection it was
  * about. A worker has one thread and speaks while it handles one event: after
  * the system call that failed on a socket, and before it closes that socket. So
- * its words belong to the connection whose end is the next that it closes; a
- * remark, after which the connection goes on, to the one that it had read from.
+ * its words belong to the connection whose end is the next that it closes, and
+ * from which it has read nothing since; a remark, after which the connection goes
+ * on, to the one that it had read from.
  * Memory is bounded; time is an argument.
  */
 #ifndef UPCLOSE_CORE_SAID_H
