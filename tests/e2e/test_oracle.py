@@ -17,4 +17,4 @@ def test_oracle(bpf):
     print(report(judge))
     assert judge.requests >= 2000
     assert len([p for p in judge.pairs if p.obj["flagged"]]) >= 500
-    assert judge.agreement()
+    assert judge.agreement(), f"ORACLE_SEED={SEED}: {judge.summary()}"

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """nginx's own words: equal verdicts whatever its client speaks, and where they are not heard never a wrong proof."""
+import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from harness import h2
 from harness.certificate import certificate
-from harness.nginx import Route
+from harness.nginx import NGINX, Route
 from harness.proc import eventually, free_port
 from harness.stage import path, target
 from harness.upclose import assert_contract
@@ -245,6 +249,49 @@ def test_daemon_counts_and_logs_them(stage, bpf):
         assert nginx.get(target("row")).status == 502
     eventually(lambda: d.sample("upclose_nginx_log_total", kind="no_live_upstreams") >= before + 2, "both are counted")
     eventually(lambda: "no_live_upstreams" in d.stderr(), "they are in the log")
+
+
+def another_nginx(scratch):
+    """The same program in another file, whose processes have nginx's name."""
+    (scratch / "later").mkdir()
+    return shutil.copy(NGINX, scratch / "later" / "nginx")
+
+
+def delegate_of(daemon):
+    children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+    return next(int(c) for c in children if Path(f"/proc/{c}/comm").read_text() == "upclose-words\n")
+
+
+def test_daemon_hears_a_program_that_begins_later(stage, bpf, scratch):
+    """Without privilege of its own: a second process keeps the right, and no other."""
+    dead = f"127.0.0.1:{free_port()}"
+    d = stage.daemon({})
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{delegate_of(d)}/status").read_text().splitlines() if ":\t" in line)
+    bpf_perfmon, admin_ptrace = 3 << 38, 1 << 21 | 1 << 19
+    assert int(status["CapEff"], 16) == bpf_perfmon | admin_ptrace and int(status["CapBnd"], 16) == 0
+    assert status["Uid"].split()[0] != "0" and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    nginx = stage.nginx(app=Route([dead, dead], server="max_fails=1 fail_timeout=30s"), binary=another_nginx(scratch))
+    count = d.sample("upclose_nginx_log_total", kind="no_live_upstreams")
+    for _ in range(3):
+        assert nginx.get(target("row")).status == 502
+    eventually(lambda: d.sample("upclose_nginx_log_total", kind="no_live_upstreams") >= count + 1, "the new program is heard")
+
+
+def test_daemon_without_its_delegate(stage, bpf, scratch):
+    """It says that once, and goes on with what it hears already."""
+    dead = f"127.0.0.1:{free_port()}"
+    heard = stage.nginx(app=Route([dead, dead], server="max_fails=1 fail_timeout=30s"))
+    d = stage.daemon({})
+    os.kill(delegate_of(d), signal.SIGKILL)
+    later = stage.nginx(app=Route([dead, dead], server="max_fails=1 fail_timeout=30s"), binary=another_nginx(scratch))
+    later.get(target("row"))
+    d.wait_stderr("begin from now on are not heard")
+    count = d.sample("upclose_nginx_log_total", kind="no_live_upstreams")
+    for _ in range(3):
+        assert heard.get(target("row")).status == 502
+    eventually(lambda: d.sample("upclose_nginx_log_total", kind="no_live_upstreams") >= count + 1, "the old program is heard")
+    d.kill(signal.SIGTERM)
+    assert d.wait() == 0 and len(re.findall("begin from now on", d.stderr())) == 1
 
 
 def test_name_of_two_families(stage, bpf):

@@ -63,16 +63,22 @@ def kprobes_need_admin():
     return None if "perf_event_paranoid above 2" in said else said
 
 
+def uprobes_need_admin():
+    """The same of uprobes: their rows are refused, and say why."""
+    said = subprocess.run([*WITHOUT_ADMIN, UPCLOSE, "hooks"], capture_output=True, text=True, timeout=20 * PATIENCE, check=False).stdout
+    rows = [line for line in said.splitlines() if "ngx_log_error_core" in line]
+    return None if rows and not any(" used " in row for row in rows) and "CAP_SYS_ADMIN" in rows[0] else said
+
+
 def needs_admin(plan):
     """Whether a trace by root without CAP_SYS_ADMIN uses other programs than one with it; what differs, or None."""
-    paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text(encoding="ascii")) > 2
-    if plan == "kprobe" and paranoid:
+    if plan == "kprobe" and int(Path("/proc/sys/kernel/perf_event_paranoid").read_text(encoding="ascii")) > 2:
         return kprobes_need_admin()
     tags, _ = programs_used()
     without, said = programs_used(*WITHOUT_ADMIN)
-    # where nobody else has a kprobe, nobody has a uprobe: nginx's words are the one thing that is not heard
-    if paranoid and without < tags and len(tags - without) == 1 and "did not take" not in said:
-        return kprobes_need_admin()
+    # many kernels let nobody else have a uprobe: nginx's words are the one thing that is not heard
+    if without < tags and len(tags - without) == 1 and "did not take" not in said:
+        return uprobes_need_admin()
     if not tags or tags != without or "did not take" in said:
         return f"with CAP_SYS_ADMIN {sorted(tags)}, without {sorted(without)}: {said}"
     return None

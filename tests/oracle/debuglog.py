@@ -38,6 +38,7 @@ class Attempt:
     cached: bool
     lines: list = field(default_factory=list)  # (level, text) of what nginx wrote about it
     failed: str | None = None  # the failure type of "http next upstream"
+    over: int = 0  # the place in the log of that
 
     def next_seen(self):
         """The attempt that followed it, as far as there was a connection to see."""
@@ -75,6 +76,7 @@ class DebugLog:
         self.requests = []
         self._open = {}  # the request of each client connection
         self._cached = {}
+        self._noted = 0
 
     def read(self, path):
         with open(path, encoding="utf-8", errors="replace") as f:
@@ -85,6 +87,7 @@ class DebugLog:
 
     def _line(self, level, pid, client, text):
         request = self._open.get((pid, client))
+        self._noted += 1
         if text.startswith("http request line: "):
             request = Request(pid, client, request.number + 1 if request else 1, text.partition('"')[2].rstrip('"'))
             self._open[pid, client] = request
@@ -103,6 +106,7 @@ class DebugLog:
             self._cached[pid, text.split()[-1]] = request.attempts[-1].connection
         elif text.startswith("http next upstream, ") and request.attempts:
             request.attempts[-1].failed = text.split()[-1]
+            request.attempts[-1].over = self._noted
         elif text.startswith("HTTP/1.1 "):
             request.status = int(text.split()[1])
 

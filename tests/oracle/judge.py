@@ -109,6 +109,18 @@ def pair_rest(pairs, missing, left):
             pairs.append(Pair(c, same[0]))
             missing.remove(c)
             left.remove(same[0])
+    return pair_equals(pairs, missing, left)
+
+
+def pair_equals(pairs, missing, left):
+    """Several of which nothing known differs, as many on either side: in the order in which they ended."""
+    for c in list(missing):
+        same = [o for o in left if agrees(c, o)]
+        equals = [m for m in missing if [o for o in left if agrees(m, o)] == same]
+        if c in missing and same and len(same) == len(equals) and all(m.attempts[-1].over for m in equals):
+            pairs += map(Pair, sorted(equals, key=lambda m: m.attempts[-1].over), sorted(same, key=when))
+            missing = [m for m in missing if m not in equals]
+            left = [o for o in left if o not in same]
     return pairs, missing, left
 
 
@@ -198,6 +210,11 @@ class Judge:
     def agreement(self):
         """Nothing contradicts; of a line in 200 it may be said that its cause cannot be known."""
         return not self.stray and not self.wrong() and 200 * len(self.unknown()) <= len(self.pairs)
+
+    def summary(self):
+        """What contradicts, a line each, for a reader who sees nothing else."""
+        said = ["; ".join(p.wrong) for p in self.wrong()] + [s.splitlines()[0][:200] for s in self.stray]
+        return f"{len(self.unknown())} of {len(self.pairs)} unknown; " + " | ".join(said)
 
 
 def told(attempt):

@@ -357,10 +357,18 @@ static bool readable(void *ctx)
 	return uc_tracer_readable(ctx);
 }
 
+static int confine_hearing(void *ctx)
+{
+	return uc_privilege_keep_uprobes(ctx);
+}
+
 static int drop_privilege(struct daemon *d, struct uc_user *user)
 {
-	int err;
+	int err = uc_tracer_keep_hearing(uc_capture_tracer(d->capture), confine_hearing, user);
 
+	if (err)
+		uc_note("note: programs of nginx that begin later are not heard: %s",
+			strerror(-err));
 	if (d->cfg->tracing->error_log)
 		uc_user_join_group_of(user, d->cfg->tracing->error_log);
 	err = uc_privilege_drop(user, readable, uc_capture_tracer(d->capture));

@@ -24,7 +24,8 @@
 
 /* linux/capability.h of older systems ends before it. */
 #ifndef CAP_BPF
-#define CAP_BPF 39
+#define CAP_PERFMON 38
+#define CAP_BPF     39
 #endif
 
 /* Files, sockets, clients and what alerts need. */
@@ -200,6 +201,22 @@ static int keep_capabilities(bool (*works)(void *ctx), void *ctx)
 	return apply_capabilities();
 }
 
+static int keep_uprobe_capabilities(void)
+{
+	static const unsigned wanted[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_SYS_ADMIN };
+	bool have[ARRAY_SIZE(wanted)];
+
+	if (capng_get_caps_process())
+		return -EPERM;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		have[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]);
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		if (have[i])
+			capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_EFFECTIVE, wanted[i]);
+	return apply_capabilities();
+}
+
 /* What a program that is started later could get at most. */
 static void empty_bounding_set(void)
 {
@@ -291,13 +308,14 @@ static const char *const refused[] = {
 	"lookup_dcookie",
 };
 
-static int refuse_calls(scmp_filter_ctx filter)
+/* uprobes: but for what attaches them. */
+static int refuse_calls(scmp_filter_ctx filter, bool uprobes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		int nr = seccomp_syscall_resolve_name(refused[i]), r;
 
 		/* not all architectures and versions have all of them */
-		if (nr == __NR_SCMP_ERROR)
+		if (nr == __NR_SCMP_ERROR || (uprobes && nr == SCMP_SYS(perf_event_open)))
 			continue;
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), nr, 0);
 		if (r)
@@ -306,19 +324,21 @@ static int refuse_calls(scmp_filter_ctx filter)
 	return 0;
 }
 
-/* Of bpf(2) what reads the objects that are open. */
-static int refuse_bpf(scmp_filter_ctx filter)
+/* Of bpf(2) what reads the objects that are open, or attaches one. */
+static int refuse_bpf(scmp_filter_ctx filter, bool uprobes)
 {
-	static const unsigned allowed[] = { BPF_MAP_LOOKUP_ELEM, BPF_OBJ_GET_INFO_BY_FD,
-					    BPF_ITER_CREATE };
-	const unsigned last = BPF_ITER_CREATE;
+	static const unsigned reads[] = { BPF_MAP_LOOKUP_ELEM, BPF_OBJ_GET_INFO_BY_FD,
+					  BPF_ITER_CREATE };
+	static const unsigned attaches[] = { BPF_LINK_CREATE };
+	const unsigned *allowed = uprobes ? attaches : reads, last = BPF_ITER_CREATE;
+	const size_t count = uprobes ? ARRAY_SIZE(attaches) : ARRAY_SIZE(reads);
 	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,
 				 SCMP_A0(SCMP_CMP_GT, last));
 
 	for (unsigned cmd = 0; !r && cmd <= last; cmd++) {
 		bool needed = false;
 
-		for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		for (size_t i = 0; i < count; i++)
 			needed |= allowed[i] == cmd;
 		if (!needed)
 			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,
@@ -327,21 +347,35 @@ static int refuse_bpf(scmp_filter_ctx filter)
 	return r;
 }
 
-static int filter_calls(void)
+static int load_filter(bool uprobes)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r;
 
 	if (!filter)
 		return -ENOMEM;
-	r = refuse_calls(filter);
+	r = refuse_calls(filter, uprobes);
 	if (!r)
-		r = refuse_bpf(filter);
+		r = refuse_bpf(filter, uprobes);
 	/* sets no_new_privs, too: nothing that is started gets more than this */
 	if (!r)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	return r;
+}
+
+static int filter_calls(bool uprobes)
+{
+	int err = load_filter(uprobes);
+
+	if (err == -EINVAL || err == -EFAULT || err == -ENOSYS) {
+		if (!uprobes)
+			uc_note("note: this kernel has no system call filter (seccomp)");
+		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+	}
+	if (err)
+		uc_error("cannot load the system call filter: %s", strerror(-err));
+	return err;
 }
 
 /* --- all of it ---------------------------------------------------------------------- */
@@ -369,12 +403,20 @@ int uc_privilege_drop(const struct uc_user *u, bool (*works)(void *ctx), void *c
 		uc_error("cannot give up privilege and become %s: %s", u->name, strerror(-err));
 		return err;
 	}
-	err = filter_calls();
-	if (err == -EINVAL || err == -EFAULT || err == -ENOSYS) {
-		uc_note("note: this kernel has no system call filter (seccomp)");
-		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
-	}
+	return filter_calls(false);
+}
+
+int uc_privilege_keep_uprobes(const struct uc_user *u)
+{
+	int err = 0;
+
+	limit_resources();
+	empty_bounding_set();
+	if (!geteuid() && u->uid)
+		err = become(u);
+	if (!err)
+		err = keep_uprobe_capabilities();
 	if (err)
-		uc_error("cannot load the system call filter: %s", strerror(-err));
-	return err;
+		uc_error("cannot give up privilege to attach uprobes alone: %s", strerror(-err));
+	return err ? err : filter_calls(true);
 }

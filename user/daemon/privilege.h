@@ -8,6 +8,10 @@
  * of other users' processes is closed to this user by its file's mode. CAP_BPF is
  * kept only where the kernel asks for it to read a map that is open already
  * (before 6.0 with kernel.unprivileged_bpf_disabled).
+ *
+ * A program of nginx that begins later is heard by a uprobe, and attaching one is
+ * a right of its own: a second process keeps it, that reads nothing but /proc and
+ * those programs, and listens to nobody but the daemon.
  */
 #ifndef UPCLOSE_DAEMON_PRIVILEGE_H
 #define UPCLOSE_DAEMON_PRIVILEGE_H
@@ -44,5 +48,12 @@ int uc_user_own_folder(const struct uc_user *u, const char *folder);
  * CAP_BPF. Says why not; negative errno. Not as root: gives up capabilities only.
  */
 int uc_privilege_drop(const struct uc_user *u, bool (*works)(void *ctx), void *ctx);
+
+/*
+ * The same for a process that attaches uprobes and does nothing else: that user,
+ * with what kernels ask for that (CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN; and
+ * CAP_SYS_PTRACE to find the programs), as far as it is there.
+ */
+int uc_privilege_keep_uprobes(const struct uc_user *u);
 
 #endif

@@ -30,6 +30,13 @@ void uc_hearing_free(struct uc_hearing *h);
 /* Looks for programs of processes of these names, and hears those that are new. How many are. */
 unsigned uc_hearing_scan(struct uc_hearing *h, const char *const *comms, size_t comm_count);
 
+/*
+ * From now on another process looks and attaches: this one is about to give up the
+ * right to. confine(ctx) gives up in it what that does not need; nonzero: it ends.
+ * Negative errno.
+ */
+int uc_hearing_delegate(struct uc_hearing *h, int (*confine)(void *ctx), void *ctx);
+
 /* The words of every program that was found are heard, and there is one. */
 bool uc_hearing_all(const struct uc_hearing *h);
 const struct uc_program *uc_hearing_programs(const struct uc_hearing *h, size_t *ret_count);

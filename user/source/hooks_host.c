@@ -149,24 +149,28 @@ static int try_kretprobe(const struct btf *btf, struct uc_hook *h, const char *n
 }
 
 /*
- * Whether uprobes are allowed, without one: the kernel asks the same of an event of all
- * processes that counts nothing. Each program of nginx is another matter.
+ * Whether uprobes are allowed, without one: the kernel asks for the right to them before it
+ * finds that no file is named (perf_uprobe_event_init). Since 6.16, and in the stable
+ * kernels of that time, that right is CAP_SYS_ADMIN (ba677dbe77af); before it was
+ * CAP_PERFMON. Each program of nginx is another matter.
  */
 static int try_uprobe_as(unsigned flags)
 {
-	struct perf_event_attr dummy = { .size = sizeof(dummy),
-					 .type = PERF_TYPE_SOFTWARE,
-					 .config = PERF_COUNT_SW_DUMMY };
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags);
 	int prog, fd, type = read_number("/sys/bus/event_source/devices/uprobe/type");
+	struct perf_event_attr nameless = { .size = sizeof(nameless), .type = type };
 
 	if (type < 0)
 		return type;
 	prog = load_nothing(BPF_PROG_TYPE_KPROBE, &opts);
 	if (prog < 0)
 		return flags && prog == -EINVAL ? -ENOENT : prog;
-	fd = syscall(SYS_perf_event_open, &dummy, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	return attached(prog, fd < 0 ? -errno : fd);
+	fd = syscall(SYS_perf_event_open, &nameless, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd >= 0)
+		return attached(prog, fd);
+	fd = -errno;
+	close(prog);
+	return fd == -EINVAL ? 0 : fd;
 }
 
 static int try_uprobe(const struct btf *btf, struct uc_hook *h, const char *name)

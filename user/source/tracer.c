@@ -324,6 +324,11 @@ const struct uc_program *uc_tracer_programs(const struct uc_tracer *t, size_t *r
 	return t->hearing ? uc_hearing_programs(t->hearing, ret_count) : NULL;
 }
 
+int uc_tracer_keep_hearing(struct uc_tracer *t, int (*confine)(void *ctx), void *ctx)
+{
+	return t->hearing ? uc_hearing_delegate(t->hearing, confine, ctx) : 0;
+}
+
 unsigned uc_tracer_adopted(const struct uc_tracer *t)
 {
 	return t->bpf.adoption->count;

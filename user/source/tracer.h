@@ -48,6 +48,12 @@ int uc_tracer_poll(struct uc_tracer *t); /* hands on what is there: how many, or
 unsigned uc_tracer_hears(const struct uc_tracer *t);
 /* Programs of nginx that were found, and whether their words are heard; NULL: no hook for them. */
 const struct uc_program *uc_tracer_programs(const struct uc_tracer *t, size_t *ret_count);
+/*
+ * Keeps, in a process of its own, the right to hear programs that begin later; to
+ * be called before this one gives it up. As uc_hearing_delegate(); 0 where nothing
+ * is heard here.
+ */
+int uc_tracer_keep_hearing(struct uc_tracer *t, int (*confine)(void *ctx), void *ctx);
 unsigned uc_tracer_adopted(const struct uc_tracer *t);
 struct uc_losses uc_tracer_losses(const struct uc_tracer *t);
 
