@@ -158,6 +158,14 @@ RULES = {
         (GROUP.format("") + SITE.format(""), ["--policy", "{policy}"]),
         (GROUP.format("") + SITE.format("proxy_read_timeout 20s;"), ["--policy", "{policy}"]),
     ),
+    "template": (
+        (GROUP.format("keepalive_timeout ${KT}s;") + SITE.format(""), []),
+        ("map $host $KT { default x; } " + GROUP.format("") + SITE.format("add_header X ${KT};"), []),
+    ),
+    "value-invalid": (
+        (GROUP.format("keepalive 4; keepalive_timeout 5x;") + SITE.format(PROXY), ["--upstream", "app=2"]),
+        (GROUP.format("keepalive 4; keepalive_timeout 1s;") + SITE.format(PROXY), ["--upstream", "app=2"]),
+    ),
 }
 
 

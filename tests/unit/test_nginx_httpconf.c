@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/nginx/httpconf.h"
+#include "core/nginx/template.h"
 
 #define V1_28 UC_NGINX_VERSION(1, 28, 0)
 #define V1_30 UC_NGINX_VERSION(1, 30, 0)
@@ -20,8 +21,7 @@ static int include(void *ctx, struct uc_nginx_conf *c, const struct uc_nginx_dir
 {
 	(void)ctx;
 	(void)c;
-	(void)d;
-	return 0;
+	return uc_nginx_word_is(&d->words[1], "absent") ? UC_NGINX_LEFT_OUT : 0;
 }
 
 static void read_conf(const char *text, uint32_t version)
@@ -471,6 +471,73 @@ static void test_many_choices(void **state)
 	done();
 }
 
+/* What an include that was left out could set is unknown at its level and below, but for what is set there. */
+static void test_left_out(void **state)
+{
+	(void)state;
+	read_conf("http { upstream a { server x; keepalive 2; } upstream b { include absent; }"
+		  "server { location / { proxy_pass http://a; } }"
+		  "server { include absent; proxy_connect_timeout 3s;"
+		  "location / { proxy_pass http://a; proxy_read_timeout 5s; }"
+		  "location /b { proxy_pass http://b; proxy_http_version 1.1; proxy_set_header "
+		  "Connection ''; } } }",
+		  V1_28);
+	assert_int_equal(place(0)->pool, UC_NGINX_POOL_CLOSE);
+	assert_null(place(0)->unread);
+	assert_int_equal(place(1)->pool, UC_NGINX_POOL_UNREAD);
+	assert_non_null(place(1)->unread);
+	assert_int_equal(place(1)->values[UC_NGINX_CONNECT_TIMEOUT].n, 3000);
+	assert_int_equal(place(1)->values[UC_NGINX_READ_TIMEOUT].n, 5000);
+	assert_int_equal(place(1)->values[UC_NGINX_SEND_TIMEOUT].n, UC_NGINX_UNKNOWN);
+	assert_null(place(1)->values[UC_NGINX_SEND_TIMEOUT].from);
+	assert_int_equal(place(1)->client_keepalive.n, UC_NGINX_UNKNOWN);
+	assert_int_equal(place(2)->headers.connection, UC_NGINX_CONNECTION_NONE);
+	assert_int_equal(place(2)->group->keepalive.n, UC_NGINX_UNKNOWN);
+	assert_int_equal(place(2)->pool, UC_NGINX_POOL_UNREAD);
+	done();
+	read_conf(
+		"http { include absent; server { location / { proxy_pass http://a; }"
+		"location /x { proxy_pass http://127.0.0.1; } location /y { proxy_pass http://a:80; } } }",
+		V1_28);
+	assert_int_equal(place(0)->pool, UC_NGINX_POOL_UNREAD);
+	assert_int_equal(place(1)->pool, UC_NGINX_POOL_NO_GROUP);
+	assert_int_equal(place(2)->pool, UC_NGINX_POOL_NO_GROUP);
+	done();
+}
+
+static void test_templates(void **state)
+{
+	static const struct {
+		const char *word;
+		enum uc_nginx_template is;
+	} words[] = {
+		{ "{{ .Port }}", UC_NGINX_TEMPLATE_MUSTACHE },
+		{ "{%", UC_NGINX_TEMPLATE_STATEMENT },
+		{ "<%=", UC_NGINX_TEMPLATE_ERB },
+		{ "http://${APP_HOST}:80", UC_NGINX_TEMPLATE_VARIABLE },
+		{ "http://${app}:80", UC_NGINX_TEMPLATE_NONE },
+		{ "$HOST", UC_NGINX_TEMPLATE_NONE },
+		{ "${}", UC_NGINX_TEMPLATE_NONE },
+		{ "${A", UC_NGINX_TEMPLATE_NONE },
+		{ "{\"a\":{{\"b\":1}}}", UC_NGINX_TEMPLATE_NONE },
+		{ "", UC_NGINX_TEMPLATE_NONE },
+	};
+	static const char text[] = "# {{ not here }}\nserver {\n{{ x\n}}\nlisten {{ x }};";
+	size_t at = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct uc_nginx_word w = { words[i].word, strlen(words[i].word), 0 };
+
+		assert_int_equal(uc_nginx_template(&w), words[i].is);
+	}
+	assert_int_equal(uc_nginx_template_in(text, strlen(text), &at), UC_NGINX_TEMPLATE_MUSTACHE);
+	assert_memory_equal(text + at, "{{ x }}", 7);
+	assert_int_equal(uc_nginx_template_in(text, 16, &at), UC_NGINX_TEMPLATE_NONE);
+	for (unsigned i = 0; i <= UC_NGINX_TEMPLATE_VARIABLE; i++)
+		assert_non_null(uc_nginx_template_name(i));
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -488,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_versions), cmocka_unit_test(test_units),
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_inheritance),
 		cmocka_unit_test(test_if),       cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_left_out), cmocka_unit_test(test_templates),
 		cmocka_unit_test(test_pools),    cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_group),    cmocka_unit_test(test_many_groups),
 		cmocka_unit_test(test_choices),  cmocka_unit_test(test_many_choices),

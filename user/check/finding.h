@@ -38,7 +38,7 @@ struct uc_finding {
 	const struct uc_rule *rule;
 	enum uc_severity severity;
 	const struct uc_nginx_directive *at;
-	const struct uc_nginx_place *place;   /* the first that it was found at */
+	const struct uc_nginx_place *place;   /* the first that it was found at; NULL: of none */
 	const struct uc_nginx_server *server; /* or NULL */
 	const struct uc_nginx_place *last;    /* and the newest */
 	unsigned places;                      /* that it was found at */

@@ -206,7 +206,7 @@ static bool is_end_of(const char *end, const char *path)
 /* An upstream by its address, or by its group's name. */
 static bool is_upstream(const char *name, const struct uc_finding *f)
 {
-	const struct uc_nginx_group *g = f->place->group;
+	const struct uc_nginx_group *g = f->place ? f->place->group : NULL;
 	char addr[UC_TIMEOUTS_ADDR] = "";
 
 	if (f->server)

@@ -26,6 +26,8 @@ int uc_check_print_sarif(FILE *out, const struct uc_check_report *r);
 
 /* "app, server example.org, location /api" for people. */
 void uc_check_where(const struct uc_nginx_place *p, char *buf, size_t size);
+/* The same of a finding, "upstream app" where it is of no place. */
+void uc_check_where_found(const struct uc_finding *f, char *buf, size_t size);
 /* Why nginx keeps no idle connections, or that it does. */
 const char *uc_check_pool_text(enum uc_nginx_pool pool);
 /* Counts that decide the exit status: not accepted, and above a note. */

@@ -57,6 +57,14 @@ static json_t *where_json(const struct uc_nginx_place *p)
 	return json_string(where);
 }
 
+static json_t *where_found_json(const struct uc_finding *f)
+{
+	char where[400];
+
+	uc_check_where_found(f, where, sizeof(where));
+	return json_string(where);
+}
+
 static json_t *addr_json(const struct uc_nginx_server *s)
 {
 	char addr[UC_TIMEOUTS_ADDR];
@@ -86,7 +94,7 @@ static int print_finding(FILE *out, const struct uc_check_report *r, const struc
 	json_object_set_new(o, "rule", json_string(f->rule->id));
 	json_object_set_new(o, "severity", json_string(uc_severity_name(f->severity)));
 	put_place(o, r->sources->conf, f->at);
-	json_object_set_new(o, "where", where_json(f->place));
+	json_object_set_new(o, "where", where_found_json(f));
 	json_object_set_new(o, "places", json_integer(f->places));
 	json_object_set_new(o, "upstream", addr_json(f->server));
 	json_object_set_new(o, "message", json_string(f->message));

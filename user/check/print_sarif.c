@@ -53,7 +53,7 @@ static json_t *location(const struct uc_nginx_conf *conf, const struct uc_findin
 	const struct uc_nginx_file *file = uc_nginx_conf_file(conf, f->at->file);
 	char where[400];
 
-	uc_check_where(f->place, where, sizeof(where));
+	uc_check_where_found(f, where, sizeof(where));
 	return json_pack("{s:{s:o,s:{s:i,s:i}},s:[{s:s}]}", "physicalLocation", "artifactLocation",
 			 artifact(file->path), "region", "startLine", (int)f->at->line,
 			 "startColumn", (int)uc_nginx_column(file, f->at->start),

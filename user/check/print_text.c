@@ -72,10 +72,32 @@ void uc_check_where(const struct uc_nginx_place *p, char *buf, size_t size)
 		 location, block != p->block ? ", if" : "");
 }
 
+void uc_check_where_found(const struct uc_finding *f, char *buf, size_t size)
+{
+	const struct uc_nginx_directive *block = f->at->body ? f->at : f->at->parent;
+	char name[64];
+
+	if (f->place) {
+		uc_check_where(f->place, buf, size);
+		return;
+	}
+	if (!block) {
+		snprintf(buf, size, "this file");
+		return;
+	}
+	word(&block->words[0], name, sizeof(name));
+	snprintf(buf, size, "%s ", name);
+	if (block->count > 1 && uc_nginx_named(block, "upstream"))
+		word(&block->words[1], buf + strlen(buf), size - strlen(buf));
+	else
+		snprintf(buf, size, "%s{}", name);
+}
+
 const char *uc_check_pool_text(enum uc_nginx_pool pool)
 {
 	static const char *const texts[] = {
 		[UC_NGINX_POOL_UNKNOWN] = "kept alive or not: a variable decides",
+		[UC_NGINX_POOL_UNREAD] = "kept alive or not: what decides it could not be read",
 		[UC_NGINX_POOL_KEPT] = "kept alive",
 		[UC_NGINX_POOL_NO_GROUP] = "not kept alive: no upstream{}",
 		[UC_NGINX_POOL_NOT_SET] = "not kept alive: no `keepalive` in upstream{}",
@@ -132,7 +154,7 @@ static void print_finding(FILE *out, const struct uc_check_report *r, const stru
 	char place[4200], where[400];
 
 	uc_check_place(r->sources->conf, f->at, place, sizeof(place));
-	uc_check_where(f->place, where, sizeof(where));
+	uc_check_where_found(f, where, sizeof(where));
 	fprintf(out, "%s%s%s: %s%s%s: %s [%s]\n", c->bold, place, c->off, c->severity[f->severity],
 		uc_severity_name(f->severity), c->off, f->message, f->rule->id);
 	fprintf(out, "    at        %s", where);
@@ -206,9 +228,17 @@ static void print_end(FILE *out, const struct uc_check_report *r)
 	char version[32];
 
 	uc_check_version(uc_nginx_http_version(r->http), version, sizeof(version));
-	fprintf(out, "%zu error%s, %zu warning%s, %zu note%s, %zu accepted; %s (%s)\n", errors,
+	fprintf(out, "%zu error%s, %zu warning%s, %zu note%s, %zu accepted%s; %s (%s)\n", errors,
 		errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", notes,
-		notes == 1 ? "" : "s", accepted, version, r->version_source);
+		notes == 1 ? "" : "s", accepted,
+		r->sources->skip_count ? ", in what could be read" : "", version,
+		r->version_source);
+	if (r->sources->skip_count)
+		fprintf(out,
+			"%zu include%s could not be read: what %s may set is unknown, and no "
+			"finding rests on it\n",
+			r->sources->skip_count, r->sources->skip_count == 1 ? "" : "s",
+			r->sources->skip_count == 1 ? "it" : "they");
 	if (r->left_out)
 		fprintf(out, "%zu more were found and left out\n", r->left_out);
 }

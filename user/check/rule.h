@@ -29,6 +29,10 @@ void uc_rule_balancer_race(struct uc_judge *j, const struct uc_check_contract *c
 void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_policy_required(struct uc_judge *j, const struct uc_check_contract *c);
 
+/* Of the configuration as a whole, once. */
+void uc_rule_template(struct uc_judge *j);
+void uc_rule_value_invalid(struct uc_judge *j);
+
 /*
  * A new finding of the rule whose turn it is, to be filled. NULL: there is nothing to fill,
  * as the same was found at another place already, or there is no room.

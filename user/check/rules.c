@@ -14,31 +14,35 @@
 #define CONTRACTS_MAX (1U << 18)
 
 static const struct uc_rule rules[] = {
-	{ "idle-race", UC_SEVERITY_ERROR, uc_rule_idle_race,
+	{ "idle-race", UC_SEVERITY_ERROR, uc_rule_idle_race, NULL,
 	  "nginx may use an idle connection that the upstream gives up",
 	  UC_VERDICT_KEEPALIVE_RACE },
-	{ "idle-race-after-upgrade", UC_SEVERITY_ERROR, uc_rule_idle_race_after_upgrade,
+	{ "idle-race-after-upgrade", UC_SEVERITY_ERROR, uc_rule_idle_race_after_upgrade, NULL,
 	  "an upgrade of nginx makes the idle race possible", UC_VERDICT_KEEPALIVE_RACE },
-	{ "keepalive-not-effective", UC_SEVERITY_WARNING, uc_rule_keepalive_not_effective,
+	{ "keepalive-not-effective", UC_SEVERITY_WARNING, uc_rule_keepalive_not_effective, NULL,
 	  "keep-alive to the upstream is meant, but does not come about", UC_VERDICT_MAX },
-	{ "connection-upgrade-always", UC_SEVERITY_WARNING, uc_rule_connection_upgrade_always,
+	{ "connection-upgrade-always", UC_SEVERITY_WARNING, uc_rule_connection_upgrade_always, NULL,
 	  "every request says that it upgrades", UC_VERDICT_MAX },
-	{ "retry-multiplies", UC_SEVERITY_WARNING, uc_rule_retry_multiplies,
+	{ "retry-multiplies", UC_SEVERITY_WARNING, uc_rule_retry_multiplies, NULL,
 	  "retries multiply the load when servers fail", UC_VERDICT_MAX },
-	{ "retry-non-idempotent", UC_SEVERITY_WARNING, uc_rule_retry_non_idempotent,
+	{ "retry-non-idempotent", UC_SEVERITY_WARNING, uc_rule_retry_non_idempotent, NULL,
 	  "requests that must not repeat are repeated", UC_VERDICT_MAX },
-	{ "unbuffered-no-retry", UC_SEVERITY_WARNING, uc_rule_unbuffered_no_retry,
+	{ "unbuffered-no-retry", UC_SEVERITY_WARNING, uc_rule_unbuffered_no_retry, NULL,
 	  "request buffering is off, so a failed request is not repeated", UC_VERDICT_MAX },
-	{ "timeout-shorter-than-response", UC_SEVERITY_ERROR, uc_rule_timeout_shorter,
+	{ "timeout-shorter-than-response", UC_SEVERITY_ERROR, uc_rule_timeout_shorter, NULL,
 	  "nginx gives up before the upstream answers", UC_VERDICT_NGINX_TIMEOUT },
-	{ "timeout-chain", UC_SEVERITY_WARNING, uc_rule_timeout_chain,
+	{ "timeout-chain", UC_SEVERITY_WARNING, uc_rule_timeout_chain, NULL,
 	  "the client gives up before nginx does", UC_VERDICT_CLIENT_GONE },
-	{ "balancer-race", UC_SEVERITY_ERROR, uc_rule_balancer_race,
+	{ "balancer-race", UC_SEVERITY_ERROR, uc_rule_balancer_race, NULL,
 	  "a balancer may use an idle connection that nginx gives up", UC_VERDICT_MAX },
-	{ "header-buffer-small", UC_SEVERITY_WARNING, uc_rule_header_buffer_small,
+	{ "header-buffer-small", UC_SEVERITY_WARNING, uc_rule_header_buffer_small, NULL,
 	  "the buffer for response headers is small", UC_VERDICT_NGINX_REJECTED_RESPONSE },
-	{ "policy-required", UC_SEVERITY_ERROR, uc_rule_policy_required,
+	{ "policy-required", UC_SEVERITY_ERROR, uc_rule_policy_required, NULL,
 	  "a number is not what the policy requires", UC_VERDICT_MAX },
+	{ "template", UC_SEVERITY_ERROR, NULL, uc_rule_template,
+	  "a template, not a configuration yet", UC_VERDICT_MAX },
+	{ "value-invalid", UC_SEVERITY_ERROR, NULL, uc_rule_value_invalid,
+	  "a value that nginx does not take", UC_VERDICT_MAX },
 };
 
 size_t uc_rules_count(void)
@@ -103,7 +107,8 @@ static int judge_contract(struct uc_judge *j, const struct uc_nginx_place *p,
 	c.race = uc_contract_race(p->pool, uc_contract_nginx_idle(p), &c.idle);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		j->rule = &rules[i];
-		rules[i].judge(j, &c);
+		if (rules[i].judge)
+			rules[i].judge(j, &c);
 	}
 	if (j->no_memory)
 		return -ENOMEM;
@@ -167,6 +172,16 @@ static void drop_known_races(struct uc_judge *j)
 	j->finding_count = kept;
 }
 
+static int judge_whole(struct uc_judge *j)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		j->rule = &rules[i];
+		if (rules[i].whole)
+			rules[i].whole(j);
+	}
+	return j->no_memory ? -ENOMEM : 0;
+}
+
 int uc_judge_new(const struct uc_judge_config *cfg, struct uc_judge **ret)
 {
 	struct uc_judge *j = calloc(1, sizeof(*j));
@@ -177,6 +192,8 @@ int uc_judge_new(const struct uc_judge_config *cfg, struct uc_judge **ret)
 	j->cfg = *cfg;
 	for (size_t i = 0; i < uc_nginx_http_places(cfg->http) && !err; i++)
 		err = judge_place(j, uc_nginx_http_place(cfg->http, i));
+	if (!err)
+		err = judge_whole(j);
 	if (err) {
 		uc_judge_free(j);
 		return err;

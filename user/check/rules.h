@@ -12,6 +12,7 @@ struct uc_rule {
 	enum uc_severity severity; /* the highest that it gives */
 	void (*judge)(struct uc_judge *j,
 		      const struct uc_check_contract *c); /* NULL: not of a contract */
+	void (*whole)(struct uc_judge *j); /* of the configuration as a whole, or NULL */
 	const char *title;
 	enum uc_verdict_id verdict; /* of trace when it happens; UC_VERDICT_MAX: none */
 };

@@ -16,7 +16,7 @@ void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contr
 	char line[UC_EDIT_TEXT];
 	struct uc_finding *f;
 
-	if (!small && !refused)
+	if (v->n < 0 || (!small && !refused))
 		return;
 	f = uc_rule_found(j, UC_SEVERITY_WARNING, v->from ? v->from : p->pass, p,
 			  refused ? c->server : NULL);
@@ -43,7 +43,8 @@ void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contr
 		    uc_nginx_protocol_name(p->protocol));
 	snprintf(line, sizeof(line), "%s_buffer_size 8k;", uc_nginx_protocol_name(p->protocol));
 	/* nginx wants the three sizes to fit each other: where others are told, so is this by hand */
-	if (p->values[UC_NGINX_BUFFERS].from || p->values[UC_NGINX_BUSY_BUFFERS_SIZE].from)
+	if (p->unread || p->values[UC_NGINX_BUFFERS].from ||
+	    p->values[UC_NGINX_BUSY_BUFFERS_SIZE].from)
 		uc_rule_say(f->change, ", with buffers and a busy_buffers_size that it fits to");
 	else if (small)
 		uc_edit_replace(f, v->from, line);

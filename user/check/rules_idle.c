@@ -64,6 +64,8 @@ static void explain_race(const struct uc_judge *j, struct uc_finding *f,
 	uc_rule_figure(f, "upstream", c->idle.ms, true, "%s", c->idle_source);
 	uc_rule_say(
 		f->why, "a request that nginx sends just as the upstream closes is lost; nginx %s",
+		next < 0 ?
+			"may repeat it or not: proxy_next_upstream could not be read" :
 		next & UC_NGINX_NEXT_OFF || !(next & UC_NGINX_NEXT_ERROR) ?
 			"does not repeat it here (proxy_next_upstream), so its client gets a 502" :
 			"repeats it where it may, but a POST, LOCK or PATCH gets a 502");

@@ -15,7 +15,7 @@ void uc_rule_retry_multiplies(struct uc_judge *j, const struct uc_check_contract
 	char line[UC_EDIT_TEXT];
 	struct uc_finding *f;
 
-	if (tries->n > 0 || p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n > 0 || !answers ||
+	if (tries->n || p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n || next < 0 || !answers ||
 	    attempts < 2)
 		return;
 	f = uc_rule_found(j, attempts > 2 ? UC_SEVERITY_WARNING : UC_SEVERITY_NOTE,
@@ -53,7 +53,7 @@ void uc_rule_retry_non_idempotent(struct uc_judge *j, const struct uc_check_cont
 	struct uc_finding *f;
 
 	/* without a reason to repeat beside it nothing is repeated */
-	if (!(v->n & UC_NGINX_NEXT_NON_IDEMPOTENT) || v->n & UC_NGINX_NEXT_OFF ||
+	if (v->n < 0 || !(v->n & UC_NGINX_NEXT_NON_IDEMPOTENT) || v->n & UC_NGINX_NEXT_OFF ||
 	    v->n == UC_NGINX_NEXT_NON_IDEMPOTENT)
 		return;
 	/* with one server and no pool there is nothing to repeat it on */

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "core/nginx/template.h"
 
 #define MARK "# configuration file "
 
@@ -210,10 +211,9 @@ static int include_dumped(struct state *s, struct uc_nginx_conf *conf, const cha
 	return err;
 }
 
-static int include(void *ctx, struct uc_nginx_conf *conf, const struct uc_nginx_directive *d)
+static int follow(struct state *s, struct uc_nginx_conf *conf, const struct uc_nginx_directive *d)
 {
 	const struct uc_nginx_word *w = &d->words[1];
-	struct state *s = ctx;
 	char *path;
 	int err;
 
@@ -233,12 +233,45 @@ static int include(void *ctx, struct uc_nginx_conf *conf, const struct uc_nginx_
 	return err;
 }
 
+static int include(void *ctx, struct uc_nginx_conf *conf, const struct uc_nginx_directive *d)
+{
+	struct state *s = ctx;
+	size_t before = s->pub.skip_count;
+	int err = follow(s, conf, d);
+
+	for (size_t i = before; i < s->pub.skip_count && !err; i++)
+		if (s->skips[i].include == d)
+			return UC_NGINX_LEFT_OUT;
+	return err;
+}
+
 /* --- whole ------------------------------------------------------------------------------- */
 
 static void *give_up(struct state *s)
 {
 	uc_sources_free(&s->pub);
 	return NULL;
+}
+
+/* What is no configuration yet is not to be mended as one. */
+static bool tell_template(const struct state *s, const char *path, char why[UC_SOURCES_WHY])
+{
+	const struct uc_nginx_error *e = uc_nginx_conf_error(s->pub.conf);
+	const struct text *t = e->problem == UC_NGINX_BINARY ? NULL : find_text(s, e->path);
+	enum uc_nginx_template found;
+	unsigned line = 1;
+	size_t at = 0;
+
+	found = t ? uc_nginx_template_in(t->bytes, t->len, &at) : UC_NGINX_TEMPLATE_NONE;
+	if (!found)
+		return false;
+	for (size_t i = 0; i < at; i++)
+		line += t->bytes[i] == '\n';
+	snprintf(why, UC_SOURCES_WHY,
+		 "%s:%u: this is a template (%s), not a configuration yet; check what it is "
+		 "rendered to",
+		 path, line, uc_nginx_template_name(found));
+	return true;
 }
 
 static int tell(const struct state *s, int err, char why[UC_SOURCES_WHY])
@@ -257,6 +290,8 @@ static int tell(const struct state *s, int err, char why[UC_SOURCES_WHY])
 		return err;
 	}
 	uc_text_escape(e->path, strlen(e->path), path, sizeof(path));
+	if (tell_template(s, path, why))
+		return err;
 	if (e->problem == UC_NGINX_UNEXPECTED || e->problem == UC_NGINX_AFTER_QUOTE)
 		uc_text_escape(&e->at, 1, at, sizeof(at));
 	snprintf(why, UC_SOURCES_WHY, "%s:%u:%u: %s%s%s%s", path, e->line, e->column,

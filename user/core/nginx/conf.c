@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/nginx/template.h"
+
 #define CHUNK_BYTES (256U << 10)
 
 struct chunk {
@@ -283,6 +285,7 @@ static struct uc_nginx_directive *add_directive(struct reader *r, enum token t, 
 					  .line = line,
 					  .start = words[0].at,
 					  .body = t == BLOCK ? r->at : 0,
+					  .unread = uc_nginx_template(&words[0]),
 					  .end = r->at };
 	*c->level.tail = d;
 	c->level.tail = &d->next;
@@ -406,6 +409,23 @@ static void close_block(struct reader *r)
 	*l = (struct level){ d->parent, &d->next, l->depth - 1 };
 }
 
+/* What is in these is known: types and parameters, and nothing of what passes requests on. */
+static bool ships_with_nginx(const struct uc_nginx_word *path)
+{
+	static const char *const names[] = { "mime.types",   "fastcgi_params", "fastcgi.conf",
+					     "uwsgi_params", "scgi_params",    "koi-utf",
+					     "koi-win",      "win-utf" };
+	const char *slash = path->len ? memrchr(path->p, '/', path->len) : NULL;
+	struct uc_nginx_word name = *path;
+
+	if (slash)
+		name = (struct uc_nginx_word){ slash + 1, path->p + path->len - slash - 1, 0 };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (uc_nginx_word_is(&name, names[i]))
+			return true;
+	return false;
+}
+
 static int read_file(struct reader *r)
 {
 	struct uc_nginx_conf *c = r->c;
@@ -436,7 +456,8 @@ static int read_file(struct reader *r)
 			err = open_block(r, d);
 		else if (uc_nginx_named(d, "include") && d->count == 2)
 			err = c->include(c->ctx, c, d);
-		if (err)
+		d->unread |= err == UC_NGINX_LEFT_OUT && !ships_with_nginx(&d->words[1]);
+		if (err && err != UC_NGINX_LEFT_OUT)
 			return err;
 		/* the callback may have moved the table of files */
 		r->f = &c->files[r->file];
@@ -597,6 +618,13 @@ const struct uc_nginx_file *uc_nginx_conf_file(const struct uc_nginx_conf *c, ui
 bool uc_nginx_word_is(const struct uc_nginx_word *w, const char *text)
 {
 	return w->len == strlen(text) && !memcmp(w->p, text, w->len);
+}
+
+const struct uc_nginx_directive *uc_nginx_unread(const struct uc_nginx_directive *first)
+{
+	while (first && !first->unread)
+		first = first->next;
+	return first;
 }
 
 bool uc_nginx_named(const struct uc_nginx_directive *d, const char *name)

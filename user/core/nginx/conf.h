@@ -65,6 +65,8 @@ struct uc_nginx_directive {
 	uint32_t body;                    /* offset behind the "{", 0 where it is no block */
 	uint32_t end;                     /* offset behind the ";" or the "}" */
 	bool opaque;                      /* a block of Lua, whose content was skipped */
+	/* an include that was left out, or a template's own text: what it stands for is unknown */
+	bool unread;
 };
 
 struct uc_nginx_file {
@@ -75,11 +77,13 @@ struct uc_nginx_file {
 
 struct uc_nginx_conf;
 
+#define UC_NGINX_LEFT_OUT 1
+
 /*
  * Called for each include with its pattern as written: calls
  * uc_nginx_conf_parse() for each of its files, in order, and returns 0, or what
- * that returned, or a negative errno of its own, which ends the parse. A pattern
- * that cannot be followed may be left out, and is then the caller's to tell.
+ * that returned, or a negative errno of its own, which ends the parse.
+ * UC_NGINX_LEFT_OUT: not all that it names could be read, which is the caller's to tell.
  */
 typedef int (*uc_nginx_include_fn)(void *ctx, struct uc_nginx_conf *conf,
 				   const struct uc_nginx_directive *include);
@@ -107,6 +111,8 @@ const struct uc_nginx_file *uc_nginx_conf_file(const struct uc_nginx_conf *c, ui
 uint32_t uc_nginx_column(const struct uc_nginx_file *f, uint32_t at);
 
 bool uc_nginx_word_is(const struct uc_nginx_word *w, const char *text);
+/* The nearest directive of a level, from its first on, that is unread; NULL: none. */
+const struct uc_nginx_directive *uc_nginx_unread(const struct uc_nginx_directive *first);
 /* The directive's name. */
 bool uc_nginx_named(const struct uc_nginx_directive *d, const char *name);
 

@@ -15,12 +15,14 @@ int64_t uc_contract_margin(int64_t idle_ms)
 enum uc_race uc_contract_race(enum uc_nginx_pool pool, int64_t nginx_ms,
 			      const struct uc_idle *upstream)
 {
-	if (pool != UC_NGINX_POOL_KEPT && pool != UC_NGINX_POOL_UNKNOWN)
+	bool unknown = pool == UC_NGINX_POOL_UNKNOWN || pool == UC_NGINX_POOL_UNREAD;
+
+	if (pool != UC_NGINX_POOL_KEPT && !unknown)
 		return UC_RACE_NONE;
 	/* what never closes, or announces each close in its response, cannot race */
 	if (upstream->origin && (upstream->ms == UC_NGINX_NEVER || upstream->ms == 0))
 		return UC_RACE_NONE;
-	if (pool == UC_NGINX_POOL_UNKNOWN || !upstream->origin || nginx_ms == UC_NGINX_UNKNOWN)
+	if (unknown || !upstream->origin || nginx_ms == UC_NGINX_UNKNOWN)
 		return UC_RACE_UNKNOWN;
 	if (upstream->at_least)
 		return nginx_ms >= 0 && nginx_ms < upstream->ms ? UC_RACE_NONE : UC_RACE_UNKNOWN;
@@ -55,7 +57,7 @@ uint32_t uc_contract_attempts(const struct uc_nginx_place *p)
 	servers = uc_nginx_place_servers(p, &count);
 	for (size_t i = 0; i < count; i++)
 		up += !servers[i].down;
-	if (next & UC_NGINX_NEXT_OFF || !(next & ~UC_NGINX_NEXT_NON_IDEMPOTENT))
+	if (next < 0 || next & UC_NGINX_NEXT_OFF || !(next & ~UC_NGINX_NEXT_NON_IDEMPOTENT))
 		return up ? 1 : 0;
 	return tries > 0 && tries < up ? tries : up;
 }
@@ -67,7 +69,8 @@ int64_t uc_contract_longest_wait(const struct uc_nginx_place *p)
 	int64_t limit = p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n;
 	int64_t attempts = uc_contract_attempts(p), wait;
 
-	if (connect < 0 || read < 0 || limit < 0)
+	if (connect < 0 || read < 0 || limit < 0 || p->values[UC_NGINX_NEXT_UPSTREAM].n < 0 ||
+	    p->values[UC_NGINX_NEXT_UPSTREAM_TRIES].n < 0)
 		return UC_NGINX_UNKNOWN;
 	if (!(p->values[UC_NGINX_NEXT_UPSTREAM].n & UC_NGINX_NEXT_TIMEOUT))
 		attempts = attempts ? 1 : 0;

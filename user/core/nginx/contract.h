@@ -64,7 +64,7 @@ int64_t uc_contract_nginx_idle(const struct uc_nginx_place *p);
  */
 int64_t uc_contract_longest_wait(const struct uc_nginx_place *p);
 
-/* How many servers one request may be sent to. */
+/* How many servers one request may be sent to; 1 where it cannot be told whether it is repeated. */
 uint32_t uc_contract_attempts(const struct uc_nginx_place *p);
 
 const char *uc_idle_origin_name(enum uc_idle_origin o);

@@ -95,6 +95,8 @@ int uc_nginx_groups_add(struct uc_list *groups, const struct uc_nginx_defaults *
 		return -ENOMEM;
 	g->block = block;
 	g->name = block->words[1];
+	g->unread = uc_nginx_unread(block->child);
+	keepalive = timeout = requests = time = g->unread;
 	for (const struct uc_nginx_directive *d = block->child; d; d = d->next) {
 		if (uc_nginx_named(d, "server") && d->count > 1 && add_server(g, d))
 			return -ENOMEM;
@@ -102,13 +104,13 @@ int uc_nginx_groups_add(struct uc_list *groups, const struct uc_nginx_defaults *
 		timeout = uc_nginx_named(d, "keepalive_timeout") ? d : timeout;
 		requests = uc_nginx_named(d, "keepalive_requests") ? d : requests;
 		time = uc_nginx_named(d, "keepalive_time") ? d : time;
-		if (keepalive && is_method(d) && !defaults->any_order)
+		if (keepalive && keepalive != g->unread && is_method(d) && !defaults->any_order)
 			g->overrides = d;
 	}
 	g->keepalive = uc_nginx_value_or(keepalive, UC_NGINX_FORM_NUMBER, defaults->keepalive);
-	g->local = keepalive ?
-			   keepalive->count > 2 && uc_nginx_word_is(&keepalive->words[2], "local") :
-			   defaults->local;
+	g->local = keepalive ? keepalive != g->unread && keepalive->count > 2 &&
+				       uc_nginx_word_is(&keepalive->words[2], "local") :
+			       defaults->local;
 	g->timeout = uc_nginx_value_or(timeout, UC_NGINX_FORM_TIME, defaults->timeout);
 	g->requests = uc_nginx_value_or(requests, UC_NGINX_FORM_NUMBER, defaults->requests);
 	g->time = uc_nginx_value_or(time, UC_NGINX_FORM_TIME, defaults->time);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/nginx/template.h"
 #include "core/nginx/var.h"
 #include "core/nginx/word.h"
 
@@ -32,6 +33,8 @@ static enum uc_nginx_connection connection_of(const struct uc_nginx_word *w)
 		return UC_NGINX_CONNECTION_NONE;
 	if (is_variable(w, &name) && uc_nginx_word_is_nocase(&name, "http_connection"))
 		return UC_NGINX_CONNECTION_CLIENT;
+	if (uc_nginx_template(w))
+		return UC_NGINX_CONNECTION_UNREAD;
 	if (uc_nginx_word_has_variable(w))
 		return UC_NGINX_CONNECTION_UNKNOWN;
 	return has_token(w, "close")      ? UC_NGINX_CONNECTION_CLOSE :
@@ -47,6 +50,10 @@ static void judge_map(struct uc_nginx_map *m)
 	struct uc_nginx_word name;
 	bool pattern = false;
 
+	if (uc_nginx_unread(m->block->child)) {
+		m->connection = UC_NGINX_CONNECTION_UNREAD;
+		return;
+	}
 	for (const struct uc_nginx_directive *d = m->block->child; d; d = d->next) {
 		const struct uc_nginx_word *key = &d->words[0];
 

@@ -11,6 +11,7 @@
 /* The Connection header of a request without Upgrade, as nginx sends it on. */
 enum uc_nginx_connection {
 	UC_NGINX_CONNECTION_UNKNOWN, /* made of variables that cannot be told from here */
+	UC_NGINX_CONNECTION_UNREAD,  /* what may set it could not be read */
 	UC_NGINX_CONNECTION_NONE,
 	UC_NGINX_CONNECTION_CLOSE,
 	UC_NGINX_CONNECTION_KEEP_ALIVE,

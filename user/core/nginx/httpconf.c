@@ -16,6 +16,7 @@ struct uc_nginx_http {
 	struct uc_list maps;   /* struct uc_nginx_map, likewise */
 	struct uc_list places;
 	struct uc_nginx_vars *vars;
+	const struct uc_nginx_directive *unread; /* of its own level, or NULL */
 };
 
 /* What is in force within a block: pointers of the nearest level that has one. */
@@ -25,7 +26,8 @@ struct scope {
 	const struct uc_nginx_directive *client_keepalive;
 	const struct uc_nginx_directive *server;
 	const struct uc_nginx_directive *block;
-	const struct uc_nginx_directive *pass; /* the block's own, or NULL */
+	const struct uc_nginx_directive *pass;   /* the block's own, or NULL */
+	const struct uc_nginx_directive *unread; /* of this level or one above, or NULL */
 };
 
 /* The authority of "http://host:port/uri"; of the other protocols the whole. */
@@ -46,6 +48,19 @@ static struct uc_nginx_word authority_of(struct uc_nginx_place *p, const struct 
 	return rest;
 }
 
+/* An upstream{} has a name without a port, and nobody gives it an address for one. */
+static bool is_name(const struct uc_nginx_word *w)
+{
+	bool letters = false;
+
+	for (uint32_t i = 0; i < w->len; i++) {
+		if (w->p[i] == ':')
+			return false;
+		letters |= w->p[i] != '.' && (w->p[i] < '0' || w->p[i] > '9');
+	}
+	return letters;
+}
+
 static void aim(const struct uc_nginx_http *h, struct uc_nginx_place *p,
 		const struct uc_nginx_word *target)
 {
@@ -56,6 +71,7 @@ static void aim(const struct uc_nginx_http *h, struct uc_nginx_place *p,
 	if (p->variable)
 		return;
 	p->group = uc_nginx_groups_find(&h->groups, &authority);
+	p->maybe_group = !p->group && h->unread && is_name(&authority);
 	if (!p->group)
 		p->direct = (struct uc_nginx_server){ .at = uc_nginx_endpoint(authority, port),
 						      .from = p->pass };
@@ -137,12 +153,13 @@ static int add_place(struct uc_nginx_http *h, const struct scope *s)
 				    .protocol = protocol_of(s->pass),
 				    .block = s->block,
 				    .server = s->server,
-				    .headers = s->headers };
+				    .headers = s->headers,
+				    .unread = s->unread };
 
 	p.client_keepalive = uc_nginx_value_or(s->client_keepalive, UC_NGINX_FORM_TIME, 75000);
 	for (unsigned i = 0; i < UC_NGINX_SETTING_MAX; i++)
 		p.values[i] = uc_nginx_setting_value(i, s->set[p.protocol][i], &h->defaults);
-	if (!h->defaults.guards_non_idempotent)
+	if (!h->defaults.guards_non_idempotent && p.values[UC_NGINX_NEXT_UPSTREAM].n >= 0)
 		p.values[UC_NGINX_NEXT_UPSTREAM].n |= UC_NGINX_NEXT_NON_IDEMPOTENT;
 	aim(h, &p, &p.pass->words[1]);
 	return p.variable ? add_choices(h, &p) : keep_place(h, &p);
@@ -167,6 +184,22 @@ static void note_setting(struct scope *s, const struct uc_nginx_directive *d)
 			if (uc_nginx_word_is(&rest, uc_nginx_setting_name(i)))
 				s->set[p][i] = d;
 	}
+}
+
+/*
+ * What was not read at a level may set whatever the level does not set itself: nginx takes
+ * no directive twice, so that what stands here is the level's.
+ */
+static void hide(struct scope *s, const struct uc_nginx_directive *unread)
+{
+	if (!unread)
+		return;
+	s->unread = unread;
+	s->client_keepalive = unread;
+	s->headers = (struct uc_nginx_headers){ .connection = UC_NGINX_CONNECTION_UNREAD };
+	for (unsigned p = 0; p < UC_NGINX_PROTOCOL_MAX; p++)
+		for (unsigned i = 0; i < UC_NGINX_SETTING_MAX; i++)
+			s->set[p][i] = unread;
 }
 
 static void note(const struct uc_nginx_http *h, struct scope *s, const struct uc_nginx_directive *d,
@@ -203,9 +236,12 @@ static int walk(struct uc_nginx_http *h, const struct uc_nginx_directive *first,
 	s.pass = NULL;
 	if (block && uc_nginx_named(block, "server"))
 		s.server = block;
+	hide(&s, uc_nginx_unread(first));
 	for (const struct uc_nginx_directive *d = first; d; d = d->next)
 		if (!d->body)
 			note(h, &s, d, &headers);
+	if (headers && !s.headers.from && uc_nginx_unread(first))
+		s.headers.connection = UC_NGINX_CONNECTION_UNREAD;
 	if (s.pass && block)
 		err = add_place(h, &s);
 	for (const struct uc_nginx_directive *d = first; d && !err; d = d->next)
@@ -248,6 +284,7 @@ int uc_nginx_http_new(const struct uc_nginx_conf *conf, uint32_t version,
 		return -ENOMEM;
 	h->version = version;
 	h->defaults = uc_nginx_defaults(version);
+	h->unread = uc_nginx_unread(first);
 	err = collect(h, first);
 	if (!err)
 		err = uc_nginx_vars_new(first, &h->vars);
@@ -299,6 +336,11 @@ size_t uc_nginx_http_groups(const struct uc_nginx_http *h)
 const struct uc_nginx_group *uc_nginx_http_group(const struct uc_nginx_http *h, size_t i)
 {
 	return (const struct uc_nginx_group *)h->groups.at + i;
+}
+
+const struct uc_nginx_directive *uc_nginx_http_unread(const struct uc_nginx_http *h)
+{
+	return h->unread;
 }
 
 const struct uc_nginx_server *uc_nginx_place_servers(const struct uc_nginx_place *p, size_t *count)

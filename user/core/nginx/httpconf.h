@@ -25,6 +25,7 @@
 /* Why idle connections are kept or not. */
 enum uc_nginx_pool {
 	UC_NGINX_POOL_UNKNOWN,      /* the header or the target is a variable */
+	UC_NGINX_POOL_UNREAD,       /* what decides it could not be read */
 	UC_NGINX_POOL_KEPT,         /* kept alive */
 	UC_NGINX_POOL_NO_GROUP,     /* no upstream{}: a connection for each request */
 	UC_NGINX_POOL_NOT_SET,      /* no `keepalive`, and this version's default is none */
@@ -44,6 +45,9 @@ struct uc_nginx_place {
 	const struct uc_nginx_directive *block;  /* location, if or limit_except */
 	const struct uc_nginx_directive *server; /* the server{}, or NULL */
 	bool https;
+	/* the nearest that was not read of its levels, or NULL: it may set what has its default here */
+	const struct uc_nginx_directive *unread;
+	bool maybe_group; /* an upstream{} of this name may be where nothing was read */
 	bool variable; /* the target is known only at run time; a place for each known one is beside it */
 	const struct uc_nginx_group *group; /* or NULL */
 	struct uc_nginx_server direct;      /* without a group and variables: the one server */
@@ -65,6 +69,9 @@ size_t uc_nginx_http_places(const struct uc_nginx_http *h);
 const struct uc_nginx_place *uc_nginx_http_place(const struct uc_nginx_http *h, size_t i);
 size_t uc_nginx_http_groups(const struct uc_nginx_http *h);
 const struct uc_nginx_group *uc_nginx_http_group(const struct uc_nginx_http *h, size_t i);
+
+/* The first that was not read of what surrounds all places, or NULL. */
+const struct uc_nginx_directive *uc_nginx_http_unread(const struct uc_nginx_http *h);
 
 /* The servers that a place may send to: its group's, or its direct one; *count 0 for a variable. */
 const struct uc_nginx_server *uc_nginx_place_servers(const struct uc_nginx_place *p, size_t *count);

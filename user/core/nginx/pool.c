@@ -7,6 +7,7 @@ const char *uc_nginx_pool_name(enum uc_nginx_pool p)
 {
 	static const char *const names[] = {
 		[UC_NGINX_POOL_UNKNOWN] = "unknown",
+		[UC_NGINX_POOL_UNREAD] = "unknown",
 		[UC_NGINX_POOL_KEPT] = "kept",
 		[UC_NGINX_POOL_NO_GROUP] = "no_group",
 		[UC_NGINX_POOL_NOT_SET] = "not_set",
@@ -30,10 +31,12 @@ static enum uc_nginx_pool pool_of_proxy(const struct uc_nginx_place *p)
 	if (version == 20)
 		return UC_NGINX_POOL_KEPT;
 	if (version == UC_NGINX_UNKNOWN)
-		return UC_NGINX_POOL_UNKNOWN;
+		return UC_NGINX_POOL_UNREAD;
 	switch (p->headers.connection) {
 	case UC_NGINX_CONNECTION_CLOSE:
 		return UC_NGINX_POOL_CLOSE;
+	case UC_NGINX_CONNECTION_UNREAD:
+		return UC_NGINX_POOL_UNREAD;
 	case UC_NGINX_CONNECTION_UNKNOWN:
 	case UC_NGINX_CONNECTION_CLIENT:
 		return UC_NGINX_POOL_UNKNOWN;
@@ -56,16 +59,20 @@ enum uc_nginx_pool uc_nginx_pool(const struct uc_nginx_place *p)
 		return UC_NGINX_POOL_NO_KEEPALIVE;
 	if (p->variable)
 		return UC_NGINX_POOL_UNKNOWN;
+	if (p->maybe_group)
+		return UC_NGINX_POOL_UNREAD;
 	if (!p->group)
 		return UC_NGINX_POOL_NO_GROUP;
 	if (p->group->keepalive.n == UC_NGINX_UNKNOWN)
-		return UC_NGINX_POOL_UNKNOWN;
+		return UC_NGINX_POOL_UNREAD;
 	if (!p->group->keepalive.n && !p->group->keepalive.from)
 		return UC_NGINX_POOL_NOT_SET;
 	if (!p->group->keepalive.n || leaves_none(p->group))
 		return UC_NGINX_POOL_OFF;
 	if (p->group->overrides)
 		return UC_NGINX_POOL_OVERRIDDEN;
+	if (p->protocol == UC_NGINX_FASTCGI && p->values[UC_NGINX_KEEP_CONN].n < 0)
+		return UC_NGINX_POOL_UNREAD;
 	if (p->protocol == UC_NGINX_FASTCGI)
 		return p->values[UC_NGINX_KEEP_CONN].n == 1 ? UC_NGINX_POOL_KEPT :
 							      UC_NGINX_POOL_KEEP_CONN;

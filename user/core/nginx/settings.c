@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "core/nginx/template.h"
 #include "core/nginx/word.h"
 
 struct unit {
@@ -132,10 +133,13 @@ static int64_t next_of(const struct uc_nginx_directive *d)
 	};
 	int64_t bits = 0;
 
-	for (uint32_t i = 1; i < d->count; i++)
+	for (uint32_t i = 1; i < d->count; i++) {
+		if (uc_nginx_template(&d->words[i]))
+			return UC_NGINX_UNKNOWN;
 		for (size_t k = 0; k < ARRAY_SIZE(reasons); k++)
 			if (uc_nginx_word_is(&d->words[i], reasons[k].name))
 				bits |= reasons[k].bit;
+	}
 	return bits;
 }
 
@@ -197,6 +201,8 @@ static int64_t number_of(const struct uc_nginx_directive *d, enum uc_nginx_form 
 struct uc_nginx_value uc_nginx_value_or(const struct uc_nginx_directive *d, enum uc_nginx_form form,
 					int64_t otherwise)
 {
+	if (d && d->unread)
+		return (struct uc_nginx_value){ UC_NGINX_UNKNOWN, NULL };
 	return (struct uc_nginx_value){ d ? number_of(d, form) : otherwise, d };
 }
 

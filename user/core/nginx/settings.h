@@ -78,7 +78,10 @@ const char *uc_nginx_setting_name(enum uc_nginx_setting s);
 int64_t uc_nginx_time(const char *p, size_t len);
 int64_t uc_nginx_size(const char *p, size_t len);
 
-/* What the directive sets, UC_NGINX_UNKNOWN where nginx would not take it; `otherwise` where d is NULL. */
+/*
+ * What the directive sets, UC_NGINX_UNKNOWN where nginx would not take it, or where d is one that was
+ * not read, which is then not told as the place; `otherwise` where d is NULL.
+ */
 struct uc_nginx_value uc_nginx_value_or(const struct uc_nginx_directive *d, enum uc_nginx_form form,
 					int64_t otherwise);
 /* The same for a setting, whose default is of the version. */
