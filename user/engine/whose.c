@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/workload.h"
+
 /* As runtimes print them. */
 #define SHORT_ID 12
 
@@ -30,6 +32,19 @@ void uc_whose_name(const struct uc_whose *w, char buf[UC_WHOSE_LEN])
 			 SHORT_ID, w->in.id);
 	else if (w->in.pod_uid[0])
 		snprintf(buf, UC_WHOSE_LEN, "pod %s", w->in.pod_uid);
+}
+
+void uc_whose_workload(const struct uc_whose *w, char *buf, size_t size)
+{
+	const struct uc_names *n = w->proc ? &w->proc->names : NULL;
+	char workload[sizeof(n->pod)];
+
+	if (!n || !n->pod[0]) {
+		snprintf(buf, size, "%s", n && n->container[0] ? n->container : w->in.unit);
+		return;
+	}
+	uc_workload_of(n->pod, workload, sizeof(workload));
+	snprintf(buf, size, "%s/%s", n->pod_namespace, workload);
 }
 
 bool uc_whose_container_is(const struct uc_whose *w, const char *container)

@@ -21,6 +21,9 @@ struct uc_whose uc_whose(const struct uc_proc *proc);
 /* "shop/api-7d9f", "web", "podman 0123456789ab", "pod 12345678-..."; "" for what is in no container. */
 void uc_whose_name(const struct uc_whose *w, char buf[UC_WHOSE_LEN]);
 
+/* What it is one of many of: "shop/api" (see core/workload.h), else its container's name or its unit; "": not known. */
+void uc_whose_workload(const struct uc_whose *w, char *buf, size_t size);
+
 /* container: its name, or its id or the first 12 digits of it or more. */
 bool uc_whose_container_is(const struct uc_whose *w, const char *container);
 /* pod: POD, NAMESPACE/POD or the uid. */
