@@ -161,6 +161,53 @@ def test_cardinality_is_capped(stage):
     assert d.sample("upclose_folded_connections_total") == 2
 
 
+def test_quiet_upstreams_make_room(stage):
+    """Four upstreams one after the other, of which two have a place at a time: no series goes up for it, and no sum down."""
+    ups = [stage.node() for _ in range(4)]
+    nginx = stage.nginx(**{f"app{i}": Route(up.addr) for i, up in enumerate(ups)})
+    d = stage.daemon({"metrics": {"max_upstreams": 2, "quiet_after": "1s"}}, ports=[up.port for up in ups])
+    for i, up in enumerate(ups):
+        faults.provoke(nginx, up, "destroy", faults.CLOSED, route=f"app{i}")
+        d.wait_sample(FLAGGED, 1, upstream=up.addr)
+        assert d.sample(FLAGGED) + (d.sample("upclose_retired_counts_total", counter="flagged_connections") or 0) == i + 1
+        assert d.sample("upclose_exchanges_total") + d.sample("upclose_retired_counts_total", counter="exchanges") == i + 1
+        time.sleep(1.2)  # the quiet itself
+    assert {dict(labels).get("upstream") for _, labels in d.samples()} - {None} == {ups[2].addr, ups[3].addr}
+    assert d.sample("upclose_retired_upstreams_total") == 2 and d.sample("upclose_folded_connections_total") == 0
+
+
+def test_by_name(stage):
+    """Two servers of one upstream{} are one upstream."""
+    ups = [stage.node() for _ in range(2)]
+    nginx = stage.nginx(app=Route([up.addr for up in ups]))
+    os.chmod(nginx.dir, 0o755)  # the daemon is nobody by then
+    d = stage.daemon({"metrics": {"label": "name"}}, ports=[up.port for up in ups])
+    for _ in ups:
+        with nginx.client() as c:
+            assert faults.exchange(c, "POST", target("destroy")).status == 502
+    d.wait_sample(FLAGGED, 2, upstream="app")
+    assert all(up.event("request") for up in ups)
+    assert {dict(labels).get("upstream") for _, labels in d.samples()} - {None} <= {"app", "other"}
+
+
+def test_only_what_was_seen(stage, nginx, up):
+    d = stage.daemon({"metrics": {"series": "seen"}}, ports=[up.port])
+    faults.provoke(nginx, up, "destroy", faults.CLOSED, method="POST")
+    d.wait_sample(FLAGGED, 1, upstream=up.addr)
+    found = {name: [labels for n, labels in d.samples() if n == name] for name in (FLAGGED, "upclose_idle_before_reuse_seconds_bucket")}
+    assert found == {FLAGGED: [(("upstream", up.addr), ("verdict", "upstream_closed"), ("outcome", "client_error"))],
+                     "upclose_idle_before_reuse_seconds_bucket": []}
+
+
+def test_static_labels(stage, nginx, up):
+    """On each sample, and as promtool likes it."""
+    d = stage.daemon({"labels": [{"name": "cluster", "value": "eu1"}, {"name": "env", "value": "prod, west"}]}, ports=[up.port])
+    faults.provoke(nginx, up, "destroy", faults.CLOSED, method="POST")
+    d.wait_sample(FLAGGED, 1, upstream=up.addr, cluster="eu1", env="prod, west")
+    assert all({("cluster", "eu1"), ("env", "prod, west")} <= set(labels) for _, labels in d.samples())
+    assert subprocess.run(["promtool", "check", "metrics"], input=d.get()[2], check=False, text=True).returncode == 0
+
+
 def test_agent_metrics(stage, nginx, up):
     d = stage.daemon({"tracing": {"ring_mib": 4}, "metrics": {"bpf_run_time": True}}, ports=[up.port])
     with nginx.client() as c:

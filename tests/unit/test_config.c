@@ -43,6 +43,9 @@ static void test_defaults(void **state)
 		assert_string_equal(c->metrics->listen, "127.0.0.1:9502");
 		assert_true(uc_metrics_page(c->metrics));
 		assert_null(c->metrics->tls);
+		assert_int_equal(c->metrics->label, UC_LABEL_ADDRESS);
+		assert_int_equal(c->metrics->series, UC_SERIES_ALL);
+		assert_int_equal(c->metrics->quiet_ns, 3600 * S);
 		assert_int_equal(c->log->to, UC_LOG_AUTO);
 		assert_null(c->user);
 		assert_string_equal(c->state_directory, "/var/lib/upclose");
@@ -57,8 +60,10 @@ static void test_values(void **state)
 		"tracing: {comms: [a, b], ports: [80, 65535], ring_mib: 32, show_query: yes,\n"
 		"          error_log: /var/log/x}\n"
 		"metrics: {listen: off, page: false, max_upstreams: 3, bpf_run_time: true,\n"
+		"          label: workload, series: seen, quiet_after: 10m,\n"
 		"          tls: {certificate: /c, key: /k}}\n"
 		"log: {to: stderr, format: json, max_per_second: 7}\n"
+		"labels: [{name: cluster, value: eu1}, {name: env, value: a b}]\n"
 		"user: me\nstate_directory: /s\nruntime_directory: /r\n");
 
 	(void)state;
@@ -73,6 +78,12 @@ static void test_values(void **state)
 	assert_int_equal(c->metrics->max_upstreams, 3);
 	assert_true(c->metrics->bpf_run_time);
 	assert_string_equal(c->metrics->tls->key, "/k");
+	assert_int_equal(c->metrics->label, UC_LABEL_WORKLOAD);
+	assert_int_equal(c->metrics->series, UC_SERIES_SEEN);
+	assert_int_equal(c->metrics->quiet_ns, 600 * S);
+	assert_int_equal(c->labels_count, 2);
+	assert_string_equal(c->labels[1].name, "env");
+	assert_string_equal(c->labels[1].value, "a b");
 	assert_int_equal(c->log->to, UC_LOG_STDERR);
 	assert_int_equal(c->log->format, UC_LOG_JSON);
 	assert_int_equal(c->log->max_per_second, 7);
@@ -88,6 +99,15 @@ static void test_faults_leak_nothing(void **state)
 		"metrics: {tls: {key: /k}}",
 		"metrics: {tls: {key: k, certificate: /c}}",
 		"log: {to: x}",
+		"metrics: {label: ip}",
+		"metrics: {quiet_after: 10ms}",
+		"labels: [{name: cluster}]",
+		"labels: [{name: a-b, value: x}]",
+		"labels: [{name: 1a, value: x}]",
+		"labels: [{name: __a, value: x}]",
+		"labels: [{name: upstream, value: x}]",
+		"labels: [{name: a, value: x}, {name: a, value: y}]",
+		"labels: [{name: a, value: 'x\"'}]",
 		"{",
 		"a: {b: {c: [",
 		"tracing: *x",

@@ -341,6 +341,15 @@ static json_t *evidence_lines(const json_t *example)
 	return lines;
 }
 
+json_t *uc_alert_labels(const struct uc_static_label *labels, size_t count)
+{
+	json_t *o = count ? json_object() : NULL;
+
+	for (size_t i = 0; o && i < count; i++)
+		set(o, labels[i].name, json_string(labels[i].value));
+	return o;
+}
+
 json_t *uc_alert_document(const struct uc_alert *a, const struct uc_alert_place *place)
 {
 	json_t *o = json_object(), *example = a->example ? json_loads(a->example, 0, NULL) : NULL;
@@ -371,6 +380,8 @@ json_t *uc_alert_document(const struct uc_alert *a, const struct uc_alert_place 
 	set(o, "numbers", numbers_object(a, place));
 	set(o, "rule", rule_object(a->rule));
 	set(o, "example", example ? example : json_null());
+	if (place->labels)
+		set(o, "labels", json_incref((json_t *)place->labels));
 	return o;
 }
 
@@ -405,6 +416,7 @@ json_t *uc_alert_for_alertmanager(const json_t *doc)
 {
 	json_t *o = json_object(), *labels = json_object(), *annotations = json_object();
 
+	json_object_update(labels, json_object_get(doc, "labels"));
 	copy_text(labels, "alertname", doc, "name");
 	copy_text(labels, "severity", doc, "severity");
 	copy_text(labels, "instance", doc, "instance");

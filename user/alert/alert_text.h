@@ -14,6 +14,8 @@
  *      "total":.., "first":"...", "last":"...", "by_verdict":{..}, "by_outcome":{..}},
  *    "rule":{..}, "example":{..}|null}
  *
+ * "labels":{"cluster":"eu1"} is there where the configuration has labels.
+ *
  * id is of one change and never comes twice, fingerprint of what fires: the
  * name, instance and upstream. example is a connection as upclose(8) has it.
  */
@@ -22,13 +24,18 @@
 
 #include <jansson.h>
 
+#include "config/config.h"
 #include "core/alerts.h"
 
 struct uc_alert_place {
 	const char *instance;   /* this host's name in alerts */
 	int64_t wall_offset_ns; /* to be added to the times of an alert */
 	bool test;
+	const json_t *labels; /* of the configuration, {"cluster":"eu1"}; NULL: none */
 };
+
+/* What place.labels is made of; the caller's. NULL: there are none, or no memory. */
+json_t *uc_alert_labels(const struct uc_static_label *labels, size_t count);
 
 /* The caller's; NULL: no memory. */
 json_t *uc_alert_document(const struct uc_alert *a, const struct uc_alert_place *place);

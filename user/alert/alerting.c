@@ -41,6 +41,7 @@ struct uc_alerting {
 	struct uc_output engine_output; /* first: it is what the engine hands back */
 	struct uc_alerts *alerts;
 	char instance[256];
+	json_t *labels; /* NULL: none */
 	char state_directory[PATH_MAX];
 	struct sink sinks[UC_SINKS_MAX];
 	size_t sink_count;
@@ -87,7 +88,9 @@ static void say(const struct uc_alert *alert)
 
 static char *document(const struct uc_alerting *a, const struct uc_alert *alert)
 {
-	struct uc_alert_place place = { .instance = a->instance, .wall_offset_ns = wall_offset() };
+	struct uc_alert_place place = { .instance = a->instance,
+					.wall_offset_ns = wall_offset(),
+					.labels = a->labels };
 	json_t *doc = uc_alert_document(alert, &place);
 	char *text = doc ? json_dumps(doc, UC_JSON_DUMP) : NULL;
 
@@ -145,6 +148,8 @@ static int on_connection(struct uc_output *sink, const struct uc_judged *r)
 		return 0;
 	o = uc_json_connection(r);
 	json_object_set_new(o, "instance", json_string(a->instance));
+	if (a->labels)
+		json_object_set(o, "labels", a->labels);
 	text = json_dumps(o, UC_JSON_DUMP);
 	json_decref(o);
 	if (text && example)
@@ -286,6 +291,12 @@ static void name_instance(struct uc_alerting *a, const char *configured)
 		       a->instance, sizeof(a->instance));
 }
 
+static void take_labels(struct uc_alerting *a, const struct uc_config *cfg)
+{
+	json_decref(a->labels);
+	a->labels = uc_alert_labels(cfg->labels, cfg->labels_count);
+}
+
 static void take_rules(struct uc_alerting *a, const struct uc_alerts_config *cfg)
 {
 	uint32_t verdicts = 0;
@@ -366,6 +377,7 @@ int uc_alerting_new(const struct uc_config *cfg, struct uc_alerting **ret)
 	a->engine_output = (struct uc_output){ .connection = on_connection, .summary = on_summary };
 	strncpy(a->state_directory, cfg->state_directory, sizeof(a->state_directory) - 1);
 	take_rules(a, cfg->alerts);
+	take_labels(a, cfg);
 	*ret = a;
 	return 0;
 }
@@ -416,6 +428,7 @@ void uc_alerting_free(struct uc_alerting *a, uint64_t patience_ns)
 	if (!a)
 		return;
 	end_sinks(a, patience_ns);
+	json_decref(a->labels);
 	uc_alerts_free(a->alerts);
 	free(a);
 }
@@ -431,6 +444,7 @@ int uc_alerting_reload(struct uc_alerting *a, const struct uc_config *cfg)
 	/* what the old rules have to say goes to the old sinks */
 	uc_alerting_tick(a, uc_now_ns(CLOCK_MONOTONIC));
 	take_rules(a, cfg->alerts);
+	take_labels(a, cfg);
 	/* a sink that cannot begin was spoken of, and is no reason to keep the others back */
 	take_sinks(a, cfg);
 	return 0;

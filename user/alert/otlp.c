@@ -191,6 +191,7 @@ static json_t *attributes_of(const json_t *doc)
 	json_object_del(rest, "time");
 	json_object_del(rest, "summary");
 	json_object_del(rest, "instance");
+	json_object_del(rest, "labels");
 	add_members(attributes, "upclose", rest);
 	json_decref(rest);
 	return attributes;
@@ -215,41 +216,47 @@ static json_t *record_of(const json_t *doc)
 
 /* --- the request ------------------------------------------------------------------------------ */
 
-static json_t *resource_of(const char *instance)
+static json_t *resource_of(const json_t *doc)
 {
-	json_t *attributes = json_array();
+	json_t *attributes = json_array(), *value;
+	const char *name;
 
 	add(attributes, "service.name", text_value("upclose"));
 	add(attributes, "service.version", text_value(uc_version));
-	add(attributes, "host.name", text_value(instance));
+	add(attributes, "host.name", text_value(uc_document_text(doc, "instance")));
+	json_object_foreach(json_object_get(doc, "labels"), name, value)
+		add(attributes, name, any_value(value));
 	return json_pack("{s:o}", "attributes", attributes);
 }
 
 /* Records of one resource; *ret_records is where more of them go. */
-static json_t *resource_logs(const char *instance, json_t **ret_records)
+static json_t *resource_logs(const json_t *doc, json_t **ret_records)
 {
 	json_t *records = json_array();
 
 	*ret_records = records;
-	return json_pack("{s:o,s:[{s:{s:s,s:s},s:o}]}", "resource", resource_of(instance),
-			 "scopeLogs", "scope", "name", "upclose", "version", uc_version,
-			 "logRecords", records);
+	return json_pack("{s:o,s:[{s:{s:s,s:s},s:o}]}", "resource", resource_of(doc), "scopeLogs",
+			 "scope", "name", "upclose", "version", uc_version, "logRecords", records);
+}
+
+static bool same_resource(const json_t *a, const json_t *b)
+{
+	const json_t *x = json_object_get(a, "labels"), *y = json_object_get(b, "labels");
+
+	return is(a, "instance", uc_document_text(b, "instance")) &&
+	       (x && y ? json_equal(x, y) : x == y);
 }
 
 json_t *uc_otlp_logs(const json_t *docs)
 {
 	json_t *all = json_array(), *records = NULL;
-	const char *instance = NULL;
-	const json_t *doc;
+	const json_t *doc, *before = NULL;
 	size_t i;
 
 	json_array_foreach(docs, i, doc) {
-		const char *here = uc_document_text(doc, "instance");
-
-		if (!instance || strcmp(here, instance)) {
-			json_array_append_new(all, resource_logs(here, &records));
-			instance = here;
-		}
+		if (!before || !same_resource(doc, before))
+			json_array_append_new(all, resource_logs(doc, &records));
+		before = doc;
 		json_array_append_new(records, record_of(doc));
 	}
 	return json_pack("{s:o}", "resourceLogs", all);

@@ -2,6 +2,7 @@
 #include "config/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "config/listen.h"
 #include "nginx/trust.h"
 #include "base/log.h"
+#include "base/util.h"
 #include "probe/canary.h"
 
 /* No configuration is larger; a wrong file may be. */
@@ -19,6 +21,9 @@
 #define OPTIONAL CYAML_FLAG_OPTIONAL
 #define SECTION  (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER_NULL)
 #define PATH_LEN 255
+
+#define SECOND_NS 1000000000ULL
+#define HOUR_NS   (3600 * SECOND_NS)
 
 /* --- schema ------------------------------------------------------------------------- */
 
@@ -49,11 +54,27 @@ static const cyaml_schema_field_t tls_fields[] = {
 	CYAML_FIELD_END
 };
 
+static const cyaml_strval_t metrics_labels[] = {
+	{ "address", UC_LABEL_ADDRESS },
+	{ "name", UC_LABEL_NAME },
+	{ "workload", UC_LABEL_WORKLOAD },
+};
+static const cyaml_strval_t metrics_series[] = {
+	{ "all", UC_SERIES_ALL },
+	{ "seen", UC_SERIES_SEEN },
+};
+
 static const cyaml_schema_field_t metrics_fields[] = {
 	CYAML_FIELD_STRING_PTR("listen", OPTIONAL, struct uc_metrics_config, listen, 1, 120),
 	CYAML_FIELD_MAPPING_PTR("tls", OPTIONAL, struct uc_metrics_config, tls, tls_fields),
 	CYAML_FIELD_BOOL_PTR("page", OPTIONAL, struct uc_metrics_config, page),
 	CYAML_FIELD_UINT("max_upstreams", OPTIONAL, struct uc_metrics_config, max_upstreams),
+	CYAML_FIELD_ENUM("label", OPTIONAL | CYAML_FLAG_STRICT, struct uc_metrics_config, label,
+			 metrics_labels, CYAML_ARRAY_LEN(metrics_labels)),
+	CYAML_FIELD_ENUM("series", OPTIONAL | CYAML_FLAG_STRICT, struct uc_metrics_config, series,
+			 metrics_series, CYAML_ARRAY_LEN(metrics_series)),
+	CYAML_FIELD_STRING_PTR("quiet_after", OPTIONAL, struct uc_metrics_config, quiet_text, 1,
+			       16),
 	CYAML_FIELD_BOOL("bpf_run_time", OPTIONAL, struct uc_metrics_config, bpf_run_time),
 	CYAML_FIELD_END
 };
@@ -77,6 +98,15 @@ static const cyaml_schema_field_t log_fields[] = {
 	CYAML_FIELD_END
 };
 
+static const cyaml_schema_field_t label_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_DEFAULT, struct uc_static_label, name, 1, 64),
+	CYAML_FIELD_STRING_PTR("value", CYAML_FLAG_DEFAULT, struct uc_static_label, value, 1, 128),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_value_t label = { CYAML_VALUE_MAPPING(
+	CYAML_FLAG_DEFAULT, struct uc_static_label, label_fields) };
+
 static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING_PTR("tracing", SECTION, struct uc_config, tracing, tracing_fields),
 	CYAML_FIELD_MAPPING_PTR("metrics", SECTION, struct uc_config, metrics, metrics_fields),
@@ -86,6 +116,8 @@ static const cyaml_schema_field_t fields[] = {
 			     &uc_sink_schema, 0, UC_SINKS_MAX),
 	CYAML_FIELD_SEQUENCE("canaries", OPTIONAL | CYAML_FLAG_POINTER, struct uc_config, canaries,
 			     &uc_canary_schema, 0, UC_CANARIES_MAX),
+	CYAML_FIELD_SEQUENCE("labels", OPTIONAL | CYAML_FLAG_POINTER, struct uc_config, labels,
+			     &label, 0, UC_LABELS_MAX),
 	CYAML_FIELD_STRING_PTR("user", OPTIONAL, struct uc_config, user, 1, 32),
 	CYAML_FIELD_STRING_PTR("state_directory", OPTIONAL, struct uc_config, state_directory, 1,
 			       PATH_LEN),
@@ -143,6 +175,8 @@ static int check_metrics(struct uc_metrics_config *m, struct uc_yaml *y)
 
 	m->max_upstreams = uc_yaml_number(y, "metrics.max_upstreams", m->max_upstreams, 200, 1,
 					  UC_LIVE_SLOTS);
+	m->quiet_ns = uc_yaml_duration(y, "metrics.quiet_after", m->quiet_text, HOUR_NS, SECOND_NS,
+				       30 * 24 * HOUR_NS);
 	if (!give(&m->listen, "127.0.0.1:9502"))
 		return -ENOMEM;
 	if (uc_listen_parse(m->listen, &addr))
@@ -168,11 +202,60 @@ static int check_log(struct uc_log_config *l, struct uc_yaml *y)
 	return 0;
 }
 
+/* Of metrics and alerts; upclose's own labels stay what they are. */
+static const char *const own_labels[] = {
+	"upstream", "verdict",   "outcome",  "le",       "version", "hook", "facts",
+	"reason",   "kind",      "program",  "rule",     "state",   "sink", "canary",
+	"counter",  "alertname", "severity", "instance", "job",
+};
+
+static bool is_label(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+
+	if (!strchr(letters, *name) || !strncmp(name, "__", 2))
+		return false;
+	while (*name && (strchr(letters, *name) || (*name >= '0' && *name <= '9')))
+		name++;
+	return !*name;
+}
+
+static bool is_value(const char *value)
+{
+	for (; *value; value++)
+		if ((unsigned char)*value < ' ' || strchr("\"\\", *value))
+			return false;
+	return true;
+}
+
+static void check_label(struct uc_yaml *y, const struct uc_config *c, uint32_t i)
+{
+	const struct uc_static_label *l = &c->labels[i];
+	char place[32];
+
+	snprintf(place, sizeof(place), "labels[%u].name", i);
+	if (!is_label(l->name))
+		uc_yaml_fault(y, place, "'%s' is no name of a label: letters, digits and _",
+			      l->name);
+	for (size_t k = 0; k < ARRAY_SIZE(own_labels); k++)
+		if (!strcmp(l->name, own_labels[k]))
+			uc_yaml_fault(y, place, "'%s' is a label that upclose sets", l->name);
+	for (uint32_t k = 0; k < i; k++)
+		if (!strcmp(l->name, c->labels[k].name))
+			uc_yaml_fault(y, place, "'%s' is there twice", l->name);
+	snprintf(place, sizeof(place), "labels[%u].value", i);
+	if (!is_value(l->value))
+		uc_yaml_fault(y, place,
+			      "a value without quotes, backslashes and control characters");
+}
+
 static int check_top(struct uc_config *c, struct uc_yaml *y)
 {
 	if (!give(&c->state_directory, "/var/lib/upclose") ||
 	    !give(&c->runtime_directory, "/run/upclose"))
 		return -ENOMEM;
+	for (uint32_t i = 0; i < c->labels_count; i++)
+		check_label(y, c, i);
 	absolute(y, "state_directory", c->state_directory);
 	absolute(y, "runtime_directory", c->runtime_directory);
 	return 0;

@@ -46,11 +46,19 @@ struct uc_tls_config {
 	char *key;
 };
 
+/* What upstream="..." says. */
+enum uc_metrics_label { UC_LABEL_ADDRESS, UC_LABEL_NAME, UC_LABEL_WORKLOAD };
+enum uc_metrics_series { UC_SERIES_ALL, UC_SERIES_SEEN };
+
 struct uc_metrics_config {
 	char *listen;              /* "127.0.0.1:9502", "[::1]:9502", "unix:/path", "off" */
 	struct uc_tls_config *tls; /* NULL: none */
 	bool *page;                /* as written; see uc_metrics_page */
 	uint32_t max_upstreams;
+	enum uc_metrics_label label;
+	enum uc_metrics_series series;
+	char *quiet_text; /* as written */
+	uint64_t quiet_ns;
 	bool bpf_run_time;
 };
 
@@ -63,6 +71,14 @@ struct uc_log_config {
 	uint32_t max_per_second;   /* flagged connections; the rest of a second's is counted */
 };
 
+/* Of metrics, alerts and what OTLP calls the resource. */
+struct uc_static_label {
+	char *name; /* [a-zA-Z_][a-zA-Z0-9_]* */
+	char *value;
+};
+
+#define UC_LABELS_MAX 16
+
 struct uc_config {
 	struct uc_tracing_config *tracing;
 	struct uc_metrics_config *metrics;
@@ -72,6 +88,8 @@ struct uc_config {
 	uint32_t sinks_count;
 	struct uc_canary_config *canaries;
 	uint32_t canaries_count;
+	struct uc_static_label *labels;
+	uint32_t labels_count;
 	char *user; /* NULL: upclose where the host has it, else nobody */
 	char *state_directory;
 	char *runtime_directory;

@@ -17,12 +17,13 @@
 #define DOCUMENTS 2
 
 /* Firing, and resolved. */
-static bool post(struct uc_delivery *d, const char *instance)
+static bool post(struct uc_delivery *d, const struct uc_alert_place *at)
 {
 	static const enum uc_alert_change changes[DOCUMENTS] = { UC_ALERT_FIRES,
 								 UC_ALERT_RESOLVES };
 	uint64_t now = uc_now_ns(CLOCK_MONOTONIC), wall = uc_now_ns(CLOCK_REALTIME);
-	struct uc_alert_place place = { .instance = instance,
+	struct uc_alert_place place = { .instance = at->instance,
+					.labels = at->labels,
 					.wall_offset_ns = (int64_t)(wall - now),
 					.test = true };
 	bool posted = true;
@@ -51,7 +52,7 @@ static struct uc_delivery_stats wait_for(struct uc_delivery *d)
 	return s;
 }
 
-static bool try_one(const struct uc_sink_config *cfg, const char *instance)
+static bool try_one(const struct uc_sink_config *cfg, const struct uc_alert_place *at)
 {
 	struct uc_delivery *d = NULL;
 	struct uc_delivery_stats s;
@@ -60,7 +61,7 @@ static bool try_one(const struct uc_sink_config *cfg, const char *instance)
 	/* no spool: that of a running daemon is its own */
 	if (uc_delivery_new(cfg, NULL, &d))
 		return false;
-	ok = post(d, instance);
+	ok = post(d, at);
 	s = wait_for(d);
 	ok = ok && s.delivered == DOCUMENTS;
 	if (ok)
@@ -99,7 +100,9 @@ static int become_user(const struct uc_config *cfg)
 
 int uc_alerting_test(const struct uc_config *cfg)
 {
+	struct uc_alert_place place = { .test = true };
 	char host[256] = "unknown";
+	json_t *labels;
 	int err = 0;
 
 	if (!cfg->sinks_count) {
@@ -112,10 +115,13 @@ int uc_alerting_test(const struct uc_config *cfg)
 	if (err)
 		return err;
 	gethostname(host, sizeof(host) - 1);
+	place.instance = cfg->alerts->instance ? cfg->alerts->instance : host;
+	place.labels = labels = uc_alert_labels(cfg->labels, cfg->labels_count);
 	/* the same is printed */
 	uc_log_writer = be_quiet;
 	for (uint32_t i = 0; i < cfg->sinks_count; i++)
-		if (!try_one(&cfg->sinks[i], cfg->alerts->instance ? cfg->alerts->instance : host))
+		if (!try_one(&cfg->sinks[i], &place))
 			err = -EIO;
+	json_decref(labels);
 	return err;
 }

@@ -38,6 +38,8 @@
 struct view_output {
 	struct uc_output output;
 	struct uc_view view;
+	enum uc_metrics_label label;
+	struct uc_directives *directives;
 };
 
 struct daemon {
@@ -61,12 +63,27 @@ struct daemon {
 
 /* --- what the view is fed with ------------------------------------------------------ */
 
+/* Of the upstream in metrics, where it is not its address; NULL: not known. */
+static const char *name_of(struct uc_output *output, const struct uc_judged *r,
+			   char buf[UC_TALLY_NAME])
+{
+	const struct view_output *o = (struct view_output *)output;
+
+	*buf = '\0';
+	if (o->label == UC_LABEL_NAME)
+		uc_directives_group(o->directives, r, buf, UC_TALLY_NAME);
+	else if (o->label == UC_LABEL_WORKLOAD)
+		uc_whose_workload(&r->upstream_is, buf, UC_TALLY_NAME);
+	return *buf ? buf : NULL;
+}
+
 static int view_connection(struct uc_output *output, const struct uc_judged *r)
 {
 	struct uc_view *v = &((struct view_output *)output)->view;
 	uint64_t now = uc_now_ns(CLOCK_MONOTONIC);
+	char name[UC_TALLY_NAME];
 
-	uc_tally_end(v->tally, r, now);
+	uc_tally_end(v->tally, r, name_of(output, r, name), now);
 	if (r->verdict.flagged)
 		uc_history_add(v->history, r, now);
 	return 0;
@@ -74,7 +91,8 @@ static int view_connection(struct uc_output *output, const struct uc_judged *r)
 
 static void view_repeated(struct uc_output *output, const struct uc_upstream_addr *addr)
 {
-	uc_tally_repeated(((struct view_output *)output)->view.tally, addr);
+	uc_tally_repeated(((struct view_output *)output)->view.tally, addr,
+			  uc_now_ns(CLOCK_MONOTONIC));
 }
 
 static int view_summary(struct uc_output *output, const struct uc_totals *t)
@@ -86,8 +104,14 @@ static int view_summary(struct uc_output *output, const struct uc_totals *t)
 
 static int open_view(struct daemon *d)
 {
+	const struct uc_metrics_config *m = d->cfg->metrics;
+	struct uc_tally_config tally = { .capacity = m->max_upstreams,
+					 .quiet_ns = m->quiet_ns,
+					 .named = m->label != UC_LABEL_ADDRESS };
 	struct uc_view *v = &d->view.view;
 
+	v->cfg = d->cfg;
+	d->view.label = m->label;
 	d->view.output = (struct uc_output){ .connection = view_connection,
 					     .summary = view_summary,
 					     .repeated = view_repeated,
@@ -95,7 +119,7 @@ static int open_view(struct daemon *d)
 	v->began_ns = d->began_ns;
 	v->reload_ok = true;
 	v->reload_wall_ns = uc_now_ns(CLOCK_REALTIME);
-	if (uc_tally_new(d->cfg->metrics->max_upstreams, &v->tally) || uc_history_new(&v->history))
+	if (uc_tally_new(&tally, &v->tally) || uc_history_new(&v->history))
 		return -ENOMEM;
 	return 0;
 }
@@ -141,6 +165,8 @@ static void say_what_waits(const struct uc_config *old, const struct uc_config *
 		{ "tracing.ring_mib", old->tracing->ring_mib == new->tracing->ring_mib },
 		{ "metrics.max_upstreams",
 		  old->metrics->max_upstreams == new->metrics->max_upstreams },
+		{ "metrics.label", old->metrics->label == new->metrics->label },
+		{ "metrics.quiet_after", old->metrics->quiet_ns == new->metrics->quiet_ns },
 		{ "metrics.bpf_run_time",
 		  old->metrics->bpf_run_time == new->metrics->bpf_run_time },
 		{ "user", same_text(old->user, new->user) },
@@ -198,7 +224,7 @@ static int apply(struct daemon *d, struct uc_config *new)
 	uc_nginx_trust(new->tracing->trust_nginx_of, new->tracing->trust_nginx_of_count);
 	say_what_waits(d->cfg, new);
 	uc_config_free(d->cfg);
-	d->cfg = new;
+	d->view.view.cfg = d->cfg = new;
 	return 0;
 }
 
@@ -327,7 +353,7 @@ static int open_engine(struct daemon *d)
 	cfg.error_log = d->error_log;
 	if (!err)
 		err = uc_directives_new(&d->directives);
-	cfg.directive_ctx = d->directives;
+	cfg.directive_ctx = d->view.directives = d->directives;
 	if (!err)
 		err = uc_engine_new(&cfg, &d->engine);
 	d->view.view.engine = d->engine;

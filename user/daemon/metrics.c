@@ -19,6 +19,7 @@ struct out {
 	const struct uc_view *v;
 	const struct uc_process *process;
 	const struct metric *m;
+	const char *labels; /* those of the configuration, 'cluster="eu1",env="prod"' */
 };
 
 /* What a field is, and how its sample is written. */
@@ -43,42 +44,66 @@ struct metric {
 
 /* --- samples ------------------------------------------------------------------------ */
 
-/* Names of upstreams, hooks and so on are ours and hold nothing that needs an escape. */
+/* Before a value. labels: 'upstream="other",le="1"', or none. Values of labels hold nothing that needs an escape. */
+static void series(const struct out *o, const char *suffix, const char *labels)
+{
+	fprintf(o->f, "%s%s", o->m->name, suffix);
+	if (*labels || *o->labels)
+		fprintf(o->f, "{%s%s%s}", labels, *labels && *o->labels ? "," : "", o->labels);
+}
+
+#define LABELS_LEN (UC_TALLY_NAME + 160)
+
 __attribute__((format(printf, 3, 4))) static void count(const struct out *o, uint64_t value,
 							const char *labels, ...)
 {
+	char text[LABELS_LEN];
 	va_list args;
 
 	va_start(args, labels);
-	fputs(o->m->name, o->f);
-	vfprintf(o->f, labels, args);
-	fprintf(o->f, " %" PRIu64 "\n", value);
+	vsnprintf(text, sizeof(text), labels, args);
 	va_end(args);
+	series(o, "", text);
+	fprintf(o->f, " %" PRIu64 "\n", value);
 }
 
 /* Twelve digits: a sum of eleven days has its microseconds. */
 static void measure(const struct out *o, const char *labels, double value)
 {
-	fprintf(o->f, "%s%s %.12g\n", o->m->name, labels, value);
+	series(o, "", labels);
+	fprintf(o->f, " %.12g\n", value);
 }
 
-static void histogram(const struct out *o, const char *upstream, const struct uc_live_histogram *h)
+static bool only_seen(const struct out *o)
+{
+	return o->v->cfg->metrics->series == UC_SERIES_SEEN;
+}
+
+static void histogram(const struct out *o, const char *of, const struct uc_live_histogram *h)
 {
 	static const unsigned bounds_us[] = { UC_LIVE_BOUNDS_US };
-	const char *name = o->m->name;
+	char labels[LABELS_LEN];
 	uint64_t sum = 0;
 
+	for (size_t i = 0; i < UC_LIVE_BUCKETS; i++)
+		sum += h->bucket[i];
+	if (!sum && only_seen(o))
+		return;
+	sum = 0;
 	for (size_t i = 0; i < UC_LIVE_BUCKETS; i++) {
 		char bound[32] = "+Inf";
 
 		sum += h->bucket[i];
 		if (i < ARRAY_SIZE(bounds_us))
 			snprintf(bound, sizeof(bound), "%g", bounds_us[i] / 1e6);
-		fprintf(o->f, "%s_bucket{upstream=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, upstream,
-			bound, sum);
+		snprintf(labels, sizeof(labels), "%s,le=\"%s\"", of, bound);
+		series(o, "_bucket", labels);
+		fprintf(o->f, " %" PRIu64 "\n", sum);
 	}
-	fprintf(o->f, "%s_sum{upstream=\"%s\"} %.12g\n", name, upstream, h->sum_ns / 1e9);
-	fprintf(o->f, "%s_count{upstream=\"%s\"} %" PRIu64 "\n", name, upstream, sum);
+	series(o, "_sum", of);
+	fprintf(o->f, " %.12g\n", h->sum_ns / 1e9);
+	series(o, "_count", of);
+	fprintf(o->f, " %" PRIu64 "\n", sum);
 }
 
 static double age(const struct out *o, uint64_t since_ns)
@@ -90,10 +115,10 @@ static double age(const struct out *o, uint64_t since_ns)
 static void sample(const struct out *o, const char *label, const char *value, const void *of)
 {
 	const void *field = (const char *)of + o->m->field;
-	char labels[UC_ADDR_LEN + 64] = "";
+	char labels[LABELS_LEN] = "";
 
 	if (label)
-		snprintf(labels, sizeof(labels), "{%s=\"%s\"}", label, value);
+		snprintf(labels, sizeof(labels), "%s=\"%s\"", label, value);
 	switch (o->m->form) {
 	case NUMBER:
 		return count(o, *(const uint64_t *)field, "%s", labels);
@@ -108,9 +133,10 @@ static void sample(const struct out *o, const char *label, const char *value, co
 	case AGE:
 		return measure(o, labels, age(o, *(const uint64_t *)field));
 	case HISTOGRAM:
-		return histogram(o, value, field);
+		return histogram(o, labels, field);
 	case MOMENT:
-		fprintf(o->f, "%s%s %.3f\n", o->m->name, labels, *(const uint64_t *)field / 1e9);
+		series(o, "", labels);
+		fprintf(o->f, " %.3f\n", *(const uint64_t *)field / 1e9);
 	}
 }
 
@@ -132,12 +158,14 @@ static void walked_upstreams(const struct out *o)
 		upstreams(o);
 }
 
-/* Every verdict and outcome from the start on: a rate needs the sample before the first. */
+/* Every verdict and outcome from the start on, if not told otherwise: a rate needs the sample before the first. */
 static void flagged_of(const struct out *o, const struct uc_tally_upstream *u, enum uc_verdict_id v)
 {
 	for (unsigned outcome = 0; outcome < UC_OUTCOME_MAX; outcome++)
-		count(o, u->flagged[v][outcome], "{upstream=\"%s\",verdict=\"%s\",outcome=\"%s\"}",
-		      u->name, uc_verdict_name(v), uc_outcome_name(outcome));
+		if (u->flagged[v][outcome] || !only_seen(o))
+			count(o, u->flagged[v][outcome],
+			      "upstream=\"%s\",verdict=\"%s\",outcome=\"%s\"", u->name,
+			      uc_verdict_name(v), uc_outcome_name(outcome));
 }
 
 static void flagged(const struct out *o)
@@ -156,7 +184,7 @@ static void idle_timeout(const struct out *o)
 		const struct uc_tally_upstream *u = uc_tally_at(o->v->tally, i);
 		struct uc_idle_learned learned;
 
-		if (u->addr.port && uc_upstreams_idle(t, &u->addr, &learned))
+		if (uc_tally_idle(u, t, &learned))
 			sample(o, "upstream", u->name, &learned);
 	}
 }
@@ -164,6 +192,32 @@ static void idle_timeout(const struct out *o)
 static void folded(const struct out *o)
 {
 	count(o, uc_tally_folded(o->v->tally), "%s", "");
+}
+
+static void retired_upstreams(const struct out *o)
+{
+	uint64_t n;
+
+	uc_tally_retired(o->v->tally, &n);
+	count(o, n, "%s", "");
+}
+
+/* Counters of their own, not those of "other": a jump there would be taken for a rate. */
+static void retired(const struct out *o)
+{
+	uint64_t n;
+	const struct uc_tally_upstream *r = uc_tally_retired(o->v->tally, &n);
+
+	count(o, r->live.connections, "counter=\"connections_opened\"");
+	count(o, r->ended, "counter=\"connections_ended\"");
+	count(o, r->live.exchanges, "counter=\"exchanges\"");
+	count(o, r->repeated, "counter=\"repeated_attempts\"");
+	for (unsigned v = 0; v < UC_VERDICT_MAX; v++)
+		for (unsigned outcome = 0; outcome < UC_OUTCOME_MAX; outcome++)
+			if (r->flagged[v][outcome])
+				count(o, r->flagged[v][outcome],
+				      "counter=\"flagged_connections\",verdict=\"%s\",outcome=\"%s\"",
+				      uc_verdict_name(v), uc_outcome_name(outcome));
 }
 
 /* --- of the agent ------------------------------------------------------------------- */
@@ -180,7 +234,7 @@ static void process(const struct out *o)
 
 static void build_info(const struct out *o)
 {
-	count(o, 1, "{version=\"%s\"}", uc_version);
+	count(o, 1, "version=\"%s\"", uc_version);
 }
 
 static void hook_attached(const struct out *o)
@@ -190,8 +244,8 @@ static void hook_attached(const struct out *o)
 
 	for (size_t i = 0; i < n; i++)
 		if (h[i].program)
-			count(o, h[i].use == UC_HOOK_USED, "{hook=\"%s\",facts=\"%s\"}",
-			      h[i].section, h[i].facts);
+			count(o, h[i].use == UC_HOOK_USED, "hook=\"%s\",facts=\"%s\"", h[i].section,
+			      h[i].facts);
 }
 
 static void lost(const struct out *o)
@@ -200,9 +254,9 @@ static void lost(const struct out *o)
 	struct uc_totals totals = uc_engine_totals(o->v->engine);
 
 	for (unsigned i = 0; i < UC_LOST_MAX; i++)
-		count(o, losses.by_reason[i], "{reason=\"%s\"}", uc_lost_name(i));
-	count(o, totals.bad_records, "{reason=\"bad_record\"}");
-	count(o, totals.evicted, "{reason=\"join_evicted\"}");
+		count(o, losses.by_reason[i], "reason=\"%s\"", uc_lost_name(i));
+	count(o, totals.bad_records, "reason=\"bad_record\"");
+	count(o, totals.evicted, "reason=\"join_evicted\"");
 }
 
 /* Those of requests that got no connection from the start on, others once they came. */
@@ -213,7 +267,7 @@ static void nginx_log(const struct out *o)
 	for (unsigned k = 0; k < UC_WORDS_KIND_MAX; k++)
 		if (totals.words[k] || uc_words_means(k) == UC_MEANS_NO_CONNECTION ||
 		    uc_words_means(k) == UC_MEANS_CONNECT_FAILED)
-			count(o, totals.words[k], "{kind=\"%s\"}", uc_words_kind_name(k));
+			count(o, totals.words[k], "kind=\"%s\"", uc_words_kind_name(k));
 }
 
 static void words_level(const struct out *o)
@@ -226,7 +280,7 @@ static void forgotten(const struct out *o)
 	struct uc_totals totals = uc_engine_totals(o->v->engine);
 
 	for (unsigned i = 0; i < UC_LIMIT_MAX; i++)
-		count(o, totals.forgotten[i], "{kind=\"%s\"}", uc_limit_name(i));
+		count(o, totals.forgotten[i], "kind=\"%s\"", uc_limit_name(i));
 }
 
 static void adopted(const struct out *o)
@@ -269,7 +323,7 @@ static void alerts(const struct out *o)
 
 	for (size_t i = 0; i < uc_alerts_rules(a); i++)
 		for (unsigned state = UC_ALERT_PENDING; state < UC_ALERT_STATE_MAX; state++)
-			count(o, uc_alerts_in_state(a, i, state), "{rule=\"%s\",state=\"%s\"}",
+			count(o, uc_alerts_in_state(a, i, state), "rule=\"%s\",state=\"%s\"",
 			      uc_alerts_rule(a, i)->name, uc_alert_state_name(state));
 }
 
@@ -295,7 +349,7 @@ static void sink_dropped(const struct out *o)
 		struct uc_delivery_stats s = uc_delivery_stats(d);
 
 		for (unsigned why = 0; why < UC_DROP_MAX; why++)
-			count(o, s.backlog.dropped[why], "{sink=\"%s\",reason=\"%s\"}",
+			count(o, s.backlog.dropped[why], "sink=\"%s\",reason=\"%s\"",
 			      uc_delivery_config(d)->name, uc_drop_name(why));
 	}
 }
@@ -329,7 +383,7 @@ static void canary_runs(const struct out *o)
 		const struct uc_canary_state *s = uc_canary_watch_at(o->v->canaries, i);
 
 		for (unsigned k = 0; k < UC_CANARY_OUTCOME_MAX; k++)
-			count(o, s->by_outcome[k], "{canary=\"%s\",outcome=\"%s\"}", s->name,
+			count(o, s->by_outcome[k], "canary=\"%s\",outcome=\"%s\"", s->name,
 			      uc_canary_outcome_name(k));
 	}
 }
@@ -383,6 +437,11 @@ static const struct metric metrics[] = {
 	{ "upclose_folded_connections_total", "counter",
 	  "Connections counted under upstream=other for lack of room (metrics.max_upstreams).",
 	  .write = folded },
+	{ "upclose_retired_upstreams_total", "counter",
+	  "Quiet upstreams whose series ended for a newcomer's (metrics.quiet_after).",
+	  .write = retired_upstreams },
+	{ "upclose_retired_counts_total", "counter",
+	  "What the counters of these upstreams had come to, by counter.", .write = retired },
 	{ "upclose_build_info", "gauge", "The version that runs.", .write = build_info },
 	{ "upclose_hook_attached", "gauge", "Whether the kernel hook is in use.",
 	  .write = hook_attached },
@@ -462,18 +521,35 @@ static void take_live(void *ctx, const struct uc_live *l)
 void uc_view_refresh(struct uc_view *v)
 {
 	v->now_ns = uc_now_ns(CLOCK_MONOTONIC);
-	uc_tally_live_begin(v->tally);
+	uc_tally_live_begin(v->tally, v->now_ns);
 	v->walk_err = uc_tracer_each_live(v->tracer, take_live, v->tally);
 }
+
+static void static_labels(const struct uc_config *cfg, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	*buf = '\0';
+	for (uint32_t i = 0; i < cfg->labels_count && used < size; i++)
+		used += snprintf(buf + used, size - used, "%s%s=\"%s\"", i ? "," : "",
+				 cfg->labels[i].name, cfg->labels[i].value);
+}
+
+/* 64 and 128 of name and value, and what stands between. */
+#define STATIC_LABELS_LEN (UC_LABELS_MAX * 200)
 
 char *uc_metrics_write(const struct uc_view *v, size_t *ret_len)
 {
 	struct uc_process self = uc_process_self();
-	char *text = NULL;
-	struct out o = { .f = open_memstream(&text, ret_len), .v = v, .process = &self };
+	char *text = NULL, labels[STATIC_LABELS_LEN];
+	struct out o = { .f = open_memstream(&text, ret_len),
+			 .v = v,
+			 .process = &self,
+			 .labels = labels };
 
 	if (!o.f)
 		return NULL;
+	static_labels(v->cfg, labels, sizeof(labels));
 	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
 		const struct metric *m = o.m = &metrics[i];
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "alert/alerting.h"
+#include "config/config.h"
 #include "daemon/canaries.h"
 #include "daemon/tally.h"
 #include "engine/engine.h"
@@ -19,6 +20,7 @@
 
 /* All that metrics, health and the page are made of. */
 struct uc_view {
+	const struct uc_config *cfg; /* in use */
 	struct uc_tally *tally;
 	const struct uc_engine *engine;
 	struct uc_tracer *tracer;

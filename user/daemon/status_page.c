@@ -151,7 +151,7 @@ static void idle_cell(FILE *f, const struct uc_view *v, const struct uc_tally_up
 {
 	struct uc_idle_learned l;
 
-	if (u->addr.port && uc_upstreams_idle(uc_engine_totals(v->engine).upstreams, &u->addr, &l))
+	if (uc_tally_idle(u, uc_engine_totals(v->engine).upstreams, &l))
 		cell(f, "", "%.2f s", l.ns / 1e9);
 	else
 		cell(f, "dim", "-");
@@ -178,7 +178,9 @@ static void upstream_row(FILE *f, const struct uc_view *v, size_t i)
 	uint64_t hour[UC_VERDICT_MAX], flagged = flagged_of(u);
 
 	uc_tally_hour(v->tally, i, v->now_ns, hour);
-	fprintf(f, "<tr><td><code>%s</code></td>", u->name);
+	fputs("<tr><td><code>", f);
+	uc_html_text(f, u->name);
+	fputs("</code></td>", f);
 	number(f, "", u->live.open);
 	number(f, "", u->live.waiting);
 	number(f, "", u->live.exchanges);
@@ -198,7 +200,7 @@ static void upstreams(FILE *f, const struct uc_view *v)
 		fputs("<p class=dim>nginx has opened no connection to an upstream yet.</p>\n", f);
 		return;
 	}
-	fputs("<div class=wide><table id=upstreams><thead><tr><th>address</th><th>open</th>"
+	fputs("<div class=wide><table id=upstreams><thead><tr><th>upstream</th><th>open</th>"
 	      "<th>waiting</th><th>requests</th><th>ended</th><th>flagged</th>"
 	      "<th>idle timeout</th><th class=l>verdicts of the last hour</th></tr></thead><tbody>\n",
 	      f);

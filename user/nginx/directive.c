@@ -337,25 +337,52 @@ static bool as_it_began(const struct master *m, uint64_t worker_ns)
 	return m->changed_ns <= began + TICK_NS;
 }
 
-bool uc_directives_find(void *directives, const struct uc_judged *r, struct uc_directive_at *ret)
+/* In the configuration of the nginx that held the connection; NULL: not known. */
+static const struct target *targets_of(struct uc_directives *d, const struct uc_conn *c,
+				       const struct master **ret, size_t *count)
 {
-	const struct uc_conn *c = r->facts->nginx;
-	bool race = r->verdict.id == UC_VERDICT_KEEPALIVE_RACE;
-	enum uc_nginx_setting s = UC_NGINX_READ_TIMEOUT;
-	const struct target *t;
 	struct master *m;
-	size_t count;
 	pid_t parent;
 
-	if ((!race && !setting_of(&r->verdict, &s)) || !c->owner.tgid || !c->owner.start_ns)
-		return false;
-	parent = master_pid(directives, &c->owner);
+	if (!c->owner.tgid || !c->owner.start_ns)
+		return NULL;
+	parent = master_pid(d, &c->owner);
 	if (!parent)
-		return false;
-	m = master_of(directives, parent, c->owner.start_ns);
+		return NULL;
+	*ret = m = master_of(d, parent, c->owner.start_ns);
 	if (!m->http || !as_it_began(m, c->owner.start_ns))
+		return NULL;
+	return find(m, &c->tuple, count);
+}
+
+bool uc_directives_group(struct uc_directives *d, const struct uc_judged *r, char *buf, size_t size)
+{
+	const struct uc_nginx_group *g;
+	const struct master *m;
+	size_t count;
+	const struct target *t = targets_of(d, r->facts->nginx, &m, &count);
+
+	if (!t || !t->place->group)
 		return false;
-	t = find(m, &c->tuple, &count);
+	g = t->place->group;
+	for (size_t i = 1; i < count; i++)
+		if (t[i].place->group != g)
+			return false;
+	uc_text_escape(g->name.p, g->name.len, buf, size);
+	return true;
+}
+
+bool uc_directives_find(void *directives, const struct uc_judged *r, struct uc_directive_at *ret)
+{
+	bool race = r->verdict.id == UC_VERDICT_KEEPALIVE_RACE;
+	enum uc_nginx_setting s = UC_NGINX_READ_TIMEOUT;
+	const struct master *m;
+	const struct target *t;
+	size_t count;
+
+	if (!race && !setting_of(&r->verdict, &s))
+		return false;
+	t = targets_of(directives, r->facts->nginx, &m, &count);
 	if (!t)
 		return false;
 	memset(ret, 0, sizeof(*ret));

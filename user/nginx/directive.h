@@ -25,4 +25,11 @@ void uc_directives_free(struct uc_directives *d);
  */
 bool uc_directives_find(void *directives, const struct uc_judged *r, struct uc_directive_at *ret);
 
+/*
+ * The name of the upstream{} that the connection's address is a server of. False, and buf
+ * untouched, where no group or more than one has it, and where that cannot be told for certain.
+ */
+bool uc_directives_group(struct uc_directives *d, const struct uc_judged *r, char *buf,
+			 size_t size);
+
 #endif
