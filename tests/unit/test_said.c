@@ -135,6 +135,25 @@ static void test_memory_is_bounded(void **state)
 }
 
 /* Remarks give way to what nginx did. */
+/* stream{} counts the bytes of a connection, then closes it; what it read from last is another. */
+static void test_relayed_before_its_close(void **state)
+{
+	struct uc_rec_words rec = { .hdr.ts_ns = 100 * MS, .worker = 7, .level = 7, .read_id = 9 };
+	struct uc_words w;
+
+	(void)state;
+	strncpy(rec.format,
+		"%s disconnected, bytes from/to client:%O/%O, bytes from/to upstream:%O/%O",
+		sizeof(rec.format) - 1);
+	strncpy(rec.action, "proxying connection", sizeof(rec.action) - 1);
+	uc_words_read(&rec, &w);
+	assert_false(uc_said_put(said, &w));
+	end(2, 7, 1);
+	assert_int_equal(taken(2), 1);
+	assert_int_equal(of.words[0].kind, UC_WORDS_STREAM_PROGRESS);
+	assert_int_equal(taken(9), 0);
+}
+
 static void test_remarks_give_way(void **state)
 {
 	(void)state;
@@ -160,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_words_that_meet_no_close, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_words_that_met_it_wait, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory_is_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_relayed_before_its_close, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remarks_give_way, set_up, tear_down),
 	};
 

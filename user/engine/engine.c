@@ -31,8 +31,11 @@ struct uc_engine {
 	struct uc_holds *holds;
 	struct uc_said *said;
 	struct uc_exits exits;
-	uint32_t ending[ENDING]; /* workers that said so */
-	size_t ending_count;     /* ever */
+	struct {
+		uint32_t worker;
+		uint64_t ts_ns;
+	} ending[ENDING];    /* workers that said so, and when first */
+	size_t ending_count; /* ever */
 	struct uc_death deaths[DEATHS];
 	size_t death_count; /* ever */
 	struct uc_upstreams *upstreams;
@@ -258,12 +261,13 @@ static bool names_timeout(const struct uc_engine *e, struct uc_judged *r,
 	       e->cfg.directive_of(e->cfg.directive_ctx, r, at);
 }
 
-static bool is_ending(const struct uc_engine *e, uint32_t worker)
+/* When it said that it ends; 0: it did not. */
+static uint64_t ending_since(const struct uc_engine *e, uint32_t worker)
 {
 	for (size_t i = 0; i < ENDING && i < e->ending_count; i++)
-		if (e->ending[i] == worker)
-			return true;
-	return false;
+		if (e->ending[i].worker == worker)
+			return e->ending[i].ts_ns;
+	return 0;
 }
 
 /* Facts and verdict; the end of nginx's worker, and the timeout in force, are facts from elsewhere. */
@@ -274,7 +278,7 @@ static void assess(struct uc_engine *e, struct uc_judged *r, struct uc_directive
 	uc_facts(r->pair, &e->facts);
 	x = uc_exits_of(&e->exits, &e->facts.nginx->closer);
 	if (x)
-		uc_facts_exit(&e->facts, x->ts_ns, is_ending(e, x->task.tgid));
+		uc_facts_exit(&e->facts, x->ts_ns, ending_since(e, x->task.tgid));
 	r->verdict = uc_verdict(&e->facts);
 	r->directive = names_timeout(e, r, at) ? at : NULL;
 	if (!r->directive || r->verdict.id != UC_VERDICT_NGINX_TIMEOUT || e->facts.words)
@@ -444,8 +448,10 @@ static void on_words(struct uc_engine *e, const struct uc_rec_words *rec)
 	struct uc_words w;
 
 	uc_words_read(rec, &w);
-	if (w.kind == UC_WORDS_WORKER_SHUTDOWN && !is_ending(e, w.worker))
-		e->ending[e->ending_count++ % ENDING] = w.worker;
+	if (w.kind == UC_WORDS_WORKER_SHUTDOWN && !ending_since(e, w.worker)) {
+		e->ending[e->ending_count % ENDING].worker = w.worker;
+		e->ending[e->ending_count++ % ENDING].ts_ns = w.ts_ns;
+	}
 	if (uc_said_put(e->said, &w))
 		report_words(e, &w);
 }

@@ -63,7 +63,7 @@ static void serve(const struct uc_delegate_config *cfg, int fd, pid_t parent)
 	close_others(fd, cfg->fd);
 	prctl(PR_SET_NAME, cfg->name);
 	if (cfg->confine(cfg->confine_ctx) || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
-	    getppid() != parent)
+	    getppid() != parent || send(fd, "", 1, MSG_NOSIGNAL) != 1)
 		return;
 	answer(cfg, fd);
 }
@@ -73,7 +73,8 @@ int uc_delegate_new(const struct uc_delegate_config *cfg, struct uc_delegate **r
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct uc_delegate *d = calloc(1, sizeof(*d));
 	const pid_t parent = getpid();
-	int pair[2];
+	int pair[2], err;
+	char ready;
 
 	if (!d)
 		return -ENOMEM;
@@ -88,14 +89,17 @@ int uc_delegate_new(const struct uc_delegate_config *cfg, struct uc_delegate **r
 	}
 	close(pair[1]);
 	d->fd = pair[0];
-	if (d->pid < 0 || setsockopt(d->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience))) {
-		int err = -errno;
-
+	err = d->pid < 0 ? -errno : 0;
+	if (!err && setsockopt(d->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		err = -errno;
+	/* it has given up what it does not need */
+	if (!err && recv(d->fd, &ready, sizeof(ready), 0) != sizeof(ready))
+		err = -ECHILD;
+	if (err)
 		uc_delegate_free(d);
-		return err;
-	}
-	*ret = d;
-	return 0;
+	else
+		*ret = d;
+	return err;
 }
 
 void uc_delegate_free(struct uc_delegate *d)

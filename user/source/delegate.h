@@ -22,7 +22,7 @@ struct uc_delegate_config {
 
 struct uc_delegate;
 
-/* cfg is not read after it. Negative errno; *ret is left alone then. */
+/* Returns when that process is confined; cfg is not read after it. Negative errno: *ret is left alone; -ECHILD: confine() failed. */
 int uc_delegate_new(const struct uc_delegate_config *cfg, struct uc_delegate **ret);
 void uc_delegate_free(struct uc_delegate *d);
 

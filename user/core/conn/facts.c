@@ -539,13 +539,14 @@ static bool closed_for_a_reason(const struct uc_facts *f)
 	       f->nginx->flags & UC_CONN_AT_ONCE;
 }
 
-void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns, bool announced)
+void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns, uint64_t announced_ns)
 {
 	const uint64_t closed = f->nginx->end.ts_ns;
 
 	f->nginx_exited = f->closed_by == UC_CLOSED_BY_NGINX && exit_ns >= closed &&
-			  exit_ns - closed < EXIT_SOON_NS && !closed_for_a_reason(f);
-	f->exit_announced = f->nginx_exited && announced;
+			  exit_ns - closed < EXIT_SOON_NS && announced_ns <= closed &&
+			  !closed_for_a_reason(f);
+	f->exit_announced = f->nginx_exited && announced_ns;
 }
 
 /* nginx's timers are late by as much as its worker is busy, and begin with what it did last. */

@@ -129,10 +129,11 @@ struct uc_facts {
 void uc_facts(const struct uc_pair *pair, struct uc_facts *ret);
 
 /*
- * The worker that closed it ended at that time, which was after its close. announced: it
- * had said that it shuts down.
+ * The worker that closed it ended at that time, which was after its close. announced_ns:
+ * when it said that it shuts down, or 0; what it had closed before that it closed for
+ * another reason.
  */
-void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns, bool announced);
+void uc_facts_exit(struct uc_facts *f, uint64_t exit_ns, uint64_t announced_ns);
 /* The timeout of nginx's configuration that such a wait would be of. */
 void uc_facts_timeout(struct uc_facts *f, int64_t timeout_ms);
 

@@ -59,6 +59,12 @@ static bool remark(const struct uc_words *w)
 	return uc_words_means(w->kind) == UC_MEANS_NOTHING;
 }
 
+/* stream{} says that of a connection which it is about to close. */
+static bool relayed(const struct uc_words *w)
+{
+	return w->kind == UC_WORDS_STREAM_PROGRESS && strstr(w->format, " disconnected");
+}
+
 bool uc_said_put(struct uc_said *s, const struct uc_words *w)
 {
 	enum uc_words_means means = uc_words_means(w->kind);
@@ -66,9 +72,9 @@ bool uc_said_put(struct uc_said *s, const struct uc_words *w)
 
 	if (means == UC_MEANS_NO_CONNECTION)
 		return true;
-	if (w->kind == UC_WORDS_STREAM_PROGRESS)
+	if (w->kind == UC_WORDS_STREAM_PROGRESS && !relayed(w))
 		return strncmp(w->action, "proxying", 8) != 0;
-	if ((means == UC_MEANS_OTHER || means == UC_MEANS_NOTHING) &&
+	if (!relayed(w) && (means == UC_MEANS_OTHER || means == UC_MEANS_NOTHING) &&
 	    !strstr(w->action, "upstream"))
 		return true;
 	/* of a client to whom nginx sends an answer of its own */
@@ -86,7 +92,7 @@ bool uc_said_put(struct uc_said *s, const struct uc_words *w)
 	one->words = *w;
 	one->deadline_ns = w->ts_ns + UC_SAID_NS;
 	/* it goes on as long as it likes */
-	if (remark(w) && w->read_id) {
+	if (remark(w) && w->read_id && !relayed(w)) {
 		one->conn_id = w->read_id;
 		one->deadline_ns = UINT64_MAX;
 	}
