@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e artifacts kernels systemd
+#   tests/check.sh STAGE...        STAGE: lint unit replay fuzz e2e suite artifacts kernels systemd
 #
 # Called by make. Builds what the stages need, runs each of them whatever the others
 # did, and ends with one line: N passed, N failed, N skipped.
@@ -282,6 +282,19 @@ stage_artifacts() {
 	"$python" tests/junit.py artifacts "$work/artifacts.xml" >"$work/artifacts.results"
 	cat "$work/artifacts.results" >>"$results"
 	[ $status -eq 0 ] || grep -q '^not ok' "$work/artifacts.results" || record "not ok artifacts: pytest's exit status $status"
+}
+
+# nginx's own test suite as a judge, where it is to be had.
+stage_suite() {
+	local out=$work/suite
+	PYTHONPATH=tests limited python3 -u -m suite | tee "$out"
+	if [ "${PIPESTATUS[0]}" -eq 0 ] && grep -q 'skip suite' "$out"; then
+		record "$(grep -o 'skip suite.*' "$out")"
+	elif grep -q ' 0 disagreements$' "$out"; then
+		record "ok suite"
+	else
+		record "not ok suite: $(tail -n 1 "$out" | sed 's/^ *//')"
+	fi
 }
 
 # --- all together ----------------------------------------------------------------------

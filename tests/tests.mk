@@ -54,9 +54,9 @@ check: ## Build and run every test; without root the end-to-end tests are skippe
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh $(STAGES)
 
 .PHONY: check-all check-kernels check-artifacts check-systemd
-check-all: ## check, check-artifacts and check-kernels, as one, and no warnings: what CI runs (root)
+check-all: ## check, suite, check-artifacts and check-kernels, as one, and no warnings: what CI runs (root)
 	$(Q)tests/deps.sh auto build test artifacts kernels
-	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' CHECK_SECONDS="$${CHECK_SECONDS:-4200}" tests/check.sh $(STAGES) artifacts kernels
+	$(Q)+O='$(O)' MAKE='$(SUBMAKE) WERROR=1' CHECK_SECONDS="$${CHECK_SECONDS:-4200}" tests/check.sh $(STAGES) suite artifacts kernels
 check-kernels: ## The same verdicts on kernels 5.10 to the newest and on arm64, by every hook plan, in emulated guests (root)
 	$(Q)tests/deps.sh auto build static kernels
 	$(Q)+O='$(O)' MAKE='$(SUBMAKE)' tests/check.sh kernels

@@ -45,7 +45,11 @@ def checkout(parent):
         return Path(given)
     folder = Path(parent, "nginx-tests")
     for command in (["clone", "-q", SOURCE, folder], ["-C", folder, "checkout", "-q", COMMIT]):
-        done = subprocess.run(["git", *command], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        try:
+            done = subprocess.run(["git", *command], capture_output=True, text=True, timeout=120, check=False,
+                                  env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        except subprocess.TimeoutExpired as late:
+            raise Absent(f"cannot fetch {SOURCE}: not within 120 s") from late
         if done.returncode:
             raise Absent(f"cannot fetch {SOURCE}: {(done.stderr.strip().splitlines() or ['git failed'])[-1]}")
     return folder
