@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -238,6 +239,36 @@ def test_no_live_upstreams(stage, bpf):
     assert {c["port"] for c in event["failed_before"]} >= set(dead) and "max_fails" in event["summary"]
     _, summary, _, status = tr.stop()
     assert status == 0 and summary["nginx_log"]["no_live_upstreams"] >= 1
+
+
+def pipelined(port, count):
+    """So many requests at once, by one connection: nginx answers as fast as it can."""
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        sender = threading.Thread(target=s.sendall, args=(request * count,))
+        sender.start()
+        seen, rest = 0, b""
+        while seen < count:
+            data = rest + s.recv(1 << 16)
+            seen += data.count(b"HTTP/1.1 502")
+            rest = data[-11:] if not data.endswith(b"HTTP/1.1 502") else b""
+        sender.join()
+
+
+@pytest.mark.alone
+def test_storm(stage, bpf):
+    """Tens of thousands of errors a second: each is counted, as an event or as lost."""
+    dead, count = f"127.0.0.1:{free_port()}", 30000
+    nginx = stage.nginx(app=Route([dead, dead], server="max_fails=1 fail_timeout=60s"))
+    tr = stage.upclose()
+    began = time.monotonic()
+    pipelined(nginx.routes["app"].port, count)
+    rate = count / (time.monotonic() - began)
+    lines = Path(f"{nginx.dir}/error.log").read_text().count("no live upstreams")
+    assert count - 2 <= lines <= count
+    _, summary, _, status = tr.stop()
+    print(f"{rate:.0f} errors a second, {summary['lost']} lost of {lines}")
+    assert status == 0 and summary["nginx_log"]["no_live_upstreams"] + summary["lost"] >= lines
 
 
 def test_daemon_counts_and_logs_them(stage, bpf):
