@@ -44,7 +44,7 @@ def test_both_ends(site, trace, behaviour, verdict):
     assert_contract(obj)
     assert obj["verdict"] == verdict
     assert obj["upstream"]["container"] == {"runtime": "containerd", "id": ids[1], "name": "web"}
-    assert obj["upstream"]["pod"] == {"namespace": "shop", "name": "api-1", "uid": UID}
+    assert obj["upstream"]["pod"] == {"namespace": "shop", "name": "api-1", "uid": UID, "workload": "api"}
     assert obj["upstream"]["local_addr"] == pod.host and obj["upstream"]["local_port"] == pod.port
     assert obj["nginx"]["container"] == {"runtime": "podman", "id": ids[0], "name": None}
     assert obj["nginx"]["pod"] is None and obj["nginx"]["cgroup"] == f"/machine-{ids[0][:8]}.slice/libpod-{ids[0]}.scope"
@@ -78,6 +78,28 @@ def test_no_such_pod(site, trace):
     faults.provoke(nginx, pod, "destroy", faults.CLOSED, route="app")
     tr.stop()
     assert tr.objects() == []
+
+
+def test_daemon(site, stage):
+    """On the page, and one series for all pods of a workload."""
+    nginx, pod, _, ids = site
+    d = stage.daemon({"metrics": {"label": "workload"}}, ports=[pod.port], prefix=[*WITH_LOGS, ids[1]])
+    faults.provoke(nginx, pod, "destroy", faults.CLOSED, route="app", method="POST")
+    d.wait_sample("upclose_flagged_connections_total", 1, upstream="shop/api", verdict="upstream_closed")
+    page = d.get("/")[2]
+    assert f"pod shop/api-1 (workload api), container web, containerd {ids[1][:12]}" in page
+    assert f"podman {ids[0][:12]}" in page
+
+
+def test_report(site, trace):
+    nginx, pod, _, ids = site
+    tr = trace(ports=[pod.port], prefix=[*WITH_LOGS, ids[1]])
+    fault = faults.provoke(nginx, pod, "destroy", faults.CLOSED, route="app")
+    tr.wait(target=fault.target, flagged=True)
+    tr.stop()
+    report = run("report", tr.recording).stdout
+    assert re.search(rf"The upstream: pod shop/api-1 \\?\(workload api\\?\), container web, containerd {ids[1][:12]}", report)
+    assert f"nginx: podman {ids[0][:12]}" in report
 
 
 def test_for_people(site, stage):

@@ -44,7 +44,7 @@ FIELDS = {
 }
 WHOSE = {"cgroup": (str, nothing), "container": (dict, nothing), "pod": (dict, nothing), "unit": (str, nothing)}
 CONTAINER = {"runtime": (str, nothing), "id": str, "name": (str, nothing)}
-POD = {"namespace": (str, nothing), "name": (str, nothing), "uid": (str, nothing)}
+POD = {"namespace": (str, nothing), "name": (str, nothing), "uid": (str, nothing), "workload": (str, nothing)}
 NGINX = {"pid": int, "comm": str, "addr": str, "port": int, **WHOSE}
 UPSTREAM = {
     **WHOSE, "local_addr": (str, nothing), "local_port": (int, nothing),

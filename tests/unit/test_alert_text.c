@@ -105,6 +105,46 @@ static void test_document(void **state)
 	assert_null(line("timeline", 3));
 }
 
+static void test_whose(void **state)
+{
+	(void)state;
+	alert.example =
+		"{\"summary\":\"It died.\",\"confidence\":\"proven\",\"nginx\":{\"pod\":null,"
+		"\"container\":null,\"unit\":\"nginx.service\"},\"upstream\":{\"pod\":{\"namespace\":"
+		"\"shop\",\"name\":\"api-7d9f8b6c5-x2x4z\",\"uid\":null,\"workload\":\"api\"},"
+		"\"container\":{\"runtime\":\"containerd\",\"id\":\"0123456789abcdef\",\"name\":"
+		"\"web\"},\"unit\":null},\"evidence\":[\"seen\"]}";
+	make();
+	assert_string_equal(line("evidence", 1), "nginx: unit nginx.service");
+	assert_string_equal(line("evidence", 2),
+			    "upstream: pod shop/api-7d9f8b6c5-x2x4z (workload api), container web, "
+			    "containerd 0123456789ab");
+	assert_string_equal(line("evidence", 3), "seen");
+	assert_non_null(strstr(
+		uc_document_text(doc, "description"),
+		"The upstream is pod shop/api-7d9f8b6c5-x2x4z (workload api), container web, containerd 0123456789ab."));
+}
+
+static void test_labels(void **state)
+{
+	static const struct uc_static_label labels[] = { { (char *)"cluster", (char *)"eu1" },
+							 { (char *)"severity", (char *)"none" } };
+	json_t *made = uc_alert_labels(labels, 2), *sent;
+
+	(void)state;
+	assert_null(uc_alert_labels(labels, 0));
+	make();
+	assert_null(json_object_get(doc, "labels"));
+	place.labels = made;
+	make();
+	sent = uc_alert_for_alertmanager(doc);
+	assert_string_equal(uc_document_text(json_object_get(sent, "labels"), "cluster"), "eu1");
+	assert_string_equal(uc_document_text(json_object_get(sent, "labels"), "severity"),
+			    "critical"); /* upclose's own stay */
+	json_decref(sent);
+	json_decref(made);
+}
+
 static void test_identity(void **state)
 {
 	char id[64], print[64];
@@ -309,6 +349,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_document, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_whose, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_labels, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_identity, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_resolved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_share, set_up, tear_down),

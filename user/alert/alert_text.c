@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "output/whose_text.h"
 
 /* Of a long timeline the newest moments, which hold the end. */
 #define TIMELINE_LINES 24
@@ -184,6 +185,7 @@ static json_t *description(const struct uc_alert *a, const json_t *example)
 {
 	char text[TEXT_LEN] = "";
 	const char *proof = uc_document_text(example, "proof");
+	struct uc_whose_line whose;
 
 	if (example) {
 		append(text, "%s ", uc_document_text(example, "summary"));
@@ -194,6 +196,9 @@ static json_t *description(const struct uc_alert *a, const json_t *example)
 	else
 		append(text,
 		       "upclose was started again meanwhile: what it had counted is not known any more.");
+	whose = uc_whose_text(json_object_get(example, "upstream"));
+	if (*whose.text)
+		append(text, " The upstream is %s.", whose.text);
 	return json_string(text);
 }
 
@@ -324,6 +329,17 @@ static json_t *lines_of(const json_t *example, const char *key)
 	return json_is_array(lines) ? json_incref(lines) : json_array();
 }
 
+/* "upstream: pod shop/api-0" */
+static void add_whose(json_t *lines, const char *end, const json_t *example)
+{
+	struct uc_whose_line whose = uc_whose_text(json_object_get(example, end));
+	char text[TEXT_LEN] = "";
+
+	append(text, "%s: %s", end, whose.text);
+	if (*whose.text)
+		json_array_append_new(lines, json_string(text));
+}
+
 static json_t *evidence_lines(const json_t *example)
 {
 	json_t *lines = json_array(), *more = json_object_get(example, "evidence");
@@ -336,6 +352,8 @@ static json_t *evidence_lines(const json_t *example)
 			append(text, ", proof %s", uc_document_text(example, "proof"));
 		json_array_append_new(lines, json_string(text));
 	}
+	add_whose(lines, "nginx", example);
+	add_whose(lines, "upstream", example);
 	if (json_is_array(more))
 		json_array_extend(lines, more);
 	return lines;

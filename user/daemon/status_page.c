@@ -15,6 +15,7 @@
 #include "daemon/history.h"
 #include "base/text.h"
 #include "output/markup.h"
+#include "output/whose_text.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--dim:#667080;--line:#d8dee6;"
@@ -271,6 +272,17 @@ static void list(FILE *f, const char *title, const json_t *lines)
 	fputs("</ul>\n", f);
 }
 
+static void whose(FILE *f, const char *end, const json_t *o)
+{
+	struct uc_whose_line l = uc_whose_text(json_object_get(o, end));
+
+	if (!*l.text)
+		return;
+	fprintf(f, "<p><span class=%s>%s</span>: ", end, end);
+	uc_html_text(f, l.text);
+	fputs("</p>\n", f);
+}
+
 static void connection(FILE *f, const json_t *o, bool open)
 {
 	const json_t *moments = json_object_get(o, "timeline");
@@ -289,6 +301,8 @@ static void connection(FILE *f, const json_t *o, bool open)
 	for (size_t i = 0; i < json_array_size(moments); i++)
 		moment_row(f, json_array_get(moments, i));
 	fputs("</table>\n", f);
+	whose(f, "nginx", o);
+	whose(f, "upstream", o);
 	list(f, "Known:", json_object_get(o, "evidence"));
 	list(f, "Do:", json_object_get(o, "advice"));
 	fputs("</details>\n", f);

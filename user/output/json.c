@@ -8,6 +8,7 @@
 #include "output/known_idle.h"
 #include "output/words_text.h"
 #include "base/text.h"
+#include "core/workload.h"
 
 static json_t *bytes_or_null(const char *bytes, size_t len)
 {
@@ -70,6 +71,7 @@ static json_t *container_object(const struct uc_whose *w)
 
 static json_t *pod_object(const struct uc_whose *w)
 {
+	char workload[sizeof(w->proc->names.pod)];
 	json_t *o;
 
 	if (!w->proc || (!w->in.pod_uid[0] && !w->proc->names.pod[0]))
@@ -78,6 +80,8 @@ static json_t *pod_object(const struct uc_whose *w)
 	set(o, "namespace", text_or_null(w->proc->names.pod_namespace));
 	set(o, "name", text_or_null(w->proc->names.pod));
 	set(o, "uid", text_or_null(w->in.pod_uid));
+	uc_workload_of(w->proc->names.pod, workload, sizeof(workload));
+	set(o, "workload", text_or_null(workload));
 	return o;
 }
 

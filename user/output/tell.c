@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "output/whose_text.h"
 
 typedef unsigned long long ull;
 
@@ -258,6 +259,17 @@ static void tell_moment(const json_t *e, struct uc_doc *p)
 	uc_doc_line(p, t.text);
 }
 
+static void tell_whose(const char *who, const json_t *end, struct uc_doc *p)
+{
+	struct uc_whose_line whose = uc_whose_text(end);
+	struct note t;
+
+	if (!*whose.text)
+		return;
+	snprintf(t.text, sizeof(t.text), "%s: %.480s.", who, whose.text);
+	uc_doc_paragraph(p, t.text);
+}
+
 static void tell_example(const struct uc_incident_cause *c, struct uc_doc *p)
 {
 	const json_t *o = c->example, *x = json_object_get(o, "exchange"), *e;
@@ -272,6 +284,8 @@ static void tell_example(const struct uc_incident_cause *c, struct uc_doc *p)
 		 endpoint(json_object_get(o, "upstream")).text);
 	uc_doc_paragraph(p, t.text);
 	uc_doc_paragraph(p, uc_incident_text(o, "summary"));
+	tell_whose("nginx", json_object_get(o, "nginx"), p);
+	tell_whose("The upstream", json_object_get(o, "upstream"), p);
 	if (*log) {
 		snprintf(t.text, sizeof(t.text), "nginx's log: %.480s", log);
 		uc_doc_paragraph(p, t.text);
