@@ -4,11 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "core/nginx/target.h"
 #include "core/nginx/var.h"
 
 static int include(void *ctx, struct uc_nginx_conf *c, const struct uc_nginx_directive *d)
@@ -55,7 +57,7 @@ static const char *values_of(const char *text, unsigned nth, const char *name)
 	size_t count, n = 0;
 
 	assert_int_equal(uc_nginx_vars_new(uc_nginx_conf_top(conf), &vars), 0);
-	count = uc_nginx_vars_values(vars, server(conf, nth), &w, values);
+	count = uc_nginx_vars_values(vars, server(conf, nth), NULL, &w, values);
 	joined[0] = 0;
 	for (size_t i = 0; i < count; i++)
 		n += snprintf(joined + n, sizeof(joined) - n, "%s%.*s", i ? " " : "",
@@ -111,6 +113,91 @@ static void test_values(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_string_equal(values_of(rows[i].conf, rows[i].server, rows[i].name),
 				    rows[i].values);
+}
+
+/* Of a location: its own set, the server's where that is none of it or under a condition, else all. */
+static void test_of_a_block(void **state)
+{
+	static const struct {
+		const char *text, *values;
+	} rows[] = {
+		{ "location / { set $p b; }", "b" },
+		{ "set $p a; location / { set $p b; }", "b" },
+		{ "set $p a; location / { set $p b; if ($x) { set $p c; } }", "b c" },
+		{ "set $p a; location / { if ($x) { set $p c; } set $p b; }", "b" },
+		{ "set $p a; location / { if ($x) { set $p c; } }", "a c" },
+		{ "set $p a; location / { } location /x { set $p b; }", "a" },
+		{ "location / { } location /x { set $p b; }", "b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX];
+		const struct uc_nginx_directive *top, *d;
+		struct uc_nginx_word name = word("p");
+		char text[256], got[64] = "";
+		struct uc_nginx_vars *vars;
+		struct uc_nginx_conf *conf;
+		size_t count;
+
+		snprintf(text, sizeof(text), "server { %s }", rows[i].text);
+		conf = read_conf(text);
+		top = uc_nginx_conf_top(conf);
+		for (d = top->child; !uc_nginx_named(d, "location");)
+			d = d->next;
+		assert_int_equal(uc_nginx_vars_new(top, &vars), 0);
+		count = uc_nginx_vars_values(vars, top, d, &name, values);
+		for (size_t k = 0; k < count; k++)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%.*s",
+				 k ? " " : "", (int)values[k]->len, values[k]->p);
+		assert_string_equal(got, rows[i].values);
+		uc_nginx_vars_free(vars);
+		uc_nginx_conf_free(conf);
+	}
+}
+
+/* The texts of a target, and whether each needs a resolver ("!") . */
+static void test_targets(void **state)
+{
+	static const struct {
+		const char *sets, *target, *texts;
+	} rows[] = {
+		{ "set $a app; set $p 80;", "http://$a:$p/x", "http://app:80!" },
+		{ "set $s https; set $a app;", "$s://$a$request_uri", "https://app!" },
+		{ "set $u http://app:80/y;", "$u", "http://app:80!" },
+		{ "set $a $b; set $b app;", "http://$a", "http://app!" },
+		{ "set $a $a.x;", "http://$a:1", "http://$a.x.x.x.x.x.x.x.x:1!" },
+		{ "", "http://$a:1", "http://$a:1" },
+		{ "", "http://$host:1", "http://$host:1!" },
+		{ "", "http://$a.internal", "http://$a.internal!" },
+		{ "set $a 10.0.0.1;", "http://$a:1", "http://10.0.0.1:1" },
+		{ "set $a [::1];", "http://$a:1", "http://[::1]:1" },
+		{ "set $a unix:/run/a.sock;", "http://$a:/x", "http://unix:/run/a.sock" },
+		{ "set $a app;", "$a:9000", "app:9000!" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct uc_nginx_word target = word(rows[i].target), *first;
+		struct uc_nginx_authority to;
+		struct uc_list texts = { 0 };
+		struct uc_nginx_vars *vars;
+		struct uc_nginx_conf *conf = read_conf(rows[i].sets);
+		char got[128];
+
+		assert_int_equal(uc_nginx_vars_new(uc_nginx_conf_top(conf), &vars), 0);
+		assert_int_equal(uc_nginx_targets(vars, NULL, NULL, &target, &texts), 0);
+		assert_int_equal(texts.count, 1);
+		first = texts.at;
+		to = uc_nginx_authority(first);
+		snprintf(got, sizeof(got), "%.*s%s", (int)first->len, first->p,
+			 uc_nginx_authority_named(&to.at) ? "!" : "");
+		assert_string_equal(got, rows[i].texts);
+		uc_nginx_targets_free(&texts, 0);
+		free(texts.at);
+		uc_nginx_vars_free(vars);
+		uc_nginx_conf_free(conf);
+	}
 }
 
 /* One more than there is room for, and there is no telling. */
@@ -169,8 +256,8 @@ static void test_variable(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_values),   cmocka_unit_test(test_of_a_block),
+		cmocka_unit_test(test_targets),  cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_variable),
 	};
 

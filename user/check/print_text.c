@@ -100,6 +100,7 @@ const char *uc_check_pool_text(enum uc_nginx_pool pool)
 		[UC_NGINX_POOL_UNREAD] = "kept alive or not: what decides it could not be read",
 		[UC_NGINX_POOL_KEPT] = "kept alive",
 		[UC_NGINX_POOL_NO_GROUP] = "not kept alive: no upstream{}",
+		[UC_NGINX_POOL_VARIABLE] = "never kept alive: a variable that names no upstream{}",
 		[UC_NGINX_POOL_NOT_SET] = "not kept alive: no `keepalive` in upstream{}",
 		[UC_NGINX_POOL_OFF] = "not kept alive: what upstream{} says leaves none",
 		[UC_NGINX_POOL_OVERRIDDEN] =
@@ -177,11 +178,13 @@ static void print_finding(FILE *out, const struct uc_check_report *r, const stru
 
 static void print_contract(FILE *out, const struct uc_check_contract *c)
 {
-	char addr[UC_TIMEOUTS_ADDR] = "a variable", nginx[32], idle[32], where[400];
+	char addr[UC_TIMEOUTS_ADDR], nginx[32], idle[32], where[400];
 
 	uc_check_where(c->place, where, sizeof(where));
 	if (c->server)
 		uc_timeouts_addr(c->server, addr);
+	else
+		word(&c->place->target, addr, sizeof(addr));
 	fprintf(out, "  %-24s %s", addr, uc_check_pool_text(c->place->pool));
 	if (c->place->pool == UC_NGINX_POOL_KEPT) {
 		uc_check_time(uc_contract_nginx_idle(c->place), nginx, sizeof(nginx));

@@ -62,6 +62,14 @@ struct uc_finding *uc_rule_known(struct uc_judge *j, const struct uc_rule *rule,
 	return NULL;
 }
 
+struct uc_finding *uc_rule_first(struct uc_judge *j)
+{
+	for (size_t i = 0; i < j->finding_count; i++)
+		if (j->findings[i].rule == j->rule)
+			return &j->findings[i];
+	return NULL;
+}
+
 static bool grow(struct uc_judge *j)
 {
 	size_t room = j->finding_room ? 2 * j->finding_room : 16;

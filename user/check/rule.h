@@ -27,11 +27,14 @@ void uc_rule_timeout_shorter(struct uc_judge *j, const struct uc_check_contract 
 void uc_rule_timeout_chain(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_balancer_race(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contract *c);
+void uc_rule_no_resolver(struct uc_judge *j, const struct uc_check_contract *c);
+void uc_rule_upstream_port(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_policy_required(struct uc_judge *j, const struct uc_check_contract *c);
 
 /* Of the configuration as a whole, once. */
 void uc_rule_template(struct uc_judge *j);
 void uc_rule_value_invalid(struct uc_judge *j);
+void uc_rule_resolved_once(struct uc_judge *j);
 
 /*
  * A new finding of the rule whose turn it is, to be filled. NULL: there is nothing to fill,
@@ -45,6 +48,9 @@ struct uc_finding *uc_rule_found(struct uc_judge *j, enum uc_severity severity,
 struct uc_finding *uc_rule_known(struct uc_judge *j, const struct uc_rule *rule,
 				 const struct uc_nginx_directive *at,
 				 const struct uc_nginx_server *server);
+
+/* The first finding of the rule whose turn it is, or NULL. */
+struct uc_finding *uc_rule_first(struct uc_judge *j);
 
 /* Appends to one of a finding's texts. */
 __attribute__((format(printf, 2, 3))) void uc_rule_say(char text[UC_FINDING_TEXT], const char *fmt,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "core/nginx/target.h"
 #include "core/nginx/var.h"
 #include "core/nginx/word.h"
 
@@ -16,6 +17,8 @@ struct uc_nginx_http {
 	struct uc_list maps;   /* struct uc_nginx_map, likewise */
 	struct uc_list places;
 	struct uc_nginx_vars *vars;
+	struct uc_list texts; /* of targets that variables come to */
+	bool whole;
 	const struct uc_nginx_directive *unread; /* of its own level, or NULL */
 };
 
@@ -24,29 +27,12 @@ struct scope {
 	const struct uc_nginx_directive *set[UC_NGINX_PROTOCOL_MAX][UC_NGINX_SETTING_MAX];
 	struct uc_nginx_headers headers; /* of proxy_set_header: one level's, all or nothing */
 	const struct uc_nginx_directive *client_keepalive;
+	const struct uc_nginx_directive *resolver;
 	const struct uc_nginx_directive *server;
 	const struct uc_nginx_directive *block;
 	const struct uc_nginx_directive *pass;   /* the block's own, or NULL */
 	const struct uc_nginx_directive *unread; /* of this level or one above, or NULL */
 };
-
-/* The authority of "http://host:port/uri"; of the other protocols the whole. */
-static struct uc_nginx_word authority_of(struct uc_nginx_place *p, const struct uc_nginx_word *w)
-{
-	static const char *const schemes[] = { "http://", "https://", "grpc://", "grpcs://" };
-	struct uc_nginx_word rest = *w;
-
-	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
-		if (uc_nginx_word_starts(w, schemes[i])) {
-			p->https = i & 1;
-			rest = uc_nginx_word_part(w, strlen(schemes[i]), w->len);
-		}
-	/* the path of a unix socket ends with a colon: unix:/run/app.sock:/uri */
-	for (uint32_t i = uc_nginx_word_starts(&rest, "unix:") ? 5 : 0; i < rest.len; i++)
-		if (uc_nginx_word_starts(&rest, "unix:") ? rest.p[i] == ':' : rest.p[i] == '/')
-			return uc_nginx_word_part(&rest, 0, i);
-	return rest;
-}
 
 /* An upstream{} has a name without a port, and nobody gives it an address for one. */
 static bool is_name(const struct uc_nginx_word *w)
@@ -61,19 +47,34 @@ static bool is_name(const struct uc_nginx_word *w)
 	return letters;
 }
 
+/* An upstream{} may be chosen by a variable, but none where a port is behind it. */
+static bool may_be_group(const struct uc_nginx_http *h, const struct uc_nginx_word *at)
+{
+	const struct uc_nginx_group *groups = h->groups.at;
+
+	for (size_t i = 0; i < h->groups.count; i++)
+		if (uc_nginx_authority_may_be(at, &groups[i].name))
+			return true;
+	return h->unread && (!at->len || at->p[at->len - 1] < '0' || at->p[at->len - 1] > '9');
+}
+
 static void aim(const struct uc_nginx_http *h, struct uc_nginx_place *p,
 		const struct uc_nginx_word *target)
 {
-	struct uc_nginx_word authority = authority_of(p, target);
-	uint16_t port = p->https ? 443 : 80;
+	struct uc_nginx_authority to = uc_nginx_authority(target);
 
-	p->variable = uc_nginx_word_has_variable(&authority);
-	if (p->variable)
+	p->https = to.https;
+	p->target = to.at;
+	p->variable = uc_nginx_word_has_variable(&to.at);
+	if (p->variable) {
+		p->maybe_group = may_be_group(h, &to.at);
 		return;
-	p->group = uc_nginx_groups_find(&h->groups, &authority);
-	p->maybe_group = !p->group && h->unread && is_name(&authority);
+	}
+	p->group = uc_nginx_groups_find(&h->groups, &to.at);
+	p->maybe_group = !p->group && h->unread && is_name(&to.at);
 	if (!p->group)
-		p->direct = (struct uc_nginx_server){ .at = uc_nginx_endpoint(authority, port),
+		p->direct = (struct uc_nginx_server){ .at = uc_nginx_endpoint(to.at,
+									      p->https ? 443 : 80),
 						      .from = p->pass };
 }
 
@@ -101,50 +102,38 @@ static int keep_place(struct uc_nginx_http *h, const struct uc_nginx_place *p)
 	return 0;
 }
 
-/* "$pool" as all of a target or as its name, as far as what is behind is but the request's own. */
-static bool chooses(const struct uc_nginx_place *p, const struct uc_nginx_word *target,
-		    struct uc_nginx_word *name)
+static bool same_target(const struct uc_nginx_place *a, const struct uc_nginx_place *b)
 {
-	struct uc_nginx_place ignored = *p;
-	struct uc_nginx_word authority = authority_of(&ignored, target), rest;
-
-	return uc_nginx_variable(&authority, name, &rest) &&
-	       (!rest.len || uc_nginx_word_starts(&rest, "$request_uri") ||
-		uc_nginx_word_starts(&rest, "$uri"));
+	if (a->group || b->group)
+		return a->group == b->group;
+	return a->https == b->https && uc_nginx_word_same(&a->target, &b->target);
 }
 
-static bool has_group(const struct uc_nginx_group *const *groups, size_t count,
-		      const struct uc_nginx_group *g)
+static int add_choice(struct uc_nginx_http *h, const struct uc_nginx_place *p, size_t first)
 {
-	for (size_t i = 0; i < count; i++)
-		if (groups[i] == g)
-			return true;
-	return false;
+	const struct uc_nginx_place *places = h->places.at;
+
+	for (size_t i = first; i < h->places.count; i++)
+		if (same_target(&places[i], p))
+			return 0;
+	return keep_place(h, p);
 }
 
-/* A place for each group that the variable may name, and one for what else it may be. */
+/* A place for each target that the variables may come to. */
 static int add_choices(struct uc_nginx_http *h, const struct uc_nginx_place *p)
 {
-	const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX], *target = &p->pass->words[1];
-	const struct uc_nginx_group *groups[UC_NGINX_VALUES_MAX];
-	size_t count = 0, known = 0;
-	struct uc_nginx_word name;
-	bool others = false;
-	int err = 0;
+	size_t first = h->places.count, text = h->texts.count;
+	int err = uc_nginx_targets(h->vars, p->server, p->block, &p->pass->words[1], &h->texts);
 
-	if (chooses(p, target, &name))
-		count = uc_nginx_vars_values(h->vars, p->server, &name, values);
-	for (size_t i = 0; i < count && !err; i++) {
+	if (!err && text == h->texts.count)
+		return keep_place(h, p);
+	for (; text < h->texts.count && !err; text++) {
 		struct uc_nginx_place choice = *p;
 
-		aim(h, &choice, values[i]);
-		others |= !choice.group;
-		if (!choice.group || has_group(groups, known, choice.group))
-			continue;
-		groups[known++] = choice.group;
-		err = keep_place(h, &choice);
+		aim(h, &choice, (const struct uc_nginx_word *)h->texts.at + text);
+		err = add_choice(h, &choice, first);
 	}
-	return !err && (others || !count) ? keep_place(h, p) : err;
+	return err;
 }
 
 static int add_place(struct uc_nginx_http *h, const struct scope *s)
@@ -154,6 +143,7 @@ static int add_place(struct uc_nginx_http *h, const struct scope *s)
 				    .block = s->block,
 				    .server = s->server,
 				    .headers = s->headers,
+				    .resolver = s->resolver,
 				    .unread = s->unread };
 
 	p.client_keepalive = uc_nginx_value_or(s->client_keepalive, UC_NGINX_FORM_TIME, 75000);
@@ -162,6 +152,7 @@ static int add_place(struct uc_nginx_http *h, const struct scope *s)
 	if (!h->defaults.guards_non_idempotent && p.values[UC_NGINX_NEXT_UPSTREAM].n >= 0)
 		p.values[UC_NGINX_NEXT_UPSTREAM].n |= UC_NGINX_NEXT_NON_IDEMPOTENT;
 	aim(h, &p, &p.pass->words[1]);
+	p.by_variable = p.variable;
 	return p.variable ? add_choices(h, &p) : keep_place(h, &p);
 }
 
@@ -195,7 +186,7 @@ static void hide(struct scope *s, const struct uc_nginx_directive *unread)
 	if (!unread)
 		return;
 	s->unread = unread;
-	s->client_keepalive = unread;
+	s->client_keepalive = s->resolver = unread;
 	s->headers = (struct uc_nginx_headers){ .connection = UC_NGINX_CONNECTION_UNREAD };
 	for (unsigned p = 0; p < UC_NGINX_PROTOCOL_MAX; p++)
 		for (unsigned i = 0; i < UC_NGINX_SETTING_MAX; i++)
@@ -208,6 +199,8 @@ static void note(const struct uc_nginx_http *h, struct scope *s, const struct uc
 	note_setting(s, d);
 	if (uc_nginx_named(d, "keepalive_timeout"))
 		s->client_keepalive = d;
+	if (uc_nginx_named(d, "resolver"))
+		s->resolver = d;
 	if (uc_nginx_named(d, "proxy_set_header") && !*headers) {
 		s->headers = uc_nginx_headers(&h->maps, h->defaults.connection_close, d);
 		*headers = true;
@@ -285,6 +278,7 @@ int uc_nginx_http_new(const struct uc_nginx_conf *conf, uint32_t version,
 	h->version = version;
 	h->defaults = uc_nginx_defaults(version);
 	h->unread = uc_nginx_unread(first);
+	h->whole = first != uc_nginx_conf_top(conf);
 	err = collect(h, first);
 	if (!err)
 		err = uc_nginx_vars_new(first, &h->vars);
@@ -310,6 +304,8 @@ void uc_nginx_http_free(struct uc_nginx_http *h)
 	free(h->maps.at);
 	free(h->places.at);
 	uc_nginx_vars_free(h->vars);
+	uc_nginx_targets_free(&h->texts, 0);
+	free(h->texts.at);
 	free(h);
 }
 
@@ -341,6 +337,17 @@ const struct uc_nginx_group *uc_nginx_http_group(const struct uc_nginx_http *h, 
 const struct uc_nginx_directive *uc_nginx_http_unread(const struct uc_nginx_http *h)
 {
 	return h->unread;
+}
+
+const struct uc_nginx_group *uc_nginx_http_find(const struct uc_nginx_http *h,
+						const struct uc_nginx_word *name)
+{
+	return uc_nginx_groups_find(&h->groups, name);
+}
+
+bool uc_nginx_http_whole(const struct uc_nginx_http *h)
+{
+	return h->whole;
 }
 
 const struct uc_nginx_server *uc_nginx_place_servers(const struct uc_nginx_place *p, size_t *count)

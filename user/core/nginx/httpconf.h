@@ -28,6 +28,7 @@ enum uc_nginx_pool {
 	UC_NGINX_POOL_UNREAD,       /* what decides it could not be read */
 	UC_NGINX_POOL_KEPT,         /* kept alive */
 	UC_NGINX_POOL_NO_GROUP,     /* no upstream{}: a connection for each request */
+	UC_NGINX_POOL_VARIABLE,     /* the same, by a variable that can name none */
 	UC_NGINX_POOL_NOT_SET,      /* no `keepalive`, and this version's default is none */
 	UC_NGINX_POOL_OFF,          /* `keepalive 0`, or a limit that leaves nothing of it */
 	UC_NGINX_POOL_OVERRIDDEN,   /* a balancing method behind `keepalive` took its place */
@@ -47,8 +48,12 @@ struct uc_nginx_place {
 	bool https;
 	/* the nearest that was not read of its levels, or NULL: it may set what has its default here */
 	const struct uc_nginx_directive *unread;
-	bool maybe_group; /* an upstream{} of this name may be where nothing was read */
-	bool variable; /* the target is known only at run time; a place for each known one is beside it */
+	struct uc_nginx_word target; /* "host:port", as far as its variables are known */
+	bool by_variable;            /* as nginx finds it out for each request */
+	const struct uc_nginx_directive
+		*resolver; /* in force, or one that was not read; NULL: none */
+	bool maybe_group;  /* an upstream{} of this name may be where nothing was read */
+	bool variable; /* no more than that is known of it; a place for each known one is beside it */
 	const struct uc_nginx_group *group; /* or NULL */
 	struct uc_nginx_server direct;      /* without a group and variables: the one server */
 	struct uc_nginx_value values[UC_NGINX_SETTING_MAX];
@@ -70,6 +75,11 @@ const struct uc_nginx_place *uc_nginx_http_place(const struct uc_nginx_http *h, 
 size_t uc_nginx_http_groups(const struct uc_nginx_http *h);
 const struct uc_nginx_group *uc_nginx_http_group(const struct uc_nginx_http *h, size_t i);
 
+/* By its name, NULL: none. */
+const struct uc_nginx_group *uc_nginx_http_find(const struct uc_nginx_http *h,
+						const struct uc_nginx_word *name);
+/* False: a file without the http{} around it, and what that sets is not known. */
+bool uc_nginx_http_whole(const struct uc_nginx_http *h);
 /* The first that was not read of what surrounds all places, or NULL. */
 const struct uc_nginx_directive *uc_nginx_http_unread(const struct uc_nginx_http *h);
 

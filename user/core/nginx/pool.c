@@ -10,6 +10,7 @@ const char *uc_nginx_pool_name(enum uc_nginx_pool p)
 		[UC_NGINX_POOL_UNREAD] = "unknown",
 		[UC_NGINX_POOL_KEPT] = "kept",
 		[UC_NGINX_POOL_NO_GROUP] = "no_group",
+		[UC_NGINX_POOL_VARIABLE] = "no_group",
 		[UC_NGINX_POOL_NOT_SET] = "not_set",
 		[UC_NGINX_POOL_OFF] = "off",
 		[UC_NGINX_POOL_OVERRIDDEN] = "overridden",
@@ -57,12 +58,10 @@ enum uc_nginx_pool uc_nginx_pool(const struct uc_nginx_place *p)
 {
 	if (p->protocol == UC_NGINX_UWSGI || p->protocol == UC_NGINX_SCGI)
 		return UC_NGINX_POOL_NO_KEEPALIVE;
-	if (p->variable)
-		return UC_NGINX_POOL_UNKNOWN;
 	if (p->maybe_group)
-		return UC_NGINX_POOL_UNREAD;
+		return p->variable ? UC_NGINX_POOL_UNKNOWN : UC_NGINX_POOL_UNREAD;
 	if (!p->group)
-		return UC_NGINX_POOL_NO_GROUP;
+		return p->by_variable ? UC_NGINX_POOL_VARIABLE : UC_NGINX_POOL_NO_GROUP;
 	if (p->group->keepalive.n == UC_NGINX_UNKNOWN)
 		return UC_NGINX_POOL_UNREAD;
 	if (!p->group->keepalive.n && !p->group->keepalive.from)

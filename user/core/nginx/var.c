@@ -11,6 +11,7 @@ struct value {
 	struct uc_nginx_word name;
 	const struct uc_nginx_directive *server; /* of a `set`; NULL: in all */
 	const struct uc_nginx_word *value;
+	const struct uc_nginx_directive *from; /* the `set`, or the line of a table */
 };
 
 struct uc_nginx_vars {
@@ -52,17 +53,21 @@ static int by_place(const void *a, const void *b)
 	const struct value *x = a, *y = b;
 	int order = by_name(x, y);
 
-	return order ? order : (x->value > y->value) - (x->value < y->value);
+	return order ? order : (x->from > y->from) - (x->from < y->from);
 }
 
+/* A variable that nothing tells. */
+static const struct uc_nginx_word unread = { "$", 1, 0 };
+
 static int add(struct uc_nginx_vars *v, const struct uc_nginx_word *variable,
-	       const struct uc_nginx_directive *server, const struct uc_nginx_word *value)
+	       const struct uc_nginx_directive *server, const struct uc_nginx_directive *from)
 {
-	struct value new = { .server = server, .value = value }, *added;
+	struct value new = { .server = server, .from = from }, *added;
 	struct uc_nginx_word rest;
 
 	if (!uc_nginx_variable(variable, &new.name, &rest) || rest.len)
 		return 0;
+	new.value = from->unread ? &unread : &from->words[from->count - 1];
 	added = uc_list_add(&v->values, sizeof(*added));
 	if (!added)
 		return -ENOMEM;
@@ -85,11 +90,11 @@ static int collect(struct uc_nginx_vars *v, const struct uc_nginx_directive *fir
 
 	for (const struct uc_nginx_directive *d = first; d && !err; d = d->next) {
 		if (!d->body && d->count == 3 && uc_nginx_named(d, "set")) {
-			err = add(v, &d->words[1], server, &d->words[2]);
+			err = add(v, &d->words[1], server, d);
 		} else if (is_table(d)) {
 			for (const struct uc_nginx_directive *e = d->child; e && !err; e = e->next)
-				if (e->count == 2)
-					err = add(v, &d->words[d->count - 1], NULL, &e->words[1]);
+				if (e->unread || (e->count == 2 && !uc_nginx_named(e, "include")))
+					err = add(v, &d->words[d->count - 1], NULL, e);
 		} else if (d->child) {
 			err = collect(v, d->child, uc_nginx_named(d, "server") ? d : server);
 		}
@@ -137,7 +142,60 @@ static size_t lower(const struct uc_nginx_vars *v, const struct value *key)
 	return from;
 }
 
+static const struct uc_nginx_directive *location_of(const struct uc_nginx_directive *d)
+{
+	while (d && !uc_nginx_named(d, "location"))
+		d = d->parent;
+	return d;
+}
+
+/* Of these, from the last on that holds without a condition; of nothing but the level's. */
+static size_t of_level(const struct value *all, size_t count,
+		       const struct uc_nginx_directive *level, const struct uc_nginx_word **values,
+		       bool *always)
+{
+	size_t kept = 0;
+
+	*always = false;
+	for (size_t i = 0; i < count; i++) {
+		if (location_of(all[i].from->parent) != level)
+			continue;
+		if (!uc_nginx_named(all[i].from->parent, "if")) {
+			*always = true;
+			kept = 0;
+		}
+		values[kept++] = all[i].value;
+	}
+	return kept;
+}
+
+/*
+ * What requests of a block have, of the `set` of its server{}: the server's come first, and then
+ * the location's. A location without them may be reached from another by a rewrite.
+ */
+static size_t narrow(const struct value *all, size_t count, const struct uc_nginx_directive *block,
+		     const struct uc_nginx_word **values)
+{
+	const struct uc_nginx_directive *location = location_of(block);
+	const struct uc_nginx_word *mine[UC_NGINX_VALUES_MAX];
+	size_t own = 0, outer = 0;
+	bool always = false, ignored;
+
+	if (location)
+		own = of_level(all, count, location, mine, &always);
+	if (!always)
+		outer = of_level(all, count, NULL, values, &ignored);
+	for (size_t i = 0; i < own; i++)
+		values[outer + i] = mine[i];
+	if (block && own + outer)
+		return own + outer;
+	for (size_t i = 0; i < count; i++)
+		values[i] = all[i].value;
+	return count;
+}
+
 size_t uc_nginx_vars_values(const struct uc_nginx_vars *v, const struct uc_nginx_directive *server,
+			    const struct uc_nginx_directive *block,
 			    const struct uc_nginx_word *name,
 			    const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX])
 {
@@ -145,12 +203,17 @@ size_t uc_nginx_vars_values(const struct uc_nginx_vars *v, const struct uc_nginx
 	const struct value *all = v->values.at;
 	size_t count = 0;
 
-	for (size_t k = 0; k < (server ? 2 : 1); k++)
-		for (size_t i = lower(v, &keys[k]);
-		     i < v->values.count && !by_name(&all[i], &keys[k]); i++) {
-			if (count == UC_NGINX_VALUES_MAX)
-				return 0;
+	for (size_t k = 0; k < (server ? 2 : 1); k++) {
+		size_t from = lower(v, &keys[k]), to = from;
+
+		while (to < v->values.count && !by_name(&all[to], &keys[k]))
+			to++;
+		if (count + (to - from) > UC_NGINX_VALUES_MAX)
+			return 0;
+		if (k)
+			count += narrow(all + from, to - from, block, values + count);
+		for (size_t i = from; i < to && !k; i++)
 			values[count++] = all[i].value;
-		}
+	}
 	return count;
 }

@@ -15,9 +15,10 @@ void uc_nginx_vars_free(struct uc_nginx_vars *v);
 
 /*
  * Those of a variable within a server{} (or NULL), in the order of its name's tables
- * and sets. name is without "$". 0: nothing tells them, or they are too many.
+ * and sets; of a block (or NULL) within it those that its requests have. name is without "$". 0: nothing tells them, or they are too many.
  */
 size_t uc_nginx_vars_values(const struct uc_nginx_vars *v, const struct uc_nginx_directive *server,
+			    const struct uc_nginx_directive *block,
 			    const struct uc_nginx_word *name,
 			    const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX]);
 

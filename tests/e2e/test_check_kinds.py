@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What check says of configurations as people have them, over the real nginx in several versions: refused or not, answered or not."""
+import http.client
+import http.server
+import json
+import re
+import subprocess
+import threading
+from contextlib import contextmanager
+
+import pytest
+from harness import nginx_versions
+from harness.nginx import NGINX
+from harness.proc import eventually, free_port
+from harness.upclose import run
+
+VERSIONS = ["1.18", "1.22", "1.30"]
+
+
+def program(version):
+    found = NGINX if version == "1.22" else nginx_versions.nginx(version)
+    if not found:
+        pytest.skip(f"nginx {version} is not there: run tests/deps.sh install test")
+    return found
+
+
+def conf(tmp, text):
+    file = tmp / "nginx.conf"
+    file.write_text(f"user root; daemon off; pid {tmp}/nginx.pid; error_log {tmp}/error.log info;\nevents {{}}\nhttp {{\n access_log off;\n"
+                    + "".join(f" {p}_temp_path {tmp}/{p};\n" for p in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) + f"{text}\n}}\n", encoding="utf-8")
+    return file
+
+
+def told(kind, file, version, *args):
+    got = run("check", "-o", "json", "--version-of", version, *args, file)
+    return [o for o in map(json.loads, got.stdout.splitlines()) if o["kind"] == kind]
+
+
+def found(file, version, *args):
+    """Its errors and warnings."""
+    return [o["rule"] for o in told("finding", file, version, *args) if o["severity"] != "note"]
+
+
+@contextmanager
+def running(version, file, port):
+    nginx = subprocess.Popen([program(version), "-p", file.parent, "-c", file], stderr=subprocess.DEVNULL)
+    try:
+        yield lambda path="/", **headers: status(port, path, headers)
+    finally:
+        nginx.terminate()
+        nginx.wait(20)
+
+
+def status(port, path, headers):
+    def attempt():
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            client.request("GET", path, headers=headers)
+            return client.getresponse().status
+        except ConnectionRefusedError:
+            return None
+        finally:
+            client.close()
+    return eventually(attempt, "nginx answers")
+
+
+class Counting(http.server.BaseHTTPRequestHandler):
+    """Counts connections and requests; answers each."""
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
+    def do_GET(self):  # noqa: N802
+        self.server.requests += 1
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.fixture
+def app():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Counting)
+    server.connections = server.requests = 0
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+REFUSED = {
+    "erb": ("template", "upstream app { <% if x %> server 127.0.0.1:3000; }"),
+    "environment": ("template", "upstream app { server 127.0.0.1:3000; keepalive_timeout ${KT}s; }"),
+    "time": ("value-invalid", "upstream app { server 127.0.0.1:3000; keepalive 2; keepalive_timeout 5x; }"),
+    "no_time": ("value-invalid", "server { listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:3000; proxy_connect_timeout ; } }"),
+    "port": ("upstream-port", "upstream app { server 127.0.0.1:3000; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://app:8080; } }"),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, version, scratch):
+    rule, text = REFUSED[name]
+    file = conf(scratch, text.replace("{port}", str(free_port())))
+    got = subprocess.run([program(version), "-t", "-p", scratch, "-c", file], capture_output=True, check=False)
+    assert got.returncode == 1
+    assert found(file, version) == [rule]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_resolver(version, scratch, app):
+    """A host by a variable is a 502 at each request; an address, and a name that another place names as it is, are none."""
+    port = free_port()
+    to = f"server {{ listen 127.0.0.1:{port}; set $to %s; location / {{ proxy_pass http://$to:{app.server_port}; }} %s }}"
+    for host, more, want, rules in (("localhost", "", 502, ["no-resolver"]), ("127.0.0.1", "", 204, []),
+                                    ("localhost", f"location /x {{ proxy_pass http://localhost:{app.server_port}; }}", 204, [])):
+        file = conf(scratch, to % (host, more))
+        assert found(file, version) == rules
+        with running(version, file, port) as get:
+            assert get() == want
+        assert bool(re.search("no resolver defined to resolve", (scratch / "error.log").read_text())) == (want == 502)
+        (scratch / "error.log").unlink()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_variable_is_not_kept(version, scratch, app):
+    """What a variable names besides upstream{} has a connection for each request, and a group has its pool."""
+    port = free_port()
+    file = conf(scratch, f"""map $arg_to $to {{ default 127.0.0.1:{app.server_port}; group app; }}
+        upstream app {{ server 127.0.0.1:{app.server_port}; keepalive 4; }}
+        server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://$to; proxy_http_version 1.1; proxy_set_header Connection ''; }} }}""")
+    kept = {o["keepalive"]: o["upstream"] for o in told("contract", file, version)}
+    assert kept == dict.fromkeys(("no_group", "kept"), f"127.0.0.1:{app.server_port}")
+    with running(version, file, port) as get:
+        for path, connections in (("/", 4), ("/?to=group", 1)):
+            before = app.connections
+            assert [get(path) for _ in range(4)] == [204] * 4
+            assert app.connections - before == connections
