@@ -77,7 +77,7 @@ GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 STATIC='patch dpkg-source xz gnutls'
 ARTIFACTS='debhelper lintian debootstrap rpm umoci skopeo python3-yaml qemu-user-static gcc-aarch64-linux-gnu'
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
-SERVERS='gunicorn uvicorn puma apache2-bin haproxy nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
+SERVERS='gunicorn uvicorn puma apache2-bin haproxy lighttpd python3-aiohttp nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
 pkg_config() { pkg-config "$@" >/dev/null 2>&1; }
 
@@ -107,6 +107,7 @@ check() {
 	iproute2) have ip ;;
 	procps) have ps ;;
 	apache2-bin) have apache2 ;;
+	python3-aiohttp) /usr/bin/python3 -c 'import aiohttp' 2>/dev/null ;;
 	libbpf-tools) have tcplife ;;
 	bpfcc-tools) have tcplife-bpfcc ;;
 	php-fpm) ls /usr/sbin/php-fpm* >/dev/null 2>&1 ;;

@@ -30,7 +30,7 @@ def named(obj, up, **want):
 
 
 def kept(version):
-    """Since 20.19 a connection stays a second longer than keepAliveTimeout says."""
+    """Since 20.18 a connection stays a second longer than keepAliveTimeout says."""
     return KEEPALIVE + (1000 if version >= 20 else 0)
 
 

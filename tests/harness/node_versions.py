@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Node of several major versions, as npm has it: the versions and their hashes stand in node/package-lock.json.
+"""Node of several versions, as npm has it: the versions and their hashes stand in node/package-lock.json. node-22 is the newest
+22; node-22.8 and node-22.9 are there because a default changed between them.
 
     python3 tests/harness/node_versions.py missing   name the versions that are not there; status 1 if any
     python3 tests/harness/node_versions.py install   fetch them with npm
@@ -27,25 +28,27 @@ def store():
 
 
 def _packages():
-    """Major version -> (folder of the package, exact version)."""
+    """"22" or "22.8" -> (folder of the package, exact version)."""
     found = {}
     for folder, package in json.loads(LOCK.read_text(encoding="ascii"))["packages"].items():
         if package.get("cpu") in (ARCH, [ARCH]):
-            found[int(package["version"].partition(".")[0])] = (folder, package["version"])
-    return dict(sorted(found.items()))
+            found[folder.split("/")[-1].split("-")[1]] = (folder, package["version"])
+    return dict(sorted(found.items(), key=lambda item: float(item[0])))
 
 
-VERSIONS = {major: version for major, (_, version) in _packages().items()}
+PACKAGES = _packages()
+VERSIONS = {int(name): version for name, (_, version) in PACKAGES.items() if "." not in name}
+MINORS = [name for name in PACKAGES if "." in name]
 
 
-def node(major):
-    """The program of this major version, or None where it is not installed."""
-    binary = store() / VERSIONS[major] / "bin" / "node"
+def node(name):
+    """The program of a major version or of "22.8", or None where it is not installed."""
+    binary = store() / PACKAGES[str(name)][1] / "bin" / "node"
     return binary if os.access(binary, os.X_OK) else None
 
 
 def missing():
-    return [major for major in VERSIONS if not node(major)]
+    return [name for name in PACKAGES if not node(name)]
 
 
 def install():
@@ -56,12 +59,12 @@ def install():
         wanted = missing()
         if not wanted:
             return
-        for name in ("package.json", LOCK.name):
-            shutil.copy(LOCK.with_name(name), new)
+        for file in ("package.json", LOCK.name):
+            shutil.copy(LOCK.with_name(file), new)
         options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000")
         subprocess.run(["npm", "ci", *options, f"--cache={new}/cache"], cwd=new, check=True, stdout=sys.stderr)
-        for major in wanted:
-            folder, version = _packages()[major]
+        for name in wanted:
+            folder, version = PACKAGES[name]
             if not (Path(new) / folder).exists():  # npm goes on without a package that it cannot fetch
                 raise FileNotFoundError(f"npm has not fetched Node {version}")
             made = Path(new) / f"v{version}" / "bin"
@@ -75,8 +78,8 @@ def install():
 
 def main(argv):
     if argv == ["missing"]:
-        for major in missing():
-            print(major, VERSIONS[major])
+        for name in missing():
+            print(name, PACKAGES[name][1])
         return 1 if missing() else 0
     if argv == ["install"]:
         try:

@@ -2,6 +2,7 @@
 """Real upstream servers, each with the timeouts that it has by default, on a port of its own."""
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from . import node_versions
@@ -57,6 +58,22 @@ defaults
 frontend f
     bind 127.0.0.1:%(port)d
     http-request return status 200 content-type text/plain string ok
+"""
+LIGHTTPD = """
+server.document-root = "%(dir)s/www"
+server.port = %(port)d
+server.bind = "127.0.0.1"
+server.errorlog = "%(dir)s/lighttpd.log"
+index-file.names = ("index.html")
+"""
+AIOHTTP = """
+from aiohttp import web
+async def ok(request):
+    await request.read()
+    return web.Response(text="ok\\n")
+app = web.Application()
+app.router.add_route("*", "/", ok)
+web.run_app(app, host="127.0.0.1", port=%(port)d, print=None)
 """
 NGINX_CONF = """
 daemon off;
@@ -121,11 +138,11 @@ def write(folder, name, text, **more):
     return path
 
 
-def node(folder, major=None, options=""):
-    """Of a major version, or as installed."""
-    binary = node_versions.node(major) if major else which("node")
+def node(folder, version=None, options=""):
+    """Of a version as node_versions has it, or as installed."""
+    binary = node_versions.node(version) if version else which("node")
     if not binary:
-        raise NotInstalled(f"Node {major}, see tests/deps.sh install test")
+        raise NotInstalled(f"Node {version}, see tests/deps.sh install test")
     port = free_port()
     return Server([binary, write(folder, "up.js", NODE, port=port, options=options)], port, folder)
 
@@ -148,6 +165,31 @@ def uvicorn(folder):
     port = free_port()
     write(folder, "asgi.py", ASGI)
     return Server([which("uvicorn"), "--port", str(port), "--app-dir", folder, "asgi:app"], port, folder)
+
+
+def gunicorn_uvicorn(folder):
+    port = free_port()
+    write(folder, "asgi.py", ASGI)
+    return Server([which("gunicorn"), "-b", f"127.0.0.1:{port}", "--worker-tmp-dir", folder, "-k", "uvicorn.workers.UvicornWorker", "asgi:app"],
+                  port, folder)
+
+
+def python_server(module, *args):
+    """Of Debian's Python, which has its packages."""
+    if subprocess.run(["/usr/bin/python3", "-c", f"import {module}"], check=False, capture_output=True).returncode:
+        raise NotInstalled(module)
+    return ["/usr/bin/python3", *args]
+
+
+def aiohttp(folder):
+    port = free_port()
+    return Server(python_server("aiohttp", write(folder, "up.py", AIOHTTP, port=port)), port, folder)
+
+
+def lighttpd(folder):
+    port = free_port()
+    write(folder, "www/index.html", "ok\n")
+    return Server([which("lighttpd"), "-D", "-f", write(folder, "lighttpd.conf", LIGHTTPD, dir=folder, port=port)], port, folder)
 
 
 def puma(folder):

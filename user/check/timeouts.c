@@ -188,7 +188,7 @@ static void list_kinds(char *buf, size_t size)
 
 int uc_timeouts_kind(struct uc_timeouts *e, const char *text, char why[UC_TIMEOUTS_WHY])
 {
-	char addr[UC_TIMEOUTS_ADDR], kinds[400];
+	char addr[UC_TIMEOUTS_ADDR], kinds[500];
 	const char *value = split(text, addr);
 	struct uc_timeouts_of *row;
 	struct uc_known_kind kind;
@@ -197,8 +197,9 @@ int uc_timeouts_kind(struct uc_timeouts *e, const char *text, char why[UC_TIMEOU
 	if (!value || !uc_known_idle_kind(value, &kind)) {
 		list_kinds(kinds, sizeof(kinds));
 		snprintf(why, UC_TIMEOUTS_WHY,
-			 "kind '%.60s' is not valid: ADDR=KIND, where KIND is one of %s", text,
-			 kinds);
+			 "kind '%.60s' is not valid: ADDR=KIND, where KIND is one of %s, with its "
+			 "version where that matters, such as node20 or node22.9",
+			 text, kinds);
 		return -EINVAL;
 	}
 	row = row_of(e, addr);
@@ -207,8 +208,9 @@ int uc_timeouts_kind(struct uc_timeouts *e, const char *text, char why[UC_TIMEOU
 	idle.ms = kind.closes ? kind.idle_ms : UC_NGINX_NEVER;
 	idle.min_ms = kind.closes ? kind.min_ms : UC_NGINX_NEVER;
 	row->idle[UC_IDLE_KIND] = idle;
-	snprintf(row->source[UC_IDLE_KIND], UC_TIMEOUTS_SOURCE, "the default of %s (%s)", kind.name,
-		 kind.setting);
+	snprintf(row->source[UC_IDLE_KIND], UC_TIMEOUTS_SOURCE,
+		 kind.set ? "the default of %s (`%s` sets it)" : "the default of %s (%s)",
+		 kind.name, kind.set ? kind.set : kind.setting);
 	return 0;
 }
 

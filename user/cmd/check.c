@@ -14,6 +14,7 @@
 #include "check/rules.h"
 #include "nginx/running.h"
 #include "nginx/sources.h"
+#include "output/known_idle.h"
 #include "cmd/command.h"
 #include "cmd/command_line.h"
 #include "base/log.h"
@@ -42,8 +43,9 @@ static const char usage[] =
 	"      --kind ADDR=KIND      what server it is, such as node20, for its default\n"
 	"      --client-timeout SECONDS\n"
 	"                            after which clients, or a balancer, give a request up\n"
-	"      --balancer-idle SECONDS\n"
-	"                            how long a balancer keeps idle connections to nginx\n"
+	"      --balancer-idle SECONDS|KIND\n"
+	"                            how long a balancer keeps idle connections to nginx,\n"
+	"                            or which one it is, such as aws-alb\n"
 	"      --policy FILE         YAML: required numbers, accepted findings\n"
 	"      --fix                 print the changes as a unified diff, for `patch -p1`\n"
 	"      --in-place            write them into the files, keep what was there, and run\n"
@@ -94,6 +96,25 @@ static int seconds_option(const char *name, const char *value, int64_t *ret_ms)
 		return UC_GO_ON;
 	}
 	uc_error("%s '%s' is not valid: seconds, more than 0", name, value);
+	return UC_SEE_HELP;
+}
+
+static int balancer_option(const char *value, int64_t *ret_ms)
+{
+	char kinds[200] = "";
+	const char *name;
+	uint64_t ns;
+
+	if (uc_known_balancer(value, ret_ms))
+		return UC_GO_ON;
+	if (uc_parse_seconds(value, &ns)) {
+		*ret_ms = (int64_t)(ns / 1000000);
+		return UC_GO_ON;
+	}
+	for (size_t i = 0, at = 0; (name = uc_known_balancer_at(i)) && at < sizeof(kinds); i++)
+		at += snprintf(kinds + at, sizeof(kinds) - at, ", %s", name);
+	uc_error("--balancer-idle '%s' is not valid: seconds, more than 0, or one of%s", value,
+		 kinds + 1);
 	return UC_SEE_HELP;
 }
 
@@ -180,7 +201,7 @@ static int take_option(void *ctx, int option, const char *value)
 	case CLIENT_TIMEOUT:
 		return seconds_option("--client-timeout", value, &c->client_timeout_ms);
 	case BALANCER_IDLE:
-		return seconds_option("--balancer-idle", value, &c->balancer_idle_ms);
+		return balancer_option(value, &c->balancer_idle_ms);
 	case POLICY:
 		uc_policy_free(c->policy);
 		c->policy = NULL;

@@ -36,6 +36,16 @@ static bool advise_on_relay(const struct uc_judged *r, struct uc_explanation *e)
 	return true;
 }
 
+/* "Puma 7+ (`persistent_timeout 75` sets it)" */
+static struct uc_clause candidate(const struct uc_known_idle *k)
+{
+	struct uc_clause c;
+
+	snprintf(c.text, sizeof(c.text), k->set ? "%s (`%s` sets it)" : "%s (%s)", k->name,
+		 k->set ? k->set : k->setting);
+	return c;
+}
+
 /* What is known to close at that age, as a hint and no more. */
 static void name_candidates(const struct uc_judged *r, struct uc_explanation *e, uint64_t idle_ns)
 {
@@ -46,12 +56,12 @@ static void name_candidates(const struct uc_judged *r, struct uc_explanation *e,
 	if (count > 2)
 		snprintf(more, sizeof(more), " and %zu more", count - 2);
 	if (count)
-		uc_add(&e->advice, "Known to close at that age by default: %s (%s)%s%s%s.",
-		       known[0].name, known[0].setting,
+		uc_add(&e->advice, "Known to close at that age by default: %s%s%s%s.",
+		       candidate(&known[0]).text,
 		       count > 2 ? ", " :
 		       count > 1 ? ", or " :
 				   "",
-		       count > 1 ? known[1].name : "", more);
+		       count > 1 ? candidate(&known[1]).text : "", more);
 }
 
 /* nginx's own limit of idle connections: keepalive_timeout of upstream{}, since 1.15.3. */

@@ -51,8 +51,9 @@ static void put_candidates(FILE *out, const struct uc_probe_result *r)
 	size_t count = uc_probe_candidates(r, known);
 
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, COLUMN "%s%s (%s)\n", "",
-			i ? "or " : "known to behave so: ", known[i].name, known[i].setting);
+		fprintf(out, known[i].set ? COLUMN "%s%s: `%s`\n" : COLUMN "%s%s (%s)\n", "",
+			i ? "or " : "known to behave like this: ", known[i].name,
+			known[i].set ? known[i].set : known[i].setting);
 }
 
 static void put_advertised(FILE *out, const struct uc_probe_result *r)
