@@ -75,7 +75,7 @@ TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck man
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 STATIC='patch dpkg-source xz gnutls'
-ARTIFACTS='debhelper lintian debootstrap rpm umoci skopeo python3-yaml qemu-user-static gcc-aarch64-linux-gnu'
+ARTIFACTS='debhelper lintian debootstrap rpm umoci skopeo python3-yaml python3-jsonschema go sprig go-yaml qemu-user-static gcc-aarch64-linux-gnu'
 TOOLCHAINS='clang-19 gcc-aarch64-linux-gnu qemu-arm64'
 SERVERS='gunicorn uvicorn puma apache2-bin haproxy lighttpd python3-aiohttp nginx-stream php-fpm tomcat10-user node-fastcgi node-versions patchelf nginx-versions'
 
@@ -125,6 +125,10 @@ check() {
 	gcc-aarch64-linux-gnu) have aarch64-linux-gnu-gcc ;;
 	debhelper) have dh ;;
 	python3-yaml) /usr/bin/python3 -c 'import yaml' 2>/dev/null ;;
+	python3-jsonschema) /usr/bin/python3 -c 'import jsonschema' 2>/dev/null ;;
+	sprig) have helm || [ -e /usr/share/gocode/src/github.com/Masterminds/sprig ] ;;
+	go-yaml) have helm || [ -e /usr/share/gocode/src/gopkg.in/yaml.v3 ] ;;
+	go) have helm || have go ;;
 	rpm) have rpmbuild ;;
 	qemu-user-static) have qemu-aarch64-static ;;
 	qemu) have qemu-system-x86_64 ;;
@@ -182,6 +186,9 @@ package() {
 	cmocka) echo libcmocka-dev ;;
 	gnutls) echo libgnutls28-dev ;;
 	dpkg-source) echo dpkg-dev ;;
+	go) echo golang-go ;;
+	sprig) echo golang-github-masterminds-sprig-dev ;;
+	go-yaml) echo golang-gopkg-yaml.v3-dev ;;
 	pytest) echo python3-pytest python3-pytest-xdist ;;
 	nft) echo nftables ;;
 	alertmanager) echo prometheus-alertmanager ;;
