@@ -71,7 +71,7 @@ clang_major() {
 
 BUILD='make cc libc pkg-config libbpf libelf zlib jansson libyaml libcyaml libmicrohttpd libcurl libseccomp libcap-ng clang bpftool'
 DEMO='python3 nginx nodejs openssl iproute2 procps'
-TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium'
+TEST='git patch pytest cmocka clang-rt llvm clang-format clang-tidy cppcheck mandoc nft prometheus alertmanager protobuf chromium zsh fish'
 BENCH='wrk tcpdump bpftrace libbpf-tools bpfcc-tools'
 GUESTS='qemu virtiofsd busybox kmod xz zstd lz4'
 STATIC='patch dpkg-source xz gnutls'

@@ -3,12 +3,12 @@
 #
 # Completion for zsh. Commands and options are those that the program's help names.
 
-local -a words
+local -a found
 local program=$words[1] command=$words[2] before=$words[CURRENT-1]
 
 if (( CURRENT == 2 )); then
-	words=(${(f)"$($program --help 2>/dev/null | sed -n 's/^  \([a-z]*\)  *\([a-z].*\)/\1:\2/p')"})
-	_describe command words
+	found=(${(f)"$($program --help 2>/dev/null | sed -n 's/^  \([a-z]*\)  *\([a-z].*\)/\1:\2/p')"})
+	_describe command found
 elif [[ $before == -o || $before == --output ]]; then
 	case $command in
 	report) compadd md html ;;
