@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import datetime, timedelta
+import threading
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from harness.client import SECRET
 from harness.nginx import NGINX, Route
 from harness.upclose import UPCLOSE, run
 
+UTC = timezone.utc
 RECORDING = Path(__file__).parents[1] / "replay" / "keepalive_race-request_unacked.rec"
 
 
@@ -103,6 +105,56 @@ def test_standard_input_in_each_form(frame):
     found, counts = replayed("-", wrapped.get(frame, line) + "\n")
     assert found["client"] == 7 and counts["matched"] == 1
     assert found["message"].startswith("upstream prematurely closed connection")
+
+
+def cri(line):
+    """As containerd and CRI-O keep it, in two parts where it is long."""
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z"
+    return f"{at} stderr P {line[:100]}\n{at} stderr F {line[100:]}\n"
+
+
+def docker(line):
+    return json.dumps({"log": line + "\n", "stream": "stderr", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z"}) + "\n"
+
+
+class Runtime:
+    """Keeps what nginx says as a container's runtime keeps it, while that says it."""
+
+    def __init__(self, nginx, path, frame):
+        self.ended = threading.Event()
+        path.touch()
+        self.thread = threading.Thread(target=self.keep, args=(log_of(nginx), path, frame))
+
+    def keep(self, log, path, frame):
+        with open(log, encoding="utf-8") as said, open(path, "a", encoding="utf-8", buffering=1) as kept:
+            said.seek(0, os.SEEK_END)
+            while not self.ended.wait(0.005):
+                for line in said:
+                    kept.write(frame(line.removesuffix("\n")))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+
+@pytest.mark.parametrize("frame", [cri, docker])
+def test_container_s_log(stage, trace, scratch, frame):
+    """Followed while the runtime writes it: the line is nginx's own, without what is around it."""
+    up = stage.node()
+    nginx = stage.nginx(app=Route(up.addr))
+    with Runtime(nginx, scratch / "0.log", frame):
+        tr = trace("-p", up.port, "--error-log", scratch / "0.log")
+        for behaviour, log in ("destroy", faults.CLOSED), ("body_cut", faults.CUT):
+            fault = faults.provoke(nginx, up, behaviour, log, method="POST")
+            line = tr.wait(target=fault.target)["nginx_log"]
+            assert (line["request"], line["host"]) == (f"POST {fault.target}", "upclose.test")
+            assert line["message"] in fault.log and line["client_addr"] == "127.0.0.1"
+        counts = tr.stop()[1]["error_log"]
+    assert (counts["lines"], counts["matched"], counts["lines_without_connection"]) == (2, 2, 0)
 
 
 def test_line_of_another_kind_contradicts():
