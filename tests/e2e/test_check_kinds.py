@@ -142,3 +142,48 @@ def test_variable_is_not_kept(version, scratch, app):
             before = app.connections
             assert [get(path) for _ in range(4)] == [204] * 4
             assert app.connections - before == connections
+
+
+def contract(file, version, port):
+    """What is told of keep-alive and of the race, of the location at this port's server that stands last."""
+    (last,) = told("contract", file, version, "--upstream", f"127.0.0.1:{port}=5")[-1:]
+    return last["keepalive"], last["race"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("value, before, kept", [
+    ("$http_connection", "", {"": True, "close": False, "keep-alive": True}),
+    ("$c", "set $c ''; if ($arg_close) { set $c close; }", {"": True, "?close=1": False}),
+    ("$c", "set $c close;", {"": False}),
+])
+def test_connection_by_variable(value, before, kept, version, scratch, app):
+    """The Connection header is decided for each case: kept where some requests keep it, and a race is possible with them."""
+    port = free_port()
+    file = conf(scratch, f"""upstream app {{ server 127.0.0.1:{app.server_port}; keepalive 4; }}
+        server {{ listen 127.0.0.1:{port}; location / {{ {before} proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection {value}; }} }}""")
+    assert contract(file, version, app.server_port) == (("kept", "possible") if any(kept.values()) else ("connection_close", "none"))
+    with running(version, file, port) as get:
+        for case, keeps in kept.items():
+            get()
+            before = app.connections
+            for _ in range(4):
+                assert (get("/" + case) if case.startswith("?") else get(Connection=case) if case else get()) == 204
+            assert (app.connections - before < 2) == keeps, case
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("local", ["", " local"])
+def test_shared_pool(local, version, scratch, app):
+    """A location that sends close takes the connection that another one left, but not from a pool of its own."""
+    if local and version != "1.30":
+        pytest.skip("keepalive has no local there")
+    port = free_port()
+    file = conf(scratch, f"""upstream app {{ server 127.0.0.1:{app.server_port}; keepalive 4{local}; }}
+        server {{ listen 127.0.0.1:{port}; proxy_http_version 1.1; proxy_set_header Connection "";
+        location /kept {{ proxy_pass http://app; }} location /close {{ proxy_pass http://app; proxy_set_header Connection close; }} }}""")
+    assert contract(file, version, app.server_port) == ("connection_close", "none" if local else "possible")
+    (race,) = [o for o in told("finding", file, version, "--upstream", "*=5") if o["rule"] == "idle-race"]
+    assert race["places"] == len(race["also"]) + 1 == (1 if local else 2)
+    with running(version, file, port) as get:
+        assert [get("/kept"), get("/close")] == [204, 204]
+        assert app.connections == (2 if local else 1)

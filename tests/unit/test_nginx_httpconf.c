@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,7 +248,22 @@ static void test_headers(void **state)
 		{ "", "", "proxy_http_version 1.1; proxy_set_header Connection upgrade;",
 		  UC_NGINX_CONNECTION_UPGRADE, UC_NGINX_POOL_KEPT },
 		{ "", "", "proxy_http_version 1.1; proxy_set_header Connection $http_connection;",
+		  UC_NGINX_CONNECTION_CLIENT, UC_NGINX_POOL_KEPT },
+		{ "", "", "proxy_set_header Connection $http_connection;",
 		  UC_NGINX_CONNECTION_CLIENT, UC_NGINX_POOL_UNKNOWN },
+		/* what some requests have decides */
+		{ "", "set $c ''; if ($http_upgrade) { set $c upgrade; }",
+		  "proxy_http_version 1.1; proxy_set_header Connection $c;",
+		  UC_NGINX_CONNECTION_NONE, UC_NGINX_POOL_KEPT },
+		{ "", "set $c close; if ($x) { set $c close; }",
+		  "proxy_http_version 1.1; proxy_set_header Connection $c;",
+		  UC_NGINX_CONNECTION_CLOSE, UC_NGINX_POOL_CLOSE },
+		{ "", "set $c close; if ($x) { set $c $y; }",
+		  "proxy_http_version 1.1; proxy_set_header Connection $c;",
+		  UC_NGINX_CONNECTION_UNKNOWN, UC_NGINX_POOL_UNKNOWN },
+		{ "map $arg_x $c { default close; y ''; }", "",
+		  "proxy_http_version 1.1; proxy_set_header Connection $c;",
+		  UC_NGINX_CONNECTION_NONE, UC_NGINX_POOL_KEPT },
 		{ "", "", "proxy_http_version 1.1; proxy_set_header Connection $x;",
 		  UC_NGINX_CONNECTION_UNKNOWN, UC_NGINX_POOL_UNKNOWN },
 		{ "map $http_upgrade $x { default upgrade; '' close; }", "",
@@ -505,6 +521,34 @@ static void test_left_out(void **state)
 	done();
 }
 
+/* A place that keeps none takes those that others left, but not where each place has its own. */
+static void test_shared_pool(void **state)
+{
+	static const struct {
+		const char *group, *other;
+		bool shares;
+	} rows[] = {
+		{ "keepalive 2;", "proxy_http_version 1.1; proxy_set_header Connection '';", true },
+		{ "keepalive 2;", "proxy_http_version 1.1;", false },
+		{ "keepalive 2 local;", "proxy_http_version 1.1; proxy_set_header Connection '';",
+		  false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "upstream a { server x; %s } server { location / { proxy_pass http://a; } "
+			 "location /b { proxy_pass http://a; %s } }",
+			 rows[i].group, rows[i].other);
+		read_conf(text, V1_28);
+		assert_int_equal(place(0)->shares, rows[i].shares);
+		assert_false(place(1)->shares);
+		done();
+	}
+}
+
 static void test_templates(void **state)
 {
 	static const struct {
@@ -552,14 +596,14 @@ static void test_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_versions), cmocka_unit_test(test_units),
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_inheritance),
-		cmocka_unit_test(test_if),       cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_left_out), cmocka_unit_test(test_templates),
-		cmocka_unit_test(test_pools),    cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_group),    cmocka_unit_test(test_many_groups),
-		cmocka_unit_test(test_choices),  cmocka_unit_test(test_many_choices),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_versions),     cmocka_unit_test(test_units),
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_inheritance),
+		cmocka_unit_test(test_if),           cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_left_out),     cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_shared_pool),  cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_targets),      cmocka_unit_test(test_group),
+		cmocka_unit_test(test_many_groups),  cmocka_unit_test(test_choices),
+		cmocka_unit_test(test_many_choices), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests_name("nginx_httpconf", tests, NULL, NULL);

@@ -115,6 +115,14 @@ static const struct {
 	  SITE("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection upgrade;"),
 	  NULL, V1_22, UC_SEVERITY_WARNING },
 	{ "connection-upgrade-always", SITE("", KEPT), NULL, V1_22, UC_SEVERITY_MAX },
+	{ "retry-multiplies",
+	  SITE("server h:1; server h:2;",
+	       "proxy_next_upstream http_502; proxy_next_upstream_tries 3;"),
+	  NULL, V1_22, UC_SEVERITY_WARNING },
+	{ "retry-multiplies",
+	  SITE("server h:1; server h:2;",
+	       "proxy_next_upstream http_502; proxy_next_upstream_tries 2;"),
+	  NULL, V1_22, UC_SEVERITY_MAX },
 	{ "retry-non-idempotent",
 	  SITE("keepalive 4;", KEPT "proxy_next_upstream error timeout non_idempotent;"), NULL,
 	  V1_22, UC_SEVERITY_WARNING },
@@ -223,11 +231,59 @@ static void test_what_a_policy_requires(void **state)
 	done();
 }
 
+/* With two servers a limit of two is none, and no diff says so. */
+static void test_two_servers(void **state)
+{
+	const struct uc_finding *f;
+
+	(void)state;
+	judge_text(SITE("server h:1;", "proxy_next_upstream http_502;"), NULL, V1_22,
+		   nothing_required());
+	f = found("retry-multiplies");
+	assert_int_equal(f->severity, UC_SEVERITY_NOTE);
+	assert_int_equal(f->edit_count, 0);
+	assert_null(strstr(f->change, "tries"));
+	done();
+}
+
+/* Servers of a group and places of one cause are one finding, and a diff before it has them all. */
+static void test_fold(void **state)
+{
+	static const char text[] =
+		"http { upstream app { server 127.0.0.1:1; server 127.0.0.1:2; server 127.0.0.1:3; "
+		"keepalive 4; } server { location /a { proxy_pass http://app; " KEPT " } "
+		"location /b { proxy_pass http://app; } location /c { proxy_pass http://app; } } }";
+	const struct uc_finding *f;
+	size_t count;
+
+	(void)state;
+	judge_text(text, "*=5", V1_22, nothing_required());
+	uc_judge_findings(judge, &count);
+	assert_int_equal(count, 5);
+	uc_judge_fold(judge, false);
+	uc_judge_findings(judge, &count);
+	assert_int_equal(count, 3);
+	f = found("idle-race");
+	/* its other two servers, and the two places that share the pool */
+	assert_int_equal(f->places, 3);
+	assert_int_equal(f->also_count, 4);
+	uc_judge_fold(judge, true);
+	uc_judge_findings(judge, &count);
+	assert_int_equal(count, 2);
+	f = found("keepalive-not-effective");
+	assert_int_equal(f->places, 2);
+	assert_int_equal(f->also_count, 1);
+	assert_true(uc_nginx_named(f->also[0].at, "proxy_pass"));
+	done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_each_rule),
+		cmocka_unit_test(test_two_servers),
+		cmocka_unit_test(test_fold),
 		cmocka_unit_test(test_race_has_its_numbers_and_a_change),
 		cmocka_unit_test(test_upgrade_that_begins_to_keep),
 		cmocka_unit_test(test_client_and_balancer),

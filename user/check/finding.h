@@ -34,6 +34,14 @@ struct uc_figure {
 
 struct uc_rule;
 
+#define UC_FINDING_ALSO 16
+
+/* What else the finding is about. */
+struct uc_finding_also {
+	const struct uc_nginx_directive *at;
+	const struct uc_nginx_server *server; /* of the same line; or NULL, for another place */
+};
+
 struct uc_finding {
 	const struct uc_rule *rule;
 	enum uc_severity severity;
@@ -41,7 +49,11 @@ struct uc_finding {
 	const struct uc_nginx_place *place;   /* the first that it was found at; NULL: of none */
 	const struct uc_nginx_server *server; /* or NULL */
 	const struct uc_nginx_place *last;    /* and the newest */
-	unsigned places;                      /* that it was found at */
+	const void *
+		cause; /* findings of the rule with the same are one; NULL: those that say the same */
+	struct uc_finding_also also[UC_FINDING_ALSO];
+	size_t also_count; /* may be more than there is room for */
+	unsigned places;   /* that it was found at */
 	char message[UC_FINDING_TEXT];
 	char why[UC_FINDING_TEXT];
 	char change[UC_FINDING_TEXT]; /* in words; "" where nothing can be said */

@@ -75,6 +75,20 @@ static json_t *addr_json(const struct uc_nginx_server *s)
 	return json_string(addr);
 }
 
+static json_t *also_json(const struct uc_nginx_conf *conf, const struct uc_finding *f)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < f->also_count && i < UC_FINDING_ALSO; i++) {
+		json_t *o = json_object();
+
+		put_place(o, conf, f->also[i].at);
+		json_object_set_new(o, "upstream", addr_json(f->also[i].server));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
 static int print_line(FILE *out, json_t *o)
 {
 	int err = 0;
@@ -97,6 +111,7 @@ static int print_finding(FILE *out, const struct uc_check_report *r, const struc
 	json_object_set_new(o, "where", where_found_json(f));
 	json_object_set_new(o, "places", json_integer(f->places));
 	json_object_set_new(o, "upstream", addr_json(f->server));
+	json_object_set_new(o, "also", also_json(r->sources->conf, f));
 	json_object_set_new(o, "message", json_string(f->message));
 	json_object_set_new(o, "figures", figures_json(f));
 	json_object_set_new(o, "why", uc_json_text_if(f->why));

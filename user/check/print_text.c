@@ -149,6 +149,25 @@ static void print_recorded(FILE *out, const struct uc_check_report *r, const str
 	fputc('\n', out);
 }
 
+/* The other servers of its line, and the other places. */
+static void print_also(FILE *out, const struct uc_check_report *r, const struct uc_finding *f)
+{
+	size_t shown = f->also_count < UC_FINDING_ALSO ? f->also_count : UC_FINDING_ALSO;
+	char text[4200];
+
+	for (size_t i = 0; i < shown; i++) {
+		if (f->also[i].server)
+			uc_timeouts_addr(f->also[i].server, text);
+		else
+			uc_check_place(r->sources->conf, f->also[i].at, text, sizeof(text));
+		fprintf(out, "%s%s", i ? ", " : "    also      ", text);
+	}
+	if (shown < f->also_count)
+		fprintf(out, " and %zu more", f->also_count - shown);
+	if (shown)
+		fputc('\n', out);
+}
+
 static void print_finding(FILE *out, const struct uc_check_report *r, const struct uc_finding *f,
 			  const struct colours *c)
 {
@@ -162,6 +181,7 @@ static void print_finding(FILE *out, const struct uc_check_report *r, const stru
 	if (f->places > 1)
 		fprintf(out, ", and %u more", f->places - 1);
 	fputc('\n', out);
+	print_also(out, r, f);
 	print_figure(out, &f->figures[0]);
 	print_figure(out, &f->figures[1]);
 	if (f->why[0])
@@ -174,6 +194,19 @@ static void print_finding(FILE *out, const struct uc_check_report *r, const stru
 	if (f->expired)
 		fprintf(out, "    expired   its acceptance ended on %s\n", f->expired);
 	fputc('\n', out);
+}
+
+/* Requests of the place that are treated otherwise. */
+static void print_exceptions(FILE *out, const struct uc_nginx_place *p)
+{
+	if (p->shares)
+		fputs("; it takes connections that others left in the pool", out);
+	if (p->pool != UC_NGINX_POOL_KEPT || p->protocol != UC_NGINX_PROXY)
+		return;
+	if (p->headers.connection == UC_NGINX_CONNECTION_CLIENT)
+		fputs("; closed where a client sends \"Connection: close\"", out);
+	else if (p->headers.some)
+		fputs("; not with each value of the variable in Connection", out);
 }
 
 static void print_contract(FILE *out, const struct uc_check_contract *c)
@@ -202,6 +235,7 @@ static void print_contract(FILE *out, const struct uc_check_contract *c)
 	fprintf(out, "; %s", where);
 	if (c->places > 1)
 		fprintf(out, ", and %u more", c->places - 1);
+	print_exceptions(out, c->place);
 	fputc('\n', out);
 }
 

@@ -93,8 +93,7 @@ struct uc_finding *uc_rule_found(struct uc_judge *j, enum uc_severity severity,
 	struct uc_finding *f = uc_rule_known(j, j->rule, at, server);
 
 	if (f) {
-		f->places += f->last != place;
-		f->last = place;
+		uc_rule_also(f, place);
 		return NULL;
 	}
 	if (j->finding_count == UC_FINDINGS_MAX) {
@@ -167,6 +166,12 @@ struct uc_edit_line uc_edit_time_line(const char *prefix, const char *name, int6
 	snprintf(l.s, sizeof(l.s), "%s%s%s %lld%s;", prefix, *prefix ? "_" : "", name,
 		 (long long)(whole ? ms / 1000 : ms), whole ? "s" : "ms");
 	return l;
+}
+
+enum uc_race uc_rule_race(const struct uc_nginx_place *p, const struct uc_idle *idle)
+{
+	return uc_contract_race(p->shares ? UC_NGINX_POOL_KEPT : p->pool, uc_contract_nginx_idle(p),
+				idle);
 }
 
 bool uc_rule_races(enum uc_race r)

@@ -49,6 +49,8 @@ struct uc_finding *uc_rule_known(struct uc_judge *j, const struct uc_rule *rule,
 				 const struct uc_nginx_directive *at,
 				 const struct uc_nginx_server *server);
 
+/* The finding is of this place, too. */
+void uc_rule_also(struct uc_finding *f, const struct uc_nginx_place *place);
 /* The first finding of the rule whose turn it is, or NULL. */
 struct uc_finding *uc_rule_first(struct uc_judge *j);
 
@@ -84,6 +86,8 @@ struct uc_edit_line {
 /* "proxy_read_timeout 5s;"; prefix "" for a directive of no protocol. */
 struct uc_edit_line uc_edit_time_line(const char *prefix, const char *name, int64_t ms);
 
+/* Of the place's own connections, or of those that others left for it. */
+enum uc_race uc_rule_race(const struct uc_nginx_place *p, const struct uc_idle *idle);
 /* Possible, if only narrowly. */
 bool uc_rule_races(enum uc_race r);
 /* A change that makes keep-alive effective must not make a race possible: adds what is against it. */

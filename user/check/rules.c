@@ -102,6 +102,12 @@ static int add_contract(struct uc_judge *j, const struct uc_check_contract *c)
 	return 0;
 }
 
+/* The kinds' times were measured with HTTP/1.1. */
+static bool speaks_http_1(const struct uc_nginx_place *p)
+{
+	return p->protocol == UC_NGINX_PROXY && p->values[UC_NGINX_HTTP_VERSION].n != 20;
+}
+
 static int judge_contract(struct uc_judge *j, const struct uc_nginx_place *p,
 			  const struct uc_nginx_server *s)
 {
@@ -110,7 +116,11 @@ static int judge_contract(struct uc_judge *j, const struct uc_nginx_place *p,
 
 	if (s)
 		c.idle = uc_timeouts_idle(j->cfg.evidence, s, p->group, &c.idle_source);
-	c.race = uc_contract_race(p->pool, uc_contract_nginx_idle(p), &c.idle);
+	if (c.idle.origin == UC_IDLE_KIND && !speaks_http_1(p)) {
+		c.idle = (struct uc_idle){ .origin = UC_IDLE_UNKNOWN };
+		c.idle_source = "";
+	}
+	c.race = uc_rule_race(p, &c.idle);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		j->rule = &rules[i];
 		if (rules[i].judge)

@@ -44,6 +44,12 @@ struct uc_judge_config {
 int uc_judge_new(const struct uc_judge_config *cfg, struct uc_judge **ret);
 void uc_judge_free(struct uc_judge *j);
 
+/*
+ * Folds findings that one cause has into one: servers of a group, and with places also those of
+ * several places. A diff needs them all, so this comes after it.
+ */
+void uc_judge_fold(struct uc_judge *j, bool places);
+
 /* By file and line. */
 struct uc_finding *uc_judge_findings(struct uc_judge *j, size_t *count);
 /* More than UC_FINDINGS_MAX were found, and these were left out. */

@@ -59,16 +59,26 @@ static void explain_race(const struct uc_judge *j, struct uc_finding *f,
 {
 	const struct uc_nginx_group *g = c->place->group;
 	int64_t next = c->place->values[UC_NGINX_NEXT_UPSTREAM].n;
+	const char *protocol = uc_nginx_protocol_name(c->place->protocol);
 
 	uc_rule_nginx_figure(j, f, &g->timeout, "keepalive_timeout of upstream{}", true);
 	uc_rule_figure(f, "upstream", c->idle.ms, true, "%s", c->idle_source);
-	uc_rule_say(
-		f->why, "a request that nginx sends just as the upstream closes is lost; nginx %s",
-		next < 0 ?
-			"may repeat it or not: proxy_next_upstream could not be read" :
-		next & UC_NGINX_NEXT_OFF || !(next & UC_NGINX_NEXT_ERROR) ?
-			"does not repeat it here (proxy_next_upstream), so its client gets a 502" :
-			"repeats it where it may, but a POST, LOCK or PATCH gets a 502");
+	uc_rule_say(f->why,
+		    "a request that nginx sends just as the upstream closes is lost; nginx ");
+	if (next < 0)
+		uc_rule_say(f->why, "may repeat it or not: %s_next_upstream could not be read",
+			    protocol);
+	else if (next & UC_NGINX_NEXT_OFF || !(next & UC_NGINX_NEXT_ERROR))
+		uc_rule_say(f->why,
+			    "does not repeat it here (%s_next_upstream), so its client gets a 502",
+			    protocol);
+	else
+		uc_rule_say(f->why,
+			    "repeats it where it may, but a POST, LOCK or PATCH gets a 502");
+	if (c->place->shares)
+		uc_rule_say(f->why,
+			    "; this location closes its own connections and still takes those that "
+			    "others left idle");
 	if (!g->timeout.from && c->place->client_keepalive.from)
 		uc_rule_say(f->why,
 			    "; the keepalive_timeout at %s is for clients, not for upstreams",
@@ -81,7 +91,7 @@ static enum uc_race race_before(const struct uc_judge *j, const struct uc_check_
 	const struct uc_nginx_place *now = uc_nginx_http_place(j->cfg.http, 0), *before;
 
 	before = uc_nginx_http_place(j->cfg.from, c->place - now);
-	return uc_contract_race(before->pool, uc_contract_nginx_idle(before), &c->idle);
+	return uc_rule_race(before, &c->idle);
 }
 
 static bool endless(const struct uc_check_contract *c)

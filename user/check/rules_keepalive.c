@@ -82,7 +82,11 @@ static void keepalive_closed(struct uc_judge *j, const struct uc_nginx_place *p)
 		       uc_place_text(j, p->group->keepalive.from).s);
 	kept_none(j, f, p);
 	uc_rule_say(
-		f->why, "each request opens a connection of its own, so the pool is never used%s",
+		f->why, "%s%s",
+		p->shares ?
+			"its requests take connections that other locations left in the pool, and "
+			"close them" :
+			"each request opens a connection of its own, so the pool is never used",
 		h->from ?
 			"" :
 			"; without a proxy_set_header Connection in force nginx before 1.29.7 sends "
@@ -177,7 +181,8 @@ static void keepalive_without_group(struct uc_judge *j, const struct uc_nginx_pl
 	struct uc_finding *f;
 
 	/* only where somebody has asked for it in so many words */
-	if (!p->headers.from || p->headers.connection != UC_NGINX_CONNECTION_NONE || p->headers.map)
+	if (p->protocol != UC_NGINX_PROXY || !p->headers.from ||
+	    p->headers.connection != UC_NGINX_CONNECTION_NONE || p->headers.map)
 		return;
 	f = uc_rule_found(j, UC_SEVERITY_NOTE, p->pass, p, NULL);
 	if (!f)
@@ -191,6 +196,7 @@ static void keepalive_without_group(struct uc_judge *j, const struct uc_nginx_pl
 		    "each request opens a connection of its own, which is safe from the idle race");
 	uc_rule_say(f->change,
 		    "to keep them alive, name the server in an upstream{} and pass to that");
+	f->cause = p->headers.from;
 }
 
 static bool keepalive_is_meant(const struct uc_nginx_place *p)
@@ -221,7 +227,8 @@ void uc_rule_connection_upgrade_always(struct uc_judge *j, const struct uc_check
 	const struct uc_nginx_place *p = c->place;
 	struct uc_finding *f;
 
-	if (p->headers.connection != UC_NGINX_CONNECTION_UPGRADE || !keepalive_is_meant(p))
+	if (p->protocol != UC_NGINX_PROXY || p->values[UC_NGINX_HTTP_VERSION].n == 20 ||
+	    p->headers.connection != UC_NGINX_CONNECTION_UPGRADE || !keepalive_is_meant(p))
 		return;
 	f = uc_rule_found(j, UC_SEVERITY_WARNING,
 			  p->headers.map_entry ? p->headers.map_entry : p->headers.from, p, NULL);

@@ -39,6 +39,7 @@ void uc_rule_no_resolver(struct uc_judge *j, const struct uc_check_contract *c)
 	f = uc_rule_found(j, UC_SEVERITY_ERROR, p->pass, p, NULL);
 	if (!f)
 		return;
+	f->cause = j->rule;
 	uc_text_escape(p->target.p, p->target.len, target.s, sizeof(target.s));
 	uc_rule_say(f->message,
 		    "%s_pass names the host %s by a variable, and no resolver is in force: each "

@@ -5,6 +5,15 @@
 
 #include <stdio.h>
 
+/* How many it would be without a limit. */
+static int64_t servers_of(const struct uc_nginx_place *p)
+{
+	struct uc_nginx_place q = *p;
+
+	q.values[UC_NGINX_NEXT_UPSTREAM_TRIES].n = 0;
+	return uc_contract_attempts(&q);
+}
+
 void uc_rule_retry_multiplies(struct uc_judge *j, const struct uc_check_contract *c)
 {
 	const struct uc_nginx_place *p = c->place;
@@ -15,8 +24,8 @@ void uc_rule_retry_multiplies(struct uc_judge *j, const struct uc_check_contract
 	char line[UC_EDIT_TEXT];
 	struct uc_finding *f;
 
-	if (tries->n || p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n || next < 0 || !answers ||
-	    attempts < 2)
+	if (tries->n < 0 || (tries->n && tries->n < servers_of(p)) ||
+	    p->values[UC_NGINX_NEXT_UPSTREAM_TIMEOUT].n || next < 0 || !answers || attempts < 2)
 		return;
 	f = uc_rule_found(j, attempts > 2 ? UC_SEVERITY_WARNING : UC_SEVERITY_NOTE,
 			  p->values[UC_NGINX_NEXT_UPSTREAM].from, p, NULL);
@@ -35,6 +44,12 @@ void uc_rule_retry_multiplies(struct uc_judge *j, const struct uc_check_contract
 		"load grows %u-fold just when the servers fail; a retry on a status is also no "
 		"mend for closed connections, which the default (error timeout) repeats already",
 		attempts);
+	/* with two servers a limit of two changes nothing */
+	if (attempts == 2) {
+		uc_rule_say(f->change, "`%s_next_upstream error timeout;`, the default",
+			    uc_nginx_protocol_name(p->protocol));
+		return;
+	}
 	uc_rule_say(f->change, "`%s_next_upstream_tries 2;`, or no http_ reasons",
 		    uc_nginx_protocol_name(p->protocol));
 	snprintf(line, sizeof(line), "%s_next_upstream_tries 2;",
@@ -71,10 +86,14 @@ void uc_rule_retry_non_idempotent(struct uc_judge *j, const struct uc_check_cont
 		    always ? "before 1.9.13 nginx repeats every method" :
 			     "non_idempotent takes away the guard that nginx has since 1.9.13; an "
 			     "order may be placed twice");
-	uc_rule_say(
-		f->change, "%s",
-		always ? "a newer nginx, or proxy_next_upstream off for what must not repeat" :
-			 "take non_idempotent out, but for locations where repeating is harmless");
+	if (always)
+		uc_rule_say(f->change,
+			    "a newer nginx, or %s_next_upstream off for what must not repeat",
+			    uc_nginx_protocol_name(p->protocol));
+	else
+		uc_rule_say(
+			f->change,
+			"take non_idempotent out, but for locations where repeating is harmless");
 	if (!always && v->from)
 		uc_edit_drop_word(j->cfg.conf, f, v->from, "non_idempotent");
 }

@@ -114,7 +114,7 @@ static bool may_upgrade(const struct uc_nginx_place *p)
 {
 	enum uc_nginx_connection c = p->headers.connection;
 
-	return p->headers.map || c == UC_NGINX_CONNECTION_UPGRADE ||
+	return p->headers.map || p->headers.some || c == UC_NGINX_CONNECTION_UPGRADE ||
 	       c == UC_NGINX_CONNECTION_CLIENT || c == UC_NGINX_CONNECTION_UNKNOWN;
 }
 

@@ -446,7 +446,10 @@ static int report(struct check *c, struct uc_judge *j)
 	struct uc_finding *findings = uc_judge_findings(j, &r.finding_count);
 
 	accept_findings(c, findings, r.finding_count);
-	r.findings = findings;
+	/* a code host has a remark at each place */
+	if (!c->fix && !c->in_place)
+		uc_judge_fold(j, c->print != uc_check_print_sarif);
+	r.findings = uc_judge_findings(j, &r.finding_count);
 	r.contracts = uc_judge_contracts(j, &r.contract_count);
 	if (c->in_place && c->running.root[0]) {
 		uc_error("process %d of nginx has a root of its own, a container's: apply the diff "

@@ -32,6 +32,7 @@ struct uc_nginx_group {
 	struct uc_nginx_value timeout;   /* keepalive_timeout, ms; NEVER before 1.15.3 */
 	struct uc_nginx_value requests;  /* keepalive_requests; 0: no limit */
 	struct uc_nginx_value time;      /* keepalive_time, ms; NEVER before 1.19.10 */
+	bool kept; /* some place keeps connections to it: what it leaves there others take, unless local */
 	/* what was not read of it, or NULL: it may have more servers, too */
 	const struct uc_nginx_directive *unread;
 	/* the balancing method behind `keepalive` that takes its place before 1.29.7, or NULL */

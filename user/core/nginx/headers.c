@@ -133,3 +133,26 @@ void uc_nginx_maps_sort(struct uc_list *maps)
 {
 	uc_list_sort(maps, sizeof(struct uc_nginx_map), by_map);
 }
+
+static bool keeps(enum uc_nginx_connection c)
+{
+	return c == UC_NGINX_CONNECTION_NONE || c == UC_NGINX_CONNECTION_KEEP_ALIVE ||
+	       c == UC_NGINX_CONNECTION_CLIENT;
+}
+
+void uc_nginx_headers_decide(struct uc_nginx_headers *h, const struct uc_nginx_word *const *values,
+			     size_t count)
+{
+	bool same = true;
+
+	for (size_t i = 0; i < count; i++) {
+		enum uc_nginx_connection c = connection_of(values[i]);
+
+		same &= c == connection_of(values[0]);
+		if (keeps(c) && !keeps(h->connection))
+			h->connection = c;
+	}
+	if (count && same && !h->map)
+		h->connection = connection_of(values[0]);
+	h->some = !same && keeps(h->connection);
+}

@@ -26,6 +26,7 @@ struct uc_nginx_headers {
 		*from; /* the proxy_set_header Connection; NULL: the default */
 	const struct uc_nginx_directive *map; /* the map{} that the value comes from, or NULL */
 	const struct uc_nginx_directive *map_entry; /* and its line for no Upgrade, or NULL */
+	bool some; /* by a variable: of some requests, and others have another one */
 	const struct uc_nginx_directive *first; /* proxy_set_header of the block in force, or NULL */
 };
 
@@ -44,5 +45,12 @@ void uc_nginx_maps_sort(struct uc_list *maps);
 /* Of one block from `first` on: a level's own list replaces that of all levels above. */
 struct uc_nginx_headers uc_nginx_headers(const struct uc_list *maps, bool close_by_default,
 					 const struct uc_nginx_directive *first);
+
+/*
+ * Of a header that is a variable with these values: one that keeps the connection, as long as some
+ * requests have it; else what all have. Stays unknown where neither is told.
+ */
+void uc_nginx_headers_decide(struct uc_nginx_headers *h, const struct uc_nginx_word *const *values,
+			     size_t count);
 
 #endif

@@ -136,6 +136,21 @@ static int add_choices(struct uc_nginx_http *h, const struct uc_nginx_place *p)
 	return err;
 }
 
+/* The header is a variable: what it has for some requests decides for these. */
+static void decide_connection(const struct uc_nginx_http *h, struct uc_nginx_place *p)
+{
+	const struct uc_nginx_word *values[UC_NGINX_VALUES_MAX];
+	const struct uc_nginx_directive *from = p->headers.from;
+	struct uc_nginx_word name, rest;
+	size_t count;
+
+	if (p->headers.connection != UC_NGINX_CONNECTION_UNKNOWN || !from ||
+	    !uc_nginx_variable(&from->words[2], &name, &rest) || rest.len)
+		return;
+	count = uc_nginx_vars_values(h->vars, p->server, p->block, &name, values);
+	uc_nginx_headers_decide(&p->headers, values, count);
+}
+
 static int add_place(struct uc_nginx_http *h, const struct scope *s)
 {
 	struct uc_nginx_place p = { .pass = s->pass,
@@ -152,6 +167,7 @@ static int add_place(struct uc_nginx_http *h, const struct scope *s)
 	if (!h->defaults.guards_non_idempotent && p.values[UC_NGINX_NEXT_UPSTREAM].n >= 0)
 		p.values[UC_NGINX_NEXT_UPSTREAM].n |= UC_NGINX_NEXT_NON_IDEMPOTENT;
 	aim(h, &p, &p.pass->words[1]);
+	decide_connection(h, &p);
 	p.by_variable = p.variable;
 	return p.variable ? add_choices(h, &p) : keep_place(h, &p);
 }
@@ -243,6 +259,19 @@ static int walk(struct uc_nginx_http *h, const struct uc_nginx_directive *first,
 	return err;
 }
 
+static void note_pools(struct uc_nginx_http *h)
+{
+	struct uc_nginx_place *places = h->places.at;
+
+	for (size_t i = 0; i < h->places.count; i++)
+		if (places[i].group && places[i].pool == UC_NGINX_POOL_KEPT)
+			((struct uc_nginx_group *)places[i].group)->kept = true;
+	for (size_t i = 0; i < h->places.count; i++)
+		places[i].shares = (places[i].pool == UC_NGINX_POOL_CLOSE ||
+				    places[i].pool == UC_NGINX_POOL_HTTP_1_0) &&
+				   places[i].group->kept && !places[i].group->local;
+}
+
 static int collect(struct uc_nginx_http *h, const struct uc_nginx_directive *first)
 {
 	int err = 0;
@@ -287,6 +316,7 @@ int uc_nginx_http_new(const struct uc_nginx_conf *conf, uint32_t version,
 		uc_nginx_maps_sort(&h->maps);
 		top.headers = uc_nginx_headers(&h->maps, h->defaults.connection_close, NULL);
 		err = walk(h, first, NULL, &top);
+		note_pools(h);
 	}
 	if (err) {
 		uc_nginx_http_free(h);

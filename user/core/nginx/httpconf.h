@@ -60,6 +60,7 @@ struct uc_nginx_place {
 	struct uc_nginx_headers headers;
 	struct uc_nginx_value client_keepalive; /* keepalive_timeout toward clients, ms; 0: off */
 	enum uc_nginx_pool pool;
+	bool shares; /* keeps none, and uses up those that other places left in its group */
 };
 
 struct uc_nginx_http;

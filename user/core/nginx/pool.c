@@ -39,8 +39,10 @@ static enum uc_nginx_pool pool_of_proxy(const struct uc_nginx_place *p)
 	case UC_NGINX_CONNECTION_UNREAD:
 		return UC_NGINX_POOL_UNREAD;
 	case UC_NGINX_CONNECTION_UNKNOWN:
-	case UC_NGINX_CONNECTION_CLIENT:
 		return UC_NGINX_POOL_UNKNOWN;
+	case UC_NGINX_CONNECTION_CLIENT:
+		/* whoever sends none or keep-alive, and that is nearly everybody */
+		return version == 10 ? UC_NGINX_POOL_UNKNOWN : UC_NGINX_POOL_KEPT;
 	case UC_NGINX_CONNECTION_KEEP_ALIVE:
 		return UC_NGINX_POOL_KEPT;
 	default:
