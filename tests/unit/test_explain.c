@@ -5,12 +5,18 @@
 static struct scenario scenario;
 static struct uc_judged report;
 static struct uc_explanation said;
+static const struct uc_directive_at *directive; /* that nginx's configuration has */
+static void (*adjust)(struct uc_facts *f);
+static enum uc_outcome_id outcome;
 static struct uc_exit ended; /* of the process that closed; all zero: it did not */
 
 static int set_up(void **state)
 {
 	(void)state;
 	memset(&scenario, 0, sizeof(scenario));
+	directive = NULL;
+	adjust = NULL;
+	outcome = UC_OUTCOME_UNKNOWN;
 	return 0;
 }
 
@@ -26,6 +32,10 @@ static void explain(void)
 							    up_conn(&scenario)->owner;
 	report.exit = ended.ts_ns ? &ended : NULL;
 	report.exit_after_ns = ended.ts_ns - up_conn(&scenario)->end.ts_ns;
+	report.directive = directive;
+	report.outcome.id = outcome;
+	if (adjust)
+		adjust(&scenario.facts);
 	memset(&said, '#', sizeof(said));
 	uc_explain(&report, &said);
 }
@@ -265,6 +275,114 @@ static void test_advice_on_retry(void **state)
 	}
 }
 
+static void is_fastcgi(struct uc_facts *f)
+{
+	f->fastcgi = true;
+}
+
+static void is_grpc(struct uc_facts *f)
+{
+	f->http2 = true;
+}
+
+static void ends_with(uint32_t wait_status, const char *comm)
+{
+	scenario_named(&scenario, "uncaught");
+	up_conn(&scenario)->closer.exit_code = (int32_t)wait_status;
+	snprintf(up_conn(&scenario)->closer.comm, UC_COMM_LEN, "%s", comm);
+	explain();
+	assert_int_equal(report.verdict.id, UC_VERDICT_UPSTREAM_DIED);
+}
+
+/* signal(7): whose default is to dump core crashed; the others were sent by somebody. */
+static void test_signals_that_are_no_crash(void **state)
+{
+	static const int core[] = { 3, 4, 5, 6, 7, 8, 11, 24, 25, 31 };
+
+	(void)state;
+	for (int signal = 1; signal < 32; signal++) {
+		bool crashed = false;
+
+		if (signal == 17 || signal == 18 || signal == 23 || signal == 28)
+			continue; /* ignored by default */
+		for (size_t i = 0; i < COUNT(core); i++)
+			crashed |= signal == core[i];
+		ends_with(signal, "node");
+		assert_int_equal(says("It crashed"), crashed);
+		assert_int_equal(says("core dump"), crashed);
+		assert_int_equal(says("Find who sent"), !crashed && signal != 13);
+	}
+}
+
+/* What shells, Java and .NET make of a signal, and gunicorn's worker timeout. */
+static void test_statuses_that_are_no_exception(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *comm, *says;
+		bool exception;
+	} of[] = { { 143, "java", "after SIGTERM", false },
+		   { 137, "sh", "after SIGKILL", false },
+		   { 130, "dotnet", "after SIGINT", false },
+		   { 129, "bash", "after SIGHUP", false },
+		   { 1, "gunicorn", "WORKER TIMEOUT", true },
+		   { 1, "python3", "WORKER TIMEOUT", true },
+		   { 1, "node", "uncaught exception", true },
+		   { 3, "ruby", "uncaught exception", true },
+		   { 128, "java", "uncaught exception", true },
+		   { 0, "node", "on purpose", false } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(of); i++) {
+		ends_with(of[i].status << 8, of[i].comm);
+		if (!says(of[i].says) || says("uncaught exception") != of[i].exception)
+			fail_msg("%u of %s", of[i].status, of[i].comm);
+	}
+	assert_false(says("WORKER TIMEOUT"));
+}
+
+/* A directive is named in the protocol that is spoken: nginx knows no other there. */
+static void test_directives_of_each_protocol(void **state)
+{
+	static const struct uc_directive_at uwsgi = { .name = "uwsgi_read_timeout", .ms = 3000 },
+					    scgi = { .name = "scgi_read_timeout", .ms = 4000 },
+					    keepalive = { .name = "keepalive_timeout" };
+	static const struct {
+		void (*adjust)(struct uc_facts *f);
+		const struct uc_directive_at *directive;
+		const char *prefix;
+	} of[] = { { NULL, NULL, "proxy" },   { is_fastcgi, NULL, "fastcgi" },
+		   { is_grpc, NULL, "grpc" }, { NULL, &uwsgi, "uwsgi" },
+		   { NULL, &scgi, "scgi" },   { is_fastcgi, &keepalive, "fastcgi" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(of); i++) {
+		char want[40];
+
+		adjust = of[i].adjust;
+		directive = of[i].directive;
+		scenario_play(&scenario, REUSED);
+		scenario_request(&scenario, "GET / HTTP/1.1\r\nHost: u\r\n\r\n", 27, 27);
+		scenario_play(&scenario, "arrive read close" END_FIN);
+		explain();
+		snprintf(want, sizeof(want), "(%s_next_upstream)", of[i].prefix);
+		assert_true(says(want));
+	}
+}
+
+/* What an error_page passes on cannot be told from a retry. */
+static void test_passed_on(void **state)
+{
+	(void)state;
+	outcome = UC_OUTCOME_RETRIED;
+	scenario_named(&scenario, "race_crossed");
+	explain();
+	assert_non_null(strstr(said.outcome, "(proxy_next_upstream, or an error_page)"));
+	adjust = is_fastcgi;
+	explain();
+	assert_non_null(strstr(said.outcome, "(fastcgi_next_upstream, or an error_page)"));
+}
+
 /* Names come from others: nothing of them reaches a terminal as it is. */
 static void test_hostile_name(void **state)
 {
@@ -331,6 +449,10 @@ int main(void)
 		TEST(test_advice_on_resets),
 		TEST(test_exit_after_the_close),
 		TEST(test_advice_on_retry),
+		TEST(test_directives_of_each_protocol),
+		TEST(test_passed_on),
+		TEST(test_signals_that_are_no_crash),
+		TEST(test_statuses_that_are_no_exception),
 		TEST(test_hostile_name),
 		TEST(test_long_name),
 		TEST(test_long_method),

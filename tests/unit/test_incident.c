@@ -73,11 +73,44 @@ static void test_ranked(void **state)
 	assert_int_equal(incident.cause[1].retried, 1);
 	/* the first that is proven */
 	assert_string_equal(uc_incident_text(incident.cause[0].example, "time"), "T3");
-	assert_string_equal(uc_incident_text(incident.cause[0].newest, "time"), "T2");
+	assert_string_equal(uc_incident_text(incident.cause[0].at[0].newest, "time"), "T2");
 	assert_string_equal(incident.cause[0].at[0].text, "10.0.0.1:2");
 	assert_int_equal(incident.cause[0].at[0].count, 2);
 	assert_string_equal(incident.first, "T1");
 	assert_string_equal(incident.last, "T3");
+}
+
+static void add_advice(unsigned port, const char *advice)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "{\"schema\":1,\"kind\":\"connection\",\"flagged\":true,\"verdict\":\"v\","
+		 "\"upstream\":{\"addr\":\"10.0.0.1\",\"port\":%u},\"advice\":[\"%s\"]}",
+		 port, advice);
+	assert_int_equal(add(text), 0);
+}
+
+/* An advice has the numbers of its upstream; where they are the same, it is given once. */
+static void test_advice_of_each_upstream(void **state)
+{
+	const char *first, *second;
+	char *told;
+
+	(void)state;
+	add_advice(1, "Raise proxy_read_timeout (2.00 s here).");
+	add_advice(2, "Raise fastcgi_read_timeout (1.00 s here).");
+	add_advice(3, "Raise proxy_read_timeout (2.00 s here).");
+	add_advice(2, "Raise fastcgi_read_timeout (1.50 s here).");
+	told = tell();
+	assert_non_null(strstr(told, "50 % of the flagged: v, at 10.0.0.1:2 (2)"));
+	assert_non_null(strstr(told, "50 % of the flagged: v, at 10.0.0.1:1 (1), 10.0.0.1:3 (1)"));
+	assert_null(strstr(told, "1.00 s here"));
+	first = strstr(told, "2.00 s here");
+	second = first ? strstr(first + 1, "2.00 s here") : NULL;
+	assert_true(first && !second);
+	assert_non_null(strstr(told, "1.50 s here"));
+	free(told);
 }
 
 static void test_bounded(void **state)
@@ -215,9 +248,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_ranked),       TEST(test_bounded),
-		TEST(test_strangers),    TEST(test_members_of_other_types),
-		TEST(test_long_members), TEST(test_nothing),
+		TEST(test_ranked),
+		TEST(test_advice_of_each_upstream),
+		TEST(test_bounded),
+		TEST(test_strangers),
+		TEST(test_members_of_other_types),
+		TEST(test_long_members),
+		TEST(test_nothing),
 		TEST(test_one_and_many),
 	};
 

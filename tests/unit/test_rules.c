@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,6 +20,8 @@
 #define SITE(group, location)                                        \
 	"http { upstream app { server 127.0.0.1:3000; " group " }\n" \
 	"server { listen 80;\n location / { proxy_pass http://app; " location " } } }\n"
+#define DIRECT(server, location) \
+	"http { server { listen 80; " server "\n location / { " location " } } }\n"
 
 static struct uc_nginx_conf *conf;
 static struct uc_nginx_http *http, *from;
@@ -61,6 +64,16 @@ static struct uc_judge_config nothing_required(void)
 						      .read_timeout_min = -1,
 						      .connect_timeout_max = -1,
 						      .attempts_max = -1 } };
+}
+
+/* With more known of the upstreams than before. */
+static void judge_again(struct uc_judge_config cfg)
+{
+	uc_judge_free(judge);
+	cfg.conf = conf;
+	cfg.http = http;
+	cfg.evidence = known;
+	assert_int_equal(uc_judge_new(&cfg, &judge), 0);
 }
 
 static void done(void)
@@ -123,6 +136,12 @@ static const struct {
 	  SITE("server h:1; server h:2;",
 	       "proxy_next_upstream http_502; proxy_next_upstream_tries 2;"),
 	  NULL, V1_22, UC_SEVERITY_MAX },
+	{ "keepalive-not-effective", DIRECT(KEPT, "proxy_pass http://127.0.0.1:3000;"), NULL, V1_22,
+	  UC_SEVERITY_NOTE },
+	{ "keepalive-not-effective", DIRECT(KEPT, "fastcgi_pass 127.0.0.1:3000;"), NULL, V1_22,
+	  UC_SEVERITY_MAX },
+	{ "keepalive-not-effective", DIRECT(KEPT, "uwsgi_pass 127.0.0.1:3000;"), NULL, V1_22,
+	  UC_SEVERITY_MAX },
 	{ "retry-non-idempotent",
 	  SITE("keepalive 4;", KEPT "proxy_next_upstream error timeout non_idempotent;"), NULL,
 	  V1_22, UC_SEVERITY_WARNING },
@@ -171,6 +190,57 @@ static void test_race_has_its_numbers_and_a_change(void **state)
 	free(bytes);
 	uc_fix_free(fix);
 	done();
+}
+
+/* One number where it is stated, both where what was seen is sooner than what is set. */
+static void test_race_says_which_number(void **state)
+{
+	char why[UC_TIMEOUTS_WHY];
+
+	(void)state;
+	judge_text(SITE("keepalive 4;", KEPT), "*=7", V1_22, nothing_required());
+	assert_non_null(strstr(found("idle-race")->message, "closes it after 7 s"));
+	assert_null(strstr(found("idle-race")->message, "seen"));
+	done();
+	judge_text(SITE("keepalive 4;", KEPT), NULL, V1_22, nothing_required());
+	assert_int_equal(uc_timeouts_kind(known, "app=httpd", why), 0);
+	judge_again(nothing_required());
+	assert_non_null(
+		strstr(found("idle-race")->message, "closes it after 5 s (4.93 s was seen)"));
+	done();
+}
+
+/* Twice what is in force, and never what refused already. */
+static void test_buffer_is_made_larger(void **state)
+{
+	static const struct {
+		const char *text, *change;
+	} of[] = { { SITE("", "proxy_buffer_size 2k;"), "`proxy_buffer_size 8k;`" },
+		   { SITE("", ""), "`proxy_buffer_size 8k;`" },
+		   { SITE("", "proxy_buffer_size 8k;"), "`proxy_buffer_size 16k;`" },
+		   { SITE("", "proxy_buffer_size 16k;"), "`proxy_buffer_size 32k;`" },
+		   { DIRECT("", "fastcgi_pass 127.0.0.1:3000; fastcgi_buffer_size 12k;"),
+		     "`fastcgi_buffer_size 24k;`" } };
+	char path[] = "/tmp/upclose-test-rules.XXXXXX", why[UC_TIMEOUTS_WHY];
+	static const char learned[] =
+		"{\"kind\":\"connection\",\"verdict\":\"nginx_rejected_response\","
+		"\"upstream\":{\"addr\":\"127.0.0.1\",\"port\":3000}}\n";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, learned, sizeof(learned) - 1), sizeof(learned) - 1);
+	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		struct uc_judge_config cfg = nothing_required();
+
+		judge_text(of[i].text, NULL, V1_22, cfg);
+		assert_int_equal(uc_timeouts_learned(known, path, why), 0);
+		judge_again(cfg);
+		if (!strstr(found("header-buffer-small")->change, of[i].change))
+			fail_msg("row %zu: %s", i, found("header-buffer-small")->change);
+		done();
+	}
+	unlink(path);
 }
 
 static void test_upgrade_that_begins_to_keep(void **state)
@@ -285,6 +355,8 @@ int main(void)
 		cmocka_unit_test(test_two_servers),
 		cmocka_unit_test(test_fold),
 		cmocka_unit_test(test_race_has_its_numbers_and_a_change),
+		cmocka_unit_test(test_race_says_which_number),
+		cmocka_unit_test(test_buffer_is_made_larger),
 		cmocka_unit_test(test_upgrade_that_begins_to_keep),
 		cmocka_unit_test(test_client_and_balancer),
 		cmocka_unit_test(test_what_a_policy_requires),

@@ -5,6 +5,12 @@
 
 #include <stdio.h>
 
+/* Twice as large as it is, and 8 KiB at least. */
+static long long larger_kib(int64_t bytes)
+{
+	return bytes <= 4096 ? 8 : (2 * bytes + 1023) / 1024;
+}
+
 void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contract *c)
 {
 	const struct uc_nginx_place *p = c->place;
@@ -38,10 +44,10 @@ void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contr
 	uc_rule_say(
 		f->why,
 		"a larger header is a 502, \"upstream sent too big header\": cookies and tokens grow; "
-		"an invalid header is refused likewise, so nginx's error log has to tell which it was");
-	uc_rule_say(f->change, "`%s_buffer_size 8k;` or more, as large as the largest header",
-		    uc_nginx_protocol_name(p->protocol));
-	snprintf(line, sizeof(line), "%s_buffer_size 8k;", uc_nginx_protocol_name(p->protocol));
+		"an invalid header is refused likewise, so see nginx's error log for which it was");
+	snprintf(line, sizeof(line), "%s_buffer_size %lldk;", uc_nginx_protocol_name(p->protocol),
+		 larger_kib(v->n));
+	uc_rule_say(f->change, "`%s` or more, as large as the largest header", line);
 	/* nginx wants the three sizes to fit each other: where others are told, so is this by hand */
 	if (p->unread || p->values[UC_NGINX_BUFFERS].from ||
 	    p->values[UC_NGINX_BUSY_BUFFERS_SIZE].from)

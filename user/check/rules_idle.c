@@ -86,6 +86,16 @@ static void explain_race(const struct uc_judge *j, struct uc_finding *f,
 	shorten_pool(j, f, g);
 }
 
+/* "6 s", or "6 s (5.95 s was seen)" where a race begins sooner than the timeout says */
+static struct uc_rule_text upstream_text(const struct uc_check_contract *c)
+{
+	struct uc_rule_text t;
+
+	snprintf(t.s, sizeof(t.s), c->idle.min_ms < c->idle.ms ? "%s (%s was seen)" : "%s",
+		 uc_time_text(c->idle.ms).s, uc_time_text(c->idle.min_ms).s);
+	return t;
+}
+
 static enum uc_race race_before(const struct uc_judge *j, const struct uc_check_contract *c)
 {
 	const struct uc_nginx_place *now = uc_nginx_http_place(j->cfg.http, 0), *before;
@@ -114,15 +124,14 @@ void uc_rule_idle_race(struct uc_judge *j, const struct uc_check_contract *c)
 			f->message,
 			"nginx may use an idle connection to %s%s %s, and the upstream closes it after %s",
 			uc_addr_text(c->server).s, endless(c) ? "" : " for",
-			uc_time_text(uc_contract_nginx_idle(c->place)).s,
-			uc_time_text(c->idle.min_ms).s);
+			uc_time_text(uc_contract_nginx_idle(c->place)).s, upstream_text(c).s);
 	else
 		uc_rule_say(
 			f->message,
-			"nginx closes an idle connection to %s after %s, barely before the upstream does after "
-			"%s: a busy worker or a slow way is enough",
+			"nginx closes an idle connection to %s after %s, only just before the upstream does "
+			"after %s: a busy worker or network delay is enough to lose a request",
 			uc_addr_text(c->server).s, uc_time_text(uc_contract_nginx_idle(c->place)).s,
-			uc_time_text(c->idle.min_ms).s);
+			upstream_text(c).s);
 	explain_race(j, f, c);
 }
 
@@ -148,7 +157,7 @@ void uc_rule_idle_race_after_upgrade(struct uc_judge *j, const struct uc_check_c
 		uc_version_text(uc_nginx_http_version(j->cfg.http)).s,
 		uc_time_text(uc_contract_nginx_idle(c->place)).s,
 		c->idle.origin ? "after " : "after a time that is not known",
-		c->idle.origin ? uc_time_text(c->idle.min_ms).s : "");
+		c->idle.origin ? upstream_text(c).s : "");
 	if (known_race) {
 		explain_race(j, f, c);
 		return;
@@ -161,8 +170,8 @@ void uc_rule_idle_race_after_upgrade(struct uc_judge *j, const struct uc_check_c
 		    "request that it sends just as the upstream closes is lost");
 	uc_rule_say(
 		f->change,
-		"tell the upstream's idle timeout: measure it with `upclose probe`, or --upstream %s=SECONDS, "
-		"or --kind %s=KIND; `keepalive 0;` in upstream %s keeps the old ways",
+		"state the upstream's idle timeout: measure it with `upclose probe`, or --upstream %s=SECONDS, "
+		"or --kind %s=KIND; `keepalive 0;` in upstream %s restores the behaviour before 1.29.7",
 		uc_addr_text(c->server).s, uc_addr_text(c->server).s,
 		uc_group_text(c->place->group).s);
 }
@@ -211,7 +220,7 @@ void uc_rule_balancer_race(struct uc_judge *j, const struct uc_check_contract *c
 		"nginx closes a client's idle connection after %s, and the balancer before it uses one for %s",
 		uc_time_text(v->n).s, uc_time_text(balancer).s);
 	uc_rule_nginx_figure(j, f, v, "keepalive_timeout", true);
-	uc_rule_figure(f, "client", balancer, true, "as told by --balancer-idle");
+	uc_rule_figure(f, "client", balancer, true, "from --balancer-idle");
 	uc_rule_say(
 		f->why,
 		"a request that the balancer sends just as nginx closes is a 502 that no log of nginx has");

@@ -171,9 +171,10 @@ static void keepalive_of_protocol(struct uc_judge *j, const struct uc_nginx_plac
 		       uc_place_text(j, p->group->keepalive.from).s);
 	uc_rule_say(f->why,
 		    "each request opens a connection of its own, which is safe from the idle race");
-	uc_rule_say(f->change,
-		    "take `keepalive` out; where connections must be kept, a server of HTTP and "
-		    "proxy_pass");
+	uc_rule_say(
+		f->change,
+		"remove `keepalive`; to reuse connections, serve the application over HTTP and use "
+		"proxy_pass");
 }
 
 static void keepalive_without_group(struct uc_judge *j, const struct uc_nginx_place *p)

@@ -52,8 +52,9 @@ static void shorter_than_canary(struct uc_judge *j, const struct uc_check_contra
 	uc_rule_setting_figure(j, f, p, UC_NGINX_READ_TIMEOUT, true);
 	uc_rule_figure(f, "upstream", slow->ms, true, "%s through %s",
 		       slow->gave_up ? "at least, when nginx gave up" : "measured", slow->url);
-	uc_rule_say(f->why,
-		    "a response slower than the timeout is a 504, and its work is thrown away");
+	uc_rule_say(
+		f->why,
+		"a response slower than the timeout is a 504, and the upstream's work is wasted");
 	if (slow->gave_up)
 		uc_rule_say(f->change, "measure how long it takes with `upclose probe`, and raise "
 				       "the timeout above it; or make that request faster");
@@ -87,8 +88,9 @@ void uc_rule_timeout_shorter(struct uc_judge *j, const struct uc_check_contract 
 		    uc_time_text(v->n).s);
 	uc_rule_setting_figure(j, f, p, UC_NGINX_READ_TIMEOUT, true);
 	uc_rule_figure(f, "upstream", e->response_ms, true, "%s", e->response_source);
-	uc_rule_say(f->why,
-		    "a response slower than the timeout is a 504, and its work is thrown away");
+	uc_rule_say(
+		f->why,
+		"a response slower than the timeout is a 504, and the upstream's work is wasted");
 	uc_rule_say(f->change,
 		    "make that request faster, or raise %s_read_timeout for its location",
 		    uc_nginx_protocol_name(p->protocol));
@@ -159,10 +161,10 @@ void uc_rule_timeout_chain(struct uc_judge *j, const struct uc_check_contract *c
 	if (attempts > 1)
 		uc_rule_say(f->message, " (%u attempts)", attempts);
 	uc_rule_setting_figure(j, f, p, UC_NGINX_READ_TIMEOUT, true);
-	uc_rule_figure(f, "client", client, true, "as told by --client-timeout");
+	uc_rule_figure(f, "client", client, true, "from --client-timeout");
 	uc_rule_say(
 		f->why,
-		"a slow request ends as 499 in nginx's log, and nobody learns which server was slow; "
+		"a slow request ends as 499 in nginx's log, which looks like the client's fault; "
 		"timeouts must shrink from the client to the upstream");
 	if (!may_upgrade(p))
 		shorten_chain(j, f, p);

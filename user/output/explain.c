@@ -77,21 +77,26 @@ struct uc_clause uc_how_it_ended(const struct uc_task *t)
 	return c;
 }
 
-static const char *protocol(const struct uc_facts *f)
+/* As the configuration has it, "uwsgi" of uwsgi_read_timeout, or as the bytes say. */
+static const char *protocol(const struct uc_judged *r)
 {
-	return f->fastcgi ? "fastcgi" : f->http2 ? "grpc" : "proxy";
+	static const char *const known[] = { "proxy", "fastcgi", "uwsgi", "scgi", "grpc" };
+	const char *name = r->directive ? r->directive->name : "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strncmp(name, known[i], strlen(known[i])) && name[strlen(known[i])] == '_')
+			return known[i];
+	return r->facts->fastcgi ? "fastcgi" : r->facts->http2 ? "grpc" : "proxy";
 }
 
 struct uc_clause uc_directive_name(const struct uc_judged *r, const char *setting)
 {
 	struct uc_clause c;
 
-	if (r->directive)
-		snprintf(c.text, sizeof(c.text), "%s", r->directive->name);
-	else if (r->facts->stream)
+	if (r->facts->stream && strstr(setting, "timeout"))
 		snprintf(c.text, sizeof(c.text), "proxy_timeout");
 	else
-		snprintf(c.text, sizeof(c.text), "%s_%s", protocol(r->facts), setting);
+		snprintf(c.text, sizeof(c.text), "%s_%s", protocol(r), setting);
 	return c;
 }
 
@@ -113,13 +118,15 @@ void uc_advise_on_retry(const struct uc_judged *r, struct uc_explanation *e)
 		return;
 	if (!repeats(&r->facts->request))
 		uc_add(&e->advice,
-		       "nginx does not retry a %.*s after sending it. Add non_idempotent to "
-		       "proxy_next_upstream only where running the request twice is harmless.",
-		       (int)r->facts->request.method_len, r->facts->request.method);
+		       "nginx does not retry a %.*s after sending it. Add non_idempotent to %s "
+		       "only where running the request twice is harmless.",
+		       (int)r->facts->request.method_len, r->facts->request.method,
+		       uc_directive_name(r, "next_upstream").text);
 	else if (r->outcome.id == UC_OUTCOME_UNKNOWN)
 		uc_add(&e->advice,
-		       "nginx may have retried this request (proxy_next_upstream); its access log "
-		       "shows two statuses if log_format has $upstream_status.");
+		       "nginx may have retried this request (%s); its access log shows two "
+		       "statuses if log_format has $upstream_status.",
+		       uc_directive_name(r, "next_upstream").text);
 }
 
 static const char *cut_short(const struct uc_judged *r)
@@ -135,19 +142,19 @@ static const char *cut_short(const struct uc_judged *r)
 static void explain_outcome(const struct uc_judged *r, struct uc_explanation *e)
 {
 	const struct uc_outcome *o = &r->outcome;
-	char where[UC_ADDR_LEN], nth[32] = "";
+	char where[UC_ADDR_LEN], nth[32] = "", answered[32] = "";
 
 	if (r->facts->nginx->x.attempt > 1)
 		snprintf(nth, sizeof(nth), " (attempt %u)", r->facts->nginx->x.attempt);
 	if (o->id == UC_OUTCOME_RETRIED) {
 		uc_text_endpoint(o->retry_addr, o->retry_family, o->retry_port, where);
 		if (o->retry_status)
-			snprintf(e->outcome, sizeof(e->outcome),
-				 "nginx sent it again to %s, which answered %u%s.", where,
-				 o->retry_status, nth);
-		else
-			snprintf(e->outcome, sizeof(e->outcome), "nginx sent it again to %s%s.",
-				 where, nth);
+			snprintf(answered, sizeof(answered), ", which answered %u",
+				 o->retry_status);
+		/* what an error_page passes on looks like a retry */
+		snprintf(e->outcome, sizeof(e->outcome),
+			 "nginx passed the request on to %s (%s, or an error_page)%s%s.", where,
+			 uc_directive_name(r, "next_upstream").text, answered, nth);
 	} else if (o->client_gone) {
 		snprintf(e->outcome, sizeof(e->outcome), "Its client had left by then%s.", nth);
 	} else if (o->client_status) {
@@ -155,7 +162,7 @@ static void explain_outcome(const struct uc_judged *r, struct uc_explanation *e)
 			 cut_short(r), nth);
 	} else if (o->id == UC_OUTCOME_CLIENT_ERROR) {
 		snprintf(e->outcome, sizeof(e->outcome),
-			 "nginx did not repeat it; the client got an error%s.", nth);
+			 "nginx did not retry it; the client got an error%s.", nth);
 	}
 }
 

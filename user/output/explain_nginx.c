@@ -90,8 +90,9 @@ static void explain_unacknowledged(const struct uc_judged *r, struct uc_explanat
 		uc_add(&e->advice,
 		       "Something on the way (NAT, a firewall, a balancer) forgot the connection "
 		       "while it was idle, and drops what comes on it: keep nginx's "
-		       "keepalive_timeout below that device's idle timeout, or set "
-		       "proxy_socket_keepalive on with a short net.ipv4.tcp_keepalive_time.");
+		       "keepalive_timeout below that device's idle timeout, or set `%s on;` with a "
+		       "short net.ipv4.tcp_keepalive_time.",
+		       uc_directive_name(r, "socket_keepalive").text);
 	else
 		uc_add(&e->advice,
 		       "Its kernel dropped what nginx sent: its accept queue is full (`nstat -az "
@@ -114,9 +115,10 @@ static void explain_body_withheld(const struct uc_judged *r, struct uc_explanati
 	       "%s.",
 	       (unsigned long long)r->facts->request.length, uc_span(r->facts->stalled_ns).text);
 	uc_add(&e->advice,
-	       "nginx passes a subrequest's header on without its body (auth_request): add "
-	       "`proxy_pass_request_body off;` and `proxy_set_header Content-Length \"\";` to that "
-	       "location.");
+	       "nginx passes a subrequest's header on without its body (auth_request): add `%s "
+	       "off;` and `%s Content-Length \"\";` to that location.",
+	       uc_directive_name(r, "pass_request_body").text,
+	       r->facts->fastcgi ? "fastcgi_param" : uc_directive_name(r, "set_header").text);
 }
 
 static void explain_send_timeout(const struct uc_judged *r, struct uc_explanation *e)
@@ -206,8 +208,11 @@ void uc_explain_response_rejected(const struct uc_judged *r, struct uc_explanati
 	} else if (w && r->facts->phase == UC_PHASE_TLS) {
 		uc_say(e, "nginx refused the upstream's TLS handshake: %s.", uc_words_text(w).text);
 		uc_add(&e->advice,
-		       "Check the upstream's certificate against proxy_ssl_trusted_certificate and "
-		       "proxy_ssl_name (proxy_ssl_verify is on), and what both sides support.");
+		       "Check the upstream's certificate against %s and %s (%s is on), and what both "
+		       "sides support.",
+		       uc_directive_name(r, "ssl_trusted_certificate").text,
+		       uc_directive_name(r, "ssl_name").text,
+		       uc_directive_name(r, "ssl_verify").text);
 	} else if (w) {
 		uc_say(e, "nginx did not accept the response: %s.", uc_words_text(w).text);
 		uc_add(&e->advice, "Correct the response in the application.");

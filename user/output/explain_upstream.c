@@ -187,27 +187,38 @@ static const char *alert_name(int alert)
 	return "unknown";
 }
 
-static const char *alert_advice(int alert)
+static void advise_on_alert(const struct uc_judged *r, struct uc_explanation *e)
 {
-	switch (alert) {
+	switch (r->facts->tls_alert) {
 	case 112:
-		return "The upstream does not know the name that nginx asked for, or got none: set "
-		       "`proxy_ssl_server_name on;` and `proxy_ssl_name` to the name of its "
-		       "certificate.";
+		uc_add(&e->advice,
+		       "The upstream does not know the name that nginx asked for, or got none: set "
+		       "`%s on;`, and `%s` to the name of its certificate.",
+		       uc_directive_name(r, "ssl_server_name").text,
+		       uc_directive_name(r, "ssl_name").text);
+		break;
 	case 42:
 	case 116:
-		return "The upstream wants a client certificate: set proxy_ssl_certificate and "
-		       "proxy_ssl_certificate_key.";
+		uc_add(&e->advice, "The upstream wants a client certificate: set %s and %s.",
+		       uc_directive_name(r, "ssl_certificate").text,
+		       uc_directive_name(r, "ssl_certificate_key").text);
+		break;
 	case 70:
-		return "The two have no TLS version in common: compare proxy_ssl_protocols with the "
-		       "upstream's.";
+		uc_add(&e->advice,
+		       "The two have no TLS version in common: compare %s with the upstream's.",
+		       uc_directive_name(r, "ssl_protocols").text);
+		break;
 	case 40:
 	case 71:
-		return "The two have nothing in common, or the upstream needs the server name: "
-		       "compare proxy_ssl_ciphers and proxy_ssl_protocols with the upstream's, and "
-		       "try `proxy_ssl_server_name on;`.";
+		uc_add(&e->advice,
+		       "The two have nothing in common, or the upstream needs the server name: "
+		       "compare %s and %s with the upstream's, and try `%s on;`.",
+		       uc_directive_name(r, "ssl_ciphers").text,
+		       uc_directive_name(r, "ssl_protocols").text,
+		       uc_directive_name(r, "ssl_server_name").text);
+		break;
 	default:
-		return "Look in the upstream's log for why it sent this alert.";
+		uc_add(&e->advice, "Look in the upstream's log for why it sent this alert.");
 	}
 }
 
@@ -216,7 +227,7 @@ void uc_explain_tls_alert(const struct uc_judged *r, struct uc_explanation *e)
 	const char *name = alert_name(r->facts->tls_alert);
 
 	uc_say(e, "%s ended the TLS handshake with the alert \"%s\".", uc_who(r).text, name);
-	uc_add(&e->advice, "%s", alert_advice(r->facts->tls_alert));
+	advise_on_alert(r, e);
 }
 
 static void explain_handshake(const struct uc_judged *r, struct uc_explanation *e)
@@ -227,8 +238,9 @@ static void explain_handshake(const struct uc_judged *r, struct uc_explanation *
 	}
 	uc_say(e, "%s closed the connection during the TLS handshake.", uc_who(r).text);
 	uc_add(&e->advice,
-	       "Look in its log for what it refused: protocol version, cipher, server name "
-	       "(proxy_ssl_server_name on; proxy_ssl_name), client certificate.");
+	       "Look in its log for what it refused: protocol version, cipher, server name (%s on; "
+	       "%s), client certificate.",
+	       uc_directive_name(r, "ssl_server_name").text, uc_directive_name(r, "ssl_name").text);
 }
 
 static void say_closed(const struct uc_judged *r, struct uc_explanation *e)
@@ -541,7 +553,9 @@ void uc_explain_body(const struct uc_judged *r, struct uc_explanation *e)
 		uc_add(&e->advice,
 		       "nginx had stopped reading, as its client took the response slowly, and the "
 		       "upstream gave up writing: raise the upstream's write timeout, or let nginx "
-		       "buffer more (proxy_buffers, proxy_max_temp_file_size).");
+		       "buffer more (%s, %s).",
+		       uc_directive_name(r, "buffers").text,
+		       uc_directive_name(r, "max_temp_file_size").text);
 	else if (!advise_on_relay(r, e))
 		uc_add(&e->advice,
 		       "Look for an error while the body was being written (a failed stream, a "

@@ -42,7 +42,8 @@ static struct uc_incident_cause *cause_of(struct uc_incident *i, const char *ver
 	return c;
 }
 
-static void count_address(struct uc_incident_cause *c, const json_t *upstream)
+/* The address of this upstream, NULL where there is no room for one more. */
+static struct uc_incident_address *address_of(struct uc_incident_cause *c, const json_t *upstream)
 {
 	const char *addr = uc_incident_text(upstream, "addr");
 	struct uc_incident_address *a;
@@ -50,17 +51,14 @@ static void count_address(struct uc_incident_cause *c, const json_t *upstream)
 
 	snprintf(text, sizeof(text), strchr(addr, ':') ? "[%.60s]:%u" : "%.60s:%u", addr,
 		 (unsigned)(uc_incident_number(upstream, "port") & 0xffff));
-	for (size_t k = 0; k < c->addresses; k++) {
-		if (strcmp(c->at[k].text, text))
-			continue;
-		c->at[k].count++;
-		return;
-	}
+	for (size_t k = 0; k < c->addresses; k++)
+		if (!strcmp(c->at[k].text, text))
+			return &c->at[k];
 	if (c->addresses == UC_INCIDENT_ADDRESSES)
-		return;
+		return NULL;
 	a = &c->at[c->addresses++];
 	copy(a->text, sizeof(a->text), text);
-	a->count = 1;
+	return a;
 }
 
 static bool is_proven(const json_t *o)
@@ -78,6 +76,16 @@ static void keep(json_t **kept, json_t *o)
 {
 	json_decref(*kept);
 	*kept = json_incref(o);
+}
+
+static void count_address(struct uc_incident_cause *c, json_t *o)
+{
+	struct uc_incident_address *a = address_of(c, json_object_get(o, "upstream"));
+
+	if (!a)
+		return;
+	a->count++;
+	keep(&a->newest, o);
 }
 
 static void add_connection(struct uc_incident *i, json_t *o)
@@ -99,10 +107,9 @@ static void add_connection(struct uc_incident *i, json_t *o)
 	c->proven += is_proven(o);
 	c->retried += !strcmp(outcome, "retried");
 	c->client_errors += !strcmp(outcome, "client_error");
-	count_address(c, json_object_get(o, "upstream"));
+	count_address(c, o);
 	if (!c->example || worth(o) > worth(c->example))
 		keep(&c->example, o);
-	keep(&c->newest, o);
 }
 
 int uc_incident_add(struct uc_incident *i, json_t *o)
@@ -154,7 +161,8 @@ void uc_incident_clear(struct uc_incident *i)
 {
 	for (size_t k = 0; k < i->causes; k++) {
 		json_decref(i->cause[k].example);
-		json_decref(i->cause[k].newest);
+		for (size_t a = 0; a < i->cause[k].addresses; a++)
+			json_decref(i->cause[k].at[a].newest);
 	}
 	json_decref(i->summary);
 	memset(i, 0, sizeof(*i));

@@ -18,6 +18,7 @@
 struct uc_incident_address {
 	char text[80];
 	uint64_t count;
+	json_t *newest; /* its advice knows what was learned of this upstream */
 };
 
 /* Flagged connections of one verdict and proof. */
@@ -31,7 +32,6 @@ struct uc_incident_cause {
 	struct uc_incident_address at[UC_INCIDENT_ADDRESSES];
 	size_t addresses;
 	json_t *example; /* one of which most is known */
-	json_t *newest;  /* its advice knows what was learned */
 };
 
 struct uc_incident {

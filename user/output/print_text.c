@@ -389,25 +389,48 @@ static void log_event_line(const struct uc_output *s, const struct uc_totals *t)
 		fputs(".\n", s->out);
 }
 
-int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t)
+/* Each list adds up to the number before it. */
+static void verdict_list(const struct uc_output *s, const struct uc_totals *t, bool flagged)
 {
-	uint64_t lost = uc_totals_lost(t);
-	const char *separator = "";
+	const char *separator = " (";
 
-	fprintf(s->out, "%llu connections ended, %llu exchanges in %.1f s; %s%llu flagged%s",
-		(unsigned long long)t->connections, (unsigned long long)t->exchanges,
-		t->duration_ns / 1e9, paint(s, t->flagged ? RED : GREEN),
-		(unsigned long long)t->flagged, paint(s, RESET));
 	for (unsigned v = 0; v < UC_VERDICT_MAX; v++) {
-		if (!t->by_verdict[v])
+		if (!t->by_verdict[v] || uc_verdict_flagged(v) != flagged)
 			continue;
-		fprintf(s->out, "%s%s %llu", *separator ? separator : ": ", uc_verdict_name(v),
+		fprintf(s->out, "%s%s %llu", separator, uc_verdict_name(v),
 			(unsigned long long)t->by_verdict[v]);
 		separator = ", ";
 	}
+	fputs(*separator == ',' ? ")" : "", s->out);
+}
+
+static void verdict_lines(const struct uc_output *s, const struct uc_totals *t)
+{
+	fprintf(s->out, "%s%llu flagged%s", paint(s, t->flagged ? RED : GREEN),
+		(unsigned long long)t->flagged, paint(s, RESET));
+	verdict_list(s, t, true);
+	fprintf(s->out, "; %llu not flagged", (unsigned long long)(t->connections - t->flagged));
+	verdict_list(s, t, false);
 	fputs(".\n", s->out);
+}
+
+int uc_output_text_summary(struct uc_output *s, const struct uc_totals *t)
+{
+	uint64_t lost = uc_totals_lost(t);
+
+	if (!t->connections) {
+		fprintf(s->out, "No upstream connection ended in %.1f s.\n", t->duration_ns / 1e9);
+	} else {
+		fprintf(s->out,
+			"%llu upstream connection%s ended in %.1f s, after %llu exchange%s.\n",
+			(unsigned long long)t->connections, t->connections == 1 ? "" : "s",
+			t->duration_ns / 1e9, (unsigned long long)t->exchanges,
+			t->exchanges == 1 ? "" : "s");
+		verdict_lines(s, t);
+	}
 	if (t->flagged)
-		fprintf(s->out, "Of the flagged, nginx repeated %llu, and %llu reached a client.\n",
+		fprintf(s->out,
+			"nginx retried %llu of the flagged; %llu ended in an error for a client.\n",
 			(unsigned long long)t->by_outcome[UC_OUTCOME_RETRIED],
 			(unsigned long long)t->by_outcome[UC_OUTCOME_CLIENT_ERROR]);
 	log_event_line(s, t);

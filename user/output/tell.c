@@ -106,7 +106,7 @@ static void tell_totals(const struct uc_incident *i, struct uc_doc *p)
 	snprintf(
 		t.text, sizeof(t.text),
 		"%.64s from nginx to its upstreams ended within %.40s, after %.64s; %llu %s flagged. "
-		"Of what was flagged nginx repeated %llu by itself, and %llu reached a client.",
+		"nginx retried %llu of the flagged; %llu ended in an error for a client.",
 		counted(uc_incident_number(s, "connections"), "connection").text,
 		span(json_object_get(s, "duration_ms")).text,
 		counted(uc_incident_number(s, "exchanges"), "exchange").text, (ull)flagged,
@@ -115,11 +115,10 @@ static void tell_totals(const struct uc_incident *i, struct uc_doc *p)
 	uc_doc_paragraph(p, t.text);
 	if (!lost)
 		return;
-	snprintf(
-		t.text, sizeof(t.text),
-		"%.64s %s lost: there was more than is told here, and what could depend on that is "
-		"not called proven.",
-		counted(lost, "record").text, were(lost));
+	snprintf(t.text, sizeof(t.text),
+		 "%.64s %s lost: there was more than this report shows, and verdicts that could "
+		 "depend on it are not called proven.",
+		 counted(lost, "record").text, were(lost));
 	uc_doc_paragraph(p, t.text);
 }
 
@@ -155,24 +154,55 @@ static void tell_items(const json_t *lines, struct uc_doc *p)
 	uc_doc_list_end(p);
 }
 
+static const json_t *advice_of(const struct uc_incident_address *a)
+{
+	return json_object_get(a->newest, "advice");
+}
+
+/* The upstreams of this cause from first on to which the same advice applies, and their share. */
+static void tell_change(const struct uc_incident *i, const struct uc_incident_cause *c,
+			size_t first, struct uc_doc *p)
+{
+	struct uc_incident_cause same = { .addresses = 0 };
+	const json_t *advice = advice_of(&c->at[first]);
+	struct note t;
+
+	for (size_t k = first; k < c->addresses; k++) {
+		if (!json_equal(advice, advice_of(&c->at[k])))
+			continue;
+		same.at[same.addresses++] = c->at[k];
+		same.count += c->at[k].count;
+	}
+	snprintf(t.text, sizeof(t.text), "%.16s of the flagged: %.80s, at %.300s",
+		 share(same.count, i->flagged).text, name_of(c).text, places(&same).text);
+	uc_doc_heading(p, 3, t.text);
+	tell_items(advice, p);
+}
+
+/* An advice may hold a number of its upstream: one that has another gets its own. */
+static bool is_told(const struct uc_incident_cause *c, size_t at)
+{
+	for (size_t k = 0; k < at; k++)
+		if (json_equal(advice_of(&c->at[k]), advice_of(&c->at[at])))
+			return true;
+	return false;
+}
+
 static void tell_changes(const struct uc_incident *i, struct uc_doc *p)
 {
 	bool any = false;
 
 	for (size_t k = 0; k < i->causes; k++) {
 		const struct uc_incident_cause *c = &i->cause[k];
-		const json_t *advice = json_object_get(c->newest, "advice");
-		struct note t;
 
-		if (!json_array_size(advice))
-			continue;
-		if (!any)
-			uc_doc_heading(p, 2, "What to change, by how much it explains");
-		any = true;
-		snprintf(t.text, sizeof(t.text), "%.16s of the flagged: %.80s, at %.300s",
-			 share(c->count, i->flagged).text, name_of(c).text, places(c).text);
-		uc_doc_heading(p, 3, t.text);
-		tell_items(advice, p);
+		for (size_t a = 0; a < c->addresses; a++) {
+			if (!json_array_size(advice_of(&c->at[a])) || is_told(c, a))
+				continue;
+			if (!any)
+				uc_doc_heading(p, 2, "What to change, most frequent cause first");
+			any = true;
+			tell_change(i, c, a, p);
+		}
 	}
 }
 
@@ -302,7 +332,7 @@ static void tell_examples(const struct uc_incident *i, struct uc_doc *p)
 {
 	if (!i->causes)
 		return;
-	uc_doc_heading(p, 2, "One of each");
+	uc_doc_heading(p, 2, "Examples");
 	for (size_t k = 0; k < i->causes; k++)
 		tell_example(&i->cause[k], p);
 }
