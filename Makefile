@@ -2,7 +2,7 @@
 #
 # Nothing generated lands in the tree, everything is under $(O). Useful variables:
 #   O=build  V=1  WERROR=1  SANITIZE=1  CC  CLANG  BPFTOOL  CFLAGS  LDFLAGS  BPF_EXTRA_CFLAGS
-#   STATIC=1 (installs the static program)  CROSS=aarch64-linux-gnu  SYSROOT  STATIC_LIBS
+#   STATIC=1 (installs the static program)  PROGRAM (installs this one, built before)  CROSS=aarch64-linux-gnu  SYSROOT  STATIC_LIBS
 #   PREFIX  DESTDIR  DATADIR  SBINDIR  LIBEXECDIR  MANDIR  SYSCONFDIR  BASHCOMPDIR  ZSHCOMPDIR  FISHCOMPDIR
 #   SYSTEMDUNITDIR  SYSUSERSDIR
 # What tests and measures is in tests/tests.mk.
@@ -246,7 +246,8 @@ include user/share/packaging/packaging.mk
 # --- installation -----------------------------------------------------------------------
 
 # Mode, file and place. The configuration is not among them: once installed it is its owner's.
-PROGRAMS := $(if $(filter 1,$(STATIC)),755:$(O)/static/upclose:$(SBINDIR)/upclose, \
+PROGRAM := $(if $(filter 1,$(STATIC)),$(O)/static/upclose)
+PROGRAMS := $(if $(PROGRAM),755:$(PROGRAM):$(SBINDIR)/upclose, \
 	755:$(O)/upclose:$(SBINDIR)/upclose 755:$(O)/upclose-net:$(LIBEXECDIR)/upclose-net)
 INSTALLED := $(PROGRAMS) \
 	$(foreach p,$(wildcard user/share/man/*.[1-8]),644:$(p):$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) \
@@ -262,7 +263,7 @@ INSTALLED := $(PROGRAMS) \
 CONFIG := $(SYSCONFDIR)/upclose/upclose.yaml
 
 .PHONY: install
-install: $(if $(filter 1,$(STATIC)),static,all) ## Install the programs, their manual, completion, configuration and unit files
+install: $(if $(filter 1,$(STATIC)),static,$(if $(PROGRAM),,all)) ## Install the programs, their manual, completion, configuration and unit files
 	$(Q)for row in $(INSTALLED); do IFS=:; set -- $$row; $(INSTALL) -D -m $$1 $$2 '$(DESTDIR)'$$3 || exit 1; done
 	$(Q)sed -i 's|/usr/local/sbin/|$(SBINDIR)/|; s|/etc/upclose|$(SYSCONFDIR)/upclose|' '$(DESTDIR)$(SYSTEMDUNITDIR)/upclose.service'
 	$(Q)[ -e '$(DESTDIR)$(CONFIG)' ] || $(INSTALL) -D -m 644 user/share/upclose.yaml '$(DESTDIR)$(CONFIG)'
@@ -277,4 +278,4 @@ clean: ## Remove everything that was built
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(filter %Makefile %.mk,$(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(filter %Makefile %.mk,$(MAKEFILE_LIST))

@@ -25,6 +25,24 @@ def only(folder, pattern):
     return path
 
 
+def test_arm64(tmp_path):
+    """Both packages hold the cross-built program, need no library, and say what they are for."""
+    for goal in "deb-arm64", "rpm-arm64":
+        tree.make(tree.TOP, goal, O=tree.O, DIST=tmp_path / "dist")
+    program = (tree.TOP / tree.O / "arm64/static/upclose").read_bytes()
+    deb, rpm = only(tmp_path / "dist", "*_arm64.deb"), only(tmp_path / "dist", "*.aarch64.rpm")
+    assert root.run("dpkg-deb", "-f", deb, "Architecture").strip() == "arm64" and "lib" not in root.run("dpkg-deb", "-f", deb, "Depends")
+    assert root.run("rpm", "-qp", "--queryformat", "%{ARCH}", rpm) == "aarch64"
+    assert not [need for need in root.run("rpm", "-qp", "--requires", rpm).splitlines() if ".so" in need]
+    subprocess.run(["dpkg-deb", "-x", deb, tmp_path / "deb"], check=True)
+    (tmp_path / "rpm").mkdir()
+    root.run("rpm", "--root", tmp_path / "rpm", "--initdb")
+    root.run("rpm", "--root", tmp_path / "rpm", "-i", "--nodeps", "--noscripts", "--ignorearch", rpm)
+    for folder in "deb", "rpm":
+        assert (tmp_path / folder / "usr/sbin/upclose").read_bytes() == program
+        assert root.run("qemu-aarch64-static", tmp_path / folder / "usr/sbin/upclose", "--version").startswith("upclose ")
+
+
 def test_tarball(dist, tmp_path):
     tarball = only(dist, "*-linux-*.tar.gz")
     subprocess.run(["tar", "-xzf", tarball, "-C", tmp_path], check=True)

@@ -46,6 +46,8 @@ PACKAGE_VERSION := $(subst -,+,$(patsubst %-dirty,%+dirty,$(UC_VERSION)))
 SOURCE := upclose-$(PACKAGE_VERSION)
 # rpm does not know Debian's packages, nor has Fedora Debian's libraries: made here, it holds the static program.
 RPM_BUILD_FLAGS ?= $(if $(wildcard /etc/debian_version),--nodeps --with static)
+# A static program to put in instead of building one.
+PACKAGED ?=
 MAINTAINER ?= The upclose authors <upclose@packages.debian.org>
 
 # What git would commit, under the package's name.
@@ -64,7 +66,7 @@ deb: source ## A package for Debian and Ubuntu: $(O)/dist
 	$(Q)cp user/share/systemd/upclose.sysusers '$(O)/source/$(SOURCE)/debian/upclose.sysusers'
 	$(Q)printf 'upclose (%s) unstable; urgency=medium\n\n  * See CHANGES.\n\n -- %s  %s\n' \
 		'$(PACKAGE_VERSION)' '$(MAINTAINER)' "$$(LC_ALL=C date -R -u -d @$(SOURCE_DATE_EPOCH))" >'$(O)/source/$(SOURCE)/debian/changelog'
-	$(Q)cd '$(O)/source/$(SOURCE)' && env -u MAKE -u MAKEFLAGS -u MAKELEVEL -u O -u CC UC_VERSION='$(UC_VERSION)' dpkg-buildpackage -us -uc -b $(DEB_BUILD_FLAGS) \
+	$(Q)cd '$(O)/source/$(SOURCE)' && env -u MAKE -u MAKEFLAGS -u MAKELEVEL -u O -u CC UC_VERSION='$(UC_VERSION)' UC_PROGRAM='$(PACKAGED)' dpkg-buildpackage -us -uc -b $(DEB_BUILD_FLAGS) \
 		>../deb.log 2>&1 || { tail -n 20 ../deb.log; exit 1; }
 	$(Q)mv '$(O)'/source/upclose*_* $(DIST)/
 
@@ -75,5 +77,11 @@ rpm: source ## A package for Fedora, RHEL and their like: $(O)/dist
 		gzip -9n >'$(O)/rpm/SOURCES/$(SOURCE).tar.gz'
 	$(Q)env -u MAKE -u MAKEFLAGS -u MAKELEVEL -u O -u CC rpmbuild --define '_topdir $(abspath $(O))/rpm' --define 'uc_version $(PACKAGE_VERSION)' \
 		--define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost' \
-		$(RPM_BUILD_FLAGS) -bb $(PACKAGING)/upclose.spec >'$(O)/rpm/log' 2>&1 || { tail -n 20 '$(O)/rpm/log'; exit 1; }
+		$(if $(PACKAGED),--define 'uc_program $(PACKAGED)') $(RPM_BUILD_FLAGS) -bb $(PACKAGING)/upclose.spec >'$(O)/rpm/log' 2>&1 || { tail -n 20 '$(O)/rpm/log'; exit 1; }
 	$(Q)mv '$(O)'/rpm/RPMS/*/*.rpm $(DIST)/
+
+.PHONY: deb-arm64 rpm-arm64
+deb-arm64: static-arm64 ## The package for arm64, with the static program: $(O)/dist
+	$(Q)+$(MAKE) deb PACKAGED='$(abspath $(O))/arm64/static/upclose' DEB_BUILD_FLAGS='-d -aarm64'
+rpm-arm64: static-arm64 ## The same for aarch64: $(O)/dist
+	$(Q)+$(MAKE) rpm PACKAGED='$(abspath $(O))/arm64/static/upclose' RPM_BUILD_FLAGS='--nodeps --with static --target aarch64'

@@ -3,7 +3,7 @@
 #
 #   release.sh TAG
 #
-# Everything that a release gives away, in build/dist: tarballs and packages for amd64, a tarball for arm64, the image
+# Everything that a release gives away, in build/dist: tarballs and packages for amd64 and arm64, the image
 # for both, the source, what changed, sums of all of it, and where MINISIGN_KEY names a secret key their signature.
 # The tag is annotated, and that of the commit that is checked out, and of the Makefile's version. Needs root, for what it installs.
 set -eu
@@ -27,6 +27,8 @@ make tarball
 make deb
 make rpm
 make image-all
+make deb-arm64
+make rpm-arm64
 user/share/packaging/cross.sh build/arm64 tarball
 mv build/arm64/dist/*.tar.gz "$dist"
 tar -C "$dist/image" --sort=name --mtime="@$(git log -1 --format=%ct)" --owner=0 --group=0 --numeric-owner -cf "$dist/upclose-$version-image.oci.tar" .
