@@ -170,6 +170,14 @@ RULES = {
         (GROUP.format("") + "server { location / { proxy_pass http://app:80; } }", []),
         (GROUP.format("") + SITE.format(""), []),
     ),
+    "stream-timeout": (
+        ("} stream { server { listen 1; proxy_pass 10.0.0.1:5432; }", []),
+        ("} stream { server { listen 1; proxy_pass 10.0.0.1:5432; proxy_timeout 1h; }", []),
+    ),
+    "proxy-protocol": (
+        ("server { listen 8080 proxy_protocol; } } stream { proxy_timeout 1h; server { listen 1; proxy_pass 127.0.0.1:8080; }", []),
+        ("server { listen 8080 proxy_protocol; } } stream { proxy_timeout 1h; server { listen 1; proxy_pass 127.0.0.1:8080; proxy_protocol on; }", []),
+    ),
     "template": (
         (GROUP.format("keepalive_timeout ${KT}s;") + SITE.format(""), []),
         ("map $host $KT { default x; } " + GROUP.format("") + SITE.format("add_header X ${KT};"), []),
@@ -512,6 +520,18 @@ def test_broken(bytes_, says, scratch):
     got = check("nginx.conf", cwd=scratch)
     assert got.returncode == 1 and got.stdout == ""
     assert re.fullmatch(r"upclose: nginx\.conf" + (":1:1: " if "itself" in says else "") + says + r".*\n", got.stderr), got.stderr
+
+
+@pytest.mark.parametrize("text", ["", "events {}", "# nothing", "http { server { return 204; } }", "[section]\nkey = value;"])
+def test_nothing_to_check(text, scratch):
+    (scratch / "nginx.conf").write_text(text, encoding="utf-8")
+    got = check("nginx.conf", cwd=scratch)
+    assert got.returncode == 0 and got.stdout.startswith("nothing to check: ")
+
+
+def test_standard_input_is_named(scratch):
+    got = check("-", cwd=scratch)
+    assert got.returncode == 1 and "--nginx-t -" in got.stderr
 
 
 def test_not_a_file(scratch):

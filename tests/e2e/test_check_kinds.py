@@ -187,3 +187,17 @@ def test_shared_pool(local, version, scratch, app):
     with running(version, file, port) as get:
         assert [get("/kept"), get("/close")] == [204, 204]
         assert app.connections == (2 if local else 1)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("sends, takes, want", [("on", "", 400), ("off", "", 204), ("on", " proxy_protocol", 204)])
+def test_proxy_protocol(sends, takes, want, version, scratch):
+    """stream{} before http{}: one side with the PROXY protocol is a 400."""
+    outer, inner = free_port(), free_port()
+    file = conf(scratch, f"""server {{ listen 127.0.0.1:{inner}{takes}; return 204; }} }}
+        stream {{ proxy_timeout 1h; server {{ listen 127.0.0.1:{outer}; proxy_pass 127.0.0.1:{inner}; proxy_protocol {sends}; }}""")
+    if "unknown directive" in subprocess.run([program(version), "-t", "-c", file], capture_output=True, text=True, check=False).stderr:
+        pytest.skip(f"nginx {version} has no stream module here")
+    assert found(file, version) == (["proxy-protocol"] if want == 400 else [])
+    with running(version, file, outer) as get:
+        assert get() == want

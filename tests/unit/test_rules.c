@@ -47,7 +47,9 @@ static void judge_text(const char *text, const char *upstream, uint32_t version,
 	assert_int_equal(uc_nginx_http_new(conf, version, &http), 0);
 	assert_int_equal(uc_timeouts_new(&known), 0);
 	if (upstream)
-		assert_int_equal(uc_timeouts_state(known, upstream, why), 0);
+		assert_int_equal(strstr(upstream, "node") ? uc_timeouts_kind(known, upstream, why) :
+							    uc_timeouts_state(known, upstream, why),
+				 0);
 	cfg.conf = conf;
 	cfg.http = http;
 	cfg.from = from;
@@ -128,6 +130,31 @@ static const struct {
 	  SITE("keepalive 4;", "proxy_http_version 1.1; proxy_set_header Connection upgrade;"),
 	  NULL, V1_22, UC_SEVERITY_WARNING },
 	{ "connection-upgrade-always", SITE("", KEPT), NULL, V1_22, UC_SEVERITY_MAX },
+	/* kinds are of HTTP/1.1, and what was told is of the server */
+	{ "idle-race",
+	  "upstream app { server h:1; keepalive 4; } server { location / { grpc_pass app; } }",
+	  "*=node20", V1_22, UC_SEVERITY_MAX },
+	{ "idle-race",
+	  "upstream app { server h:1; keepalive 4; } server { location / { grpc_pass app; } }",
+	  "*=5", V1_22, UC_SEVERITY_ERROR },
+	/* a header for proxy_pass is none of FastCGI */
+	{ "keepalive-not-effective",
+	  "server { " KEPT " location / { fastcgi_pass 127.0.0.1:9000; } }", NULL, V1_22,
+	  UC_SEVERITY_MAX },
+	{ "keepalive-not-effective",
+	  "server { " KEPT " location / { proxy_pass http://127.0.0.1; } }", NULL, V1_22,
+	  UC_SEVERITY_NOTE },
+	{ "connection-upgrade-always",
+	  "upstream app { server h:1; keepalive 4; } server { proxy_set_header Connection upgrade; "
+	  "location / { grpc_pass app; } }",
+	  NULL, V1_22, UC_SEVERITY_MAX },
+	{ "stream-timeout", "stream { server { proxy_pass a:1; } }", NULL, V1_22,
+	  UC_SEVERITY_NOTE },
+	{ "stream-timeout", "stream { proxy_timeout 1h; server { proxy_pass a:1; } }", NULL, V1_22,
+	  UC_SEVERITY_MAX },
+	{ "stream-timeout", "stream { server { proxy_timeout 2h; proxy_pass a:1; } }", NULL, V1_22,
+	  UC_SEVERITY_MAX },
+	{ "stream-timeout", "stream { server { listen 1; } }", NULL, V1_22, UC_SEVERITY_MAX },
 	{ "retry-multiplies",
 	  SITE("server h:1; server h:2;",
 	       "proxy_next_upstream http_502; proxy_next_upstream_tries 3;"),

@@ -17,6 +17,8 @@ struct uc_check_report {
 	size_t finding_count, left_out;
 	const struct uc_check_contract *contracts;
 	size_t contract_count;
+	const struct uc_nginx_stream *streams;
+	size_t stream_count;
 };
 
 /* Each negative errno when it could not be written. */

@@ -7,6 +7,7 @@
 #include "base/json_value.h"
 #include "check/print.h"
 #include "base/text.h"
+#include "core/nginx/streamconf.h"
 
 #define DUMP (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII)
 
@@ -207,6 +208,21 @@ static int print_contract(FILE *out, const struct uc_check_report *r,
 	return print_line(out, o);
 }
 
+static int print_stream(FILE *out, const struct uc_check_report *r, const struct uc_nginx_stream *s)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "schema", json_integer(1));
+	json_object_set_new(o, "kind", json_string("stream"));
+	put_place(o, r->sources->conf, s->pass);
+	json_object_set_new(o, "target", name_json(&s->pass->words[1]));
+	json_object_set_new(o, "timeout_ms", uc_json_integer_if(s->timeout.n >= 0, s->timeout.n));
+	json_object_set_new(o, "connect_timeout_ms",
+			    uc_json_integer_if(s->connect_timeout.n >= 0, s->connect_timeout.n));
+	json_object_set_new(o, "proxy_protocol", json_boolean(s->proxy_protocol.n == 1));
+	return print_line(out, o);
+}
+
 static json_t *skips_json(const struct uc_check_report *r)
 {
 	json_t *a = json_array();
@@ -256,6 +272,8 @@ int uc_check_print_json(FILE *out, const struct uc_check_report *r)
 		err = print_finding(out, r, &r->findings[i]);
 	for (size_t i = 0; i < r->contract_count && !err; i++)
 		err = print_contract(out, r, &r->contracts[i]);
+	for (size_t i = 0; i < r->stream_count && !err; i++)
+		err = print_stream(out, r, &r->streams[i]);
 	err = err ? err : print_summary(out, r);
 	return err ? err : fflush(out) ? -errno : 0;
 }

@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "check/print.h"
 #include "base/text.h"
+#include "core/nginx/streamconf.h"
 
 struct colours {
 	const char *severity[UC_SEVERITY_MAX], *bold, *off;
@@ -256,6 +257,26 @@ static void ask_for_idle(FILE *out, const struct uc_check_report *r)
 			unknown, addr, addr);
 }
 
+static void print_stream(FILE *out, const struct uc_check_report *r,
+			 const struct uc_nginx_stream *s)
+{
+	char target[UC_TIMEOUTS_ADDR], timeout[32], connect[32], place[4200];
+
+	word(&s->pass->words[1], target, sizeof(target));
+	uc_check_time(s->timeout.n, timeout, sizeof(timeout));
+	uc_check_time(s->connect_timeout.n, connect, sizeof(connect));
+	uc_check_place(r->sources->conf, s->pass, place, sizeof(place));
+	fprintf(out, "  %-24s closed after %s without data, connected within %s%s; %s\n", target,
+		timeout, connect, s->proxy_protocol.n == 1 ? ", with the PROXY protocol" : "",
+		place);
+}
+
+static bool nothing_to_check(const struct uc_check_report *r)
+{
+	return !r->contract_count && !r->stream_count && !r->finding_count &&
+	       !uc_nginx_http_groups(r->http);
+}
+
 static void print_end(FILE *out, const struct uc_check_report *r)
 {
 	size_t errors = uc_check_counted(r, UC_SEVERITY_ERROR),
@@ -265,6 +286,8 @@ static void print_end(FILE *out, const struct uc_check_report *r)
 	char version[32];
 
 	uc_check_version(uc_nginx_http_version(r->http), version, sizeof(version));
+	if (nothing_to_check(r))
+		fputs("nothing to check: nothing here passes requests or connections on\n", out);
 	fprintf(out, "%zu error%s, %zu warning%s, %zu note%s, %zu accepted%s; %s (%s)\n", errors,
 		errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", notes,
 		notes == 1 ? "" : "s", accepted,
@@ -292,6 +315,12 @@ int uc_check_print_text(FILE *out, const struct uc_check_report *r)
 		print_contract(out, &r->contracts[i]);
 	ask_for_idle(out, r);
 	if (r->contract_count)
+		fputc('\n', out);
+	if (r->stream_count)
+		fprintf(out, "Connections of stream{}:\n");
+	for (size_t i = 0; i < r->stream_count; i++)
+		print_stream(out, r, &r->streams[i]);
+	if (r->stream_count)
 		fputc('\n', out);
 	print_end(out, r);
 	return fflush(out) ? -errno : 0;

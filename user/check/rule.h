@@ -5,12 +5,16 @@
 
 #include "check/rules.h"
 
+struct uc_nginx_stream;
+
 struct uc_judge {
 	struct uc_judge_config cfg;
 	struct uc_check_contract *contracts;
 	size_t contract_count, contract_room;
 	struct uc_finding *findings;
 	size_t finding_count, finding_room, left_out;
+	const struct uc_nginx_stream *streams; /* of stream{} */
+	size_t stream_count;
 	const struct uc_rule *rule; /* whose turn it is */
 	bool no_memory;
 };
@@ -35,6 +39,8 @@ void uc_rule_policy_required(struct uc_judge *j, const struct uc_check_contract 
 void uc_rule_template(struct uc_judge *j);
 void uc_rule_value_invalid(struct uc_judge *j);
 void uc_rule_resolved_once(struct uc_judge *j);
+void uc_rule_stream_timeout(struct uc_judge *j);
+void uc_rule_proxy_protocol(struct uc_judge *j);
 
 /*
  * A new finding of the rule whose turn it is, to be filled. NULL: there is nothing to fill,

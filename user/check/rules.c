@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "core/nginx/streamconf.h"
 
 #define CONTRACTS_MAX (1U << 18)
 
@@ -45,6 +46,10 @@ static const struct uc_rule rules[] = {
 	  "a host's address is looked up once", UC_VERDICT_MAX },
 	{ "upstream-port", UC_SEVERITY_ERROR, uc_rule_upstream_port, NULL,
 	  "an upstream{} is named with a port", UC_VERDICT_MAX },
+	{ "stream-timeout", UC_SEVERITY_NOTE, NULL, uc_rule_stream_timeout,
+	  "stream{} closes silent connections", UC_VERDICT_MAX },
+	{ "proxy-protocol", UC_SEVERITY_ERROR, NULL, uc_rule_proxy_protocol,
+	  "one side speaks the PROXY protocol and the other does not", UC_VERDICT_MAX },
 	{ "template", UC_SEVERITY_ERROR, NULL, uc_rule_template,
 	  "a template, not a configuration yet", UC_VERDICT_MAX },
 	{ "value-invalid", UC_SEVERITY_ERROR, NULL, uc_rule_value_invalid,
@@ -201,6 +206,7 @@ static int judge_whole(struct uc_judge *j)
 int uc_judge_new(const struct uc_judge_config *cfg, struct uc_judge **ret)
 {
 	struct uc_judge *j = calloc(1, sizeof(*j));
+	struct uc_list streams = { 0 };
 	int err = 0;
 
 	if (!j)
@@ -208,6 +214,10 @@ int uc_judge_new(const struct uc_judge_config *cfg, struct uc_judge **ret)
 	j->cfg = *cfg;
 	for (size_t i = 0; i < uc_nginx_http_places(cfg->http) && !err; i++)
 		err = judge_place(j, uc_nginx_http_place(cfg->http, i));
+	if (!err)
+		err = uc_nginx_streams(cfg->conf, &streams);
+	j->streams = streams.at;
+	j->stream_count = streams.count;
 	if (!err)
 		err = judge_whole(j);
 	if (err) {
@@ -228,6 +238,7 @@ void uc_judge_free(struct uc_judge *j)
 {
 	if (!j)
 		return;
+	free((void *)j->streams);
 	free(j->contracts);
 	free(j->findings);
 	free(j);
@@ -237,6 +248,12 @@ struct uc_finding *uc_judge_findings(struct uc_judge *j, size_t *count)
 {
 	*count = j->finding_count;
 	return j->findings;
+}
+
+const struct uc_nginx_stream *uc_judge_streams(const struct uc_judge *j, size_t *count)
+{
+	*count = j->stream_count;
+	return j->streams;
 }
 
 size_t uc_judge_left_out(const struct uc_judge *j)

@@ -6,6 +6,7 @@
 #include "check/finding.h"
 
 struct uc_judge;
+struct uc_nginx_stream;
 
 struct uc_rule {
 	const char *id;            /* "idle-race" */
@@ -52,6 +53,8 @@ void uc_judge_fold(struct uc_judge *j, bool places);
 
 /* By file and line. */
 struct uc_finding *uc_judge_findings(struct uc_judge *j, size_t *count);
+/* What stream{} passes on. */
+const struct uc_nginx_stream *uc_judge_streams(const struct uc_judge *j, size_t *count);
 /* More than UC_FINDINGS_MAX were found, and these were left out. */
 size_t uc_judge_left_out(const struct uc_judge *j);
 const struct uc_check_contract *uc_judge_contracts(const struct uc_judge *j, size_t *count);

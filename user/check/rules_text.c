@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/nginx/streamconf.h"
 #include "core/nginx/template.h"
 
 /* A variable in capitals that the configuration itself makes is one of nginx's. */
@@ -134,6 +135,11 @@ void uc_rule_value_invalid(struct uc_judge *j)
 		require_number(j, NULL, &g->timeout);
 		require_number(j, NULL, &g->requests);
 		require_number(j, NULL, &g->time);
+	}
+	for (size_t i = 0; i < j->stream_count; i++) {
+		require_number(j, NULL, &j->streams[i].timeout);
+		require_number(j, NULL, &j->streams[i].connect_timeout);
+		require_number(j, NULL, &j->streams[i].proxy_protocol);
 	}
 	for (size_t i = 0; i < uc_nginx_http_places(h); i++) {
 		const struct uc_nginx_place *p = uc_nginx_http_place(h, i);

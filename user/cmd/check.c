@@ -269,6 +269,12 @@ static int read_sources(struct check *c)
 	if (c->dump) {
 		c->sources = uc_sources_read_dump(c->dump, why);
 		err = c->sources ? 0 : -EINVAL;
+	} else if (c->file && !strcmp(c->file, "-")) {
+		snprintf(
+			why, sizeof(why),
+			"cannot read a configuration from standard input, as its includes would be "
+			"missing; give its file, or the text of `nginx -T` with --nginx-t -");
+		err = -EINVAL;
 	} else if (c->file) {
 		c->sources = uc_sources_read(c->file, c->root, why);
 		err = c->sources ? 0 : -EINVAL;
@@ -451,6 +457,7 @@ static int report(struct check *c, struct uc_judge *j)
 		uc_judge_fold(j, c->print != uc_check_print_sarif);
 	r.findings = uc_judge_findings(j, &r.finding_count);
 	r.contracts = uc_judge_contracts(j, &r.contract_count);
+	r.streams = uc_judge_streams(j, &r.stream_count);
 	if (c->in_place && c->running.root[0]) {
 		uc_error("process %d of nginx has a root of its own, a container's: apply the diff "
 			 "of --fix there",
