@@ -345,6 +345,25 @@ static void test_otlp_resources(void **state)
 	json_decref(list);
 }
 
+/* The labels of the configuration are the resource's, and no attribute of a record. */
+static void test_otlp_labels(void **state)
+{
+	json_t *list = json_pack("[{s:s,s:{s:s}},{s:s,s:{s:s}},{s:s,s:{s:s}}]", "instance", "a",
+				 "labels", "env", "x", "instance", "a", "labels", "env", "x",
+				 "instance", "a", "labels", "env", "y");
+	json_t *request = uc_otlp_logs(list);
+	const json_t *resources = json_object_get(request, "resourceLogs");
+	char *text = json_dumps(json_array_get(resources, 0), JSON_COMPACT);
+
+	(void)state;
+	assert_int_equal(json_array_size(resources), 2);
+	assert_non_null(strstr(text, "{\"key\":\"env\",\"value\":{\"stringValue\":\"x\"}}"));
+	assert_null(strstr(text, "labels"));
+	free(text);
+	json_decref(request);
+	json_decref(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_alertmanager, set_up, tear_down),
 		cmocka_unit_test(test_otlp_times_and_severities),
 		cmocka_unit_test(test_otlp_resources),
+		cmocka_unit_test(test_otlp_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
