@@ -178,6 +178,24 @@ RULES = {
         ("server { listen 8080 proxy_protocol; } } stream { proxy_timeout 1h; server { listen 1; proxy_pass 127.0.0.1:8080; }", []),
         ("server { listen 8080 proxy_protocol; } } stream { proxy_timeout 1h; server { listen 1; proxy_pass 127.0.0.1:8080; proxy_protocol on; }", []),
     ),
+    "max-fails": (
+        ("upstream app { server 10.0.0.1 max_fails=0; server 10.0.0.2; }", []),
+        ("upstream app { server 10.0.0.1 max_fails=1; server 10.0.0.2; }", []),
+    ),
+    "no-zone": (
+        ("upstream app { server 10.0.0.1; server 10.0.0.2; } } worker_processes auto; types {", []),
+        ("upstream app { zone app 64k; server 10.0.0.1; server 10.0.0.2; } } worker_processes auto; types {", []),
+    ),
+    "websocket-timeout": (
+        (GROUP.format("") + SITE.format("proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;"), []),
+        (GROUP.format("") + SITE.format("proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection; "
+                                        "proxy_read_timeout 1h;"), []),
+    ),
+    "auth-request-body": (
+        ("server { location / { auth_request /auth; } location = /auth { proxy_pass http://127.0.0.1:9000; } }", []),
+        ("server { location / { auth_request /auth; } location = /auth { proxy_pass http://127.0.0.1:9000; proxy_pass_request_body off; "
+         'proxy_set_header Content-Length ""; } }', []),
+    ),
     "template": (
         (GROUP.format("keepalive_timeout ${KT}s;") + SITE.format(""), []),
         ("map $host $KT { default x; } " + GROUP.format("") + SITE.format("add_header X ${KT};"), []),

@@ -4,9 +4,10 @@ import http.client
 import http.server
 import json
 import re
+import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from harness import nginx_versions
@@ -45,17 +46,17 @@ def found(file, version, *args):
 def running(version, file, port):
     nginx = subprocess.Popen([program(version), "-p", file.parent, "-c", file], stderr=subprocess.DEVNULL)
     try:
-        yield lambda path="/", **headers: status(port, path, headers)
+        yield lambda path="/", body=None, **headers: status(port, path, headers, body)
     finally:
         nginx.terminate()
         nginx.wait(20)
 
 
-def status(port, path, headers):
+def status(port, path, headers, body):
     def attempt():
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
-            client.request("GET", path, headers=headers)
+            client.request("POST" if body else "GET", path, body, headers)
             return client.getresponse().status
         except ConnectionRefusedError:
             return None
@@ -73,6 +74,7 @@ class Counting(http.server.BaseHTTPRequestHandler):
         self.server.connections += 1
 
     def do_GET(self):  # noqa: N802
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.requests += 1
         self.send_response(204)
         self.end_headers()
@@ -201,3 +203,63 @@ def test_proxy_protocol(sends, takes, want, version, scratch):
     assert found(file, version) == (["proxy-protocol"] if want == 400 else [])
     with running(version, file, outer) as get:
         assert get() == want
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_auth_request_body(version, scratch, app):
+    """Who reads the body that was announced waits for it in vain; with the change that is told he answers."""
+    port = free_port()
+    for more, want, rules in (("", 500, ["auth-request-body"]), ('proxy_pass_request_body off; proxy_set_header Content-Length "";', 200, [])):
+        file = conf(scratch, f"""server {{ listen 127.0.0.1:{port};
+            location / {{ auth_request /auth; root {scratch}/www; error_page 405 =200 $uri; }}
+            location = /auth {{ proxy_pass http://127.0.0.1:{app.server_port}; proxy_read_timeout 1s; {more} }} }}""")
+        (scratch / "www").mkdir(exist_ok=True)
+        (scratch / "www" / "page").write_text("x", encoding="utf-8")
+        assert found(file, version) == rules
+        with running(version, file, port) as get:
+            assert get("/page") == 200
+            assert get("/page", b"body") == want
+
+
+def upgrading(listener):
+    """Switches protocols, and is silent then."""
+    with suppress(OSError):
+        while True:
+            c, _ = listener.accept()
+            c.recv(4096)
+            c.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+            with c:
+                c.recv(1)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("timeout, closed", [("1s", True), ("90s", False)])
+def test_websocket_timeout(timeout, closed, version, scratch):
+    """An upgraded connection without a word from the upstream ends with proxy_read_timeout."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        file = conf(scratch, f"""server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{listener.getsockname()[1]};
+            proxy_http_version 1.1; proxy_read_timeout {timeout}; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }} }}""")
+        assert ("websocket-timeout" in [o["rule"] for o in told("finding", file, version)]) == closed
+        thread = threading.Thread(target=upgrading, args=(listener,))
+        thread.start()
+        with running(version, file, port):
+            c = eventually(lambda: connected(port), "nginx listens")
+            with c:
+                c.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+                assert b" 101 " in c.recv(4096)
+                c.settimeout(3)
+                if closed:
+                    assert c.recv(1) == b""
+                else:
+                    with pytest.raises(TimeoutError):
+                        c.recv(1)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def connected(port):
+    try:
+        return socket.create_connection(("127.0.0.1", port))
+    except ConnectionRefusedError:
+        return None

@@ -32,6 +32,8 @@ void uc_rule_timeout_chain(struct uc_judge *j, const struct uc_check_contract *c
 void uc_rule_balancer_race(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_header_buffer_small(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_no_resolver(struct uc_judge *j, const struct uc_check_contract *c);
+void uc_rule_websocket_timeout(struct uc_judge *j, const struct uc_check_contract *c);
+void uc_rule_auth_request_body(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_upstream_port(struct uc_judge *j, const struct uc_check_contract *c);
 void uc_rule_policy_required(struct uc_judge *j, const struct uc_check_contract *c);
 
@@ -41,6 +43,8 @@ void uc_rule_value_invalid(struct uc_judge *j);
 void uc_rule_resolved_once(struct uc_judge *j);
 void uc_rule_stream_timeout(struct uc_judge *j);
 void uc_rule_proxy_protocol(struct uc_judge *j);
+void uc_rule_max_fails(struct uc_judge *j);
+void uc_rule_no_zone(struct uc_judge *j);
 
 /*
  * A new finding of the rule whose turn it is, to be filled. NULL: there is nothing to fill,
