@@ -228,7 +228,7 @@ def test_end_is_told_after_a_restart(stage, site, receiver, sig):
     d2 = again(stage, d, site, alerts=rules)
     assert "3 alerts fired when upclose ended" in d2.stderr()
     over = {a["name"]: a for a in receiver.wait_alerts(2, status="resolved")}
-    for name, why in (("Goes", "its rule was changed or removed"), ("Stays", "no more of it since upclose was started again")):
+    for name, why in (("Goes", "its rule was changed or removed"), ("Stays", "no more of it since upclose restarted")):
         assert over[name]["summary"] == f"upstream_closed on upstream {site.up.addr}: {why}"
         assert over[name]["fingerprint"] == first[name]["fingerprint"]
         assert over[name]["starts_at"] == first[name]["starts_at"] < over[name]["ends_at"]

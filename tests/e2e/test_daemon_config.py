@@ -88,7 +88,7 @@ def test_good(check, text):
     ("tracing: 5\n", 1, ["keys and values"]),
     ("- tracing\n", 1, ["keys and values"]),
     ("just words\n", 1, ["keys and values"]),
-    ("user: a\nuser: b\n", 2, ["user: is written for the second time"]),
+    ("user: a\nuser: b\n", 2, ["user: is a duplicate key"]),
     ("user: ''\n", 1, ["user: is empty"]),
     ("user: &x a\nstate_directory: *x\n", 1, ["aliases are not allowed"]),
     ("state_directory: var\n", 1, ["begins with /"]),

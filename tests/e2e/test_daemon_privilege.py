@@ -67,7 +67,7 @@ def test_named_user(stage):
 
 def test_unknown_user(stage):
     d = stage.daemon({"user": "who-is-this"}, ports=[1], wait=False)
-    assert d.wait() == 1 and re.search("no user 'who-is-this'.*'user'", d.stderr())
+    assert d.wait() == 1 and re.search("user 'who-is-this': no such user.*'user'", d.stderr())
 
 
 def test_configuration_of_root_alone(stage):

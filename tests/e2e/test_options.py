@@ -88,7 +88,7 @@ def test_text(site, trace):
     first = next(line for line in text.split("\n") if "upstream_closed" in line)
     assert re.match(r"\d\d:\d\d:\d\d\.\d{3} +upstream_closed, proven \(deliberate_close\) +nginx\[\d+\] -> 127\.0\.0\.1:\d+ node\[\d+\]",
                     first)
-    assert "GET " + fault.target in text and "Do:" in text
+    assert "GET " + fault.target in text and "What to do:" in text
 
 
 def test_text_is_the_default_output(site, trace):

@@ -105,9 +105,9 @@ static void append_share(char buf[TEXT_LEN], const struct uc_alert *a)
 static const char *without_numbers(const struct uc_alert *a)
 {
 	if (a->change != UC_ALERT_RESOLVES)
-		return "not seen again since upclose was started again";
+		return "not seen since upclose restarted";
 	return a->withdrawn ? "its rule was changed or removed" :
-			      "no more of it since upclose was started again";
+			      "no more of it since upclose restarted";
 }
 
 static void summarize(const struct uc_alert *a, char buf[TEXT_LEN])
@@ -194,8 +194,7 @@ static json_t *description(const struct uc_alert *a, const json_t *example)
 	if (a->total)
 		append_outcomes(text, a);
 	else
-		append(text,
-		       "upclose was started again meanwhile: what it had counted is not known any more.");
+		append(text, "upclose restarted meanwhile: its earlier counts were lost.");
 	whose = uc_whose_text(json_object_get(example, "upstream"));
 	if (*whose.text)
 		append(text, " The upstream is %s.", whose.text);
@@ -466,7 +465,7 @@ const struct uc_alert_rule uc_alert_test_rule = {
 static const char test_example[] =
 	"{\"schema\":1,\"kind\":\"connection\",\"verdict\":\"keepalive_race\",\"proof\":\"request_unacked\","
 	"\"confidence\":\"proven\",\"summary\":\"This is a test alert of upclose: nothing has happened.\","
-	"\"advice\":[\"Nothing is to be done: this tries how alerts reach you.\"],"
+	"\"advice\":[\"No action needed: this is a test alert.\"],"
 	"\"evidence\":[\"it was asked for by 'upclose daemon --test-alert'\"],"
 	"\"timeline\":[{\"t_ms\":0.0,\"side\":\"nginx\",\"event\":\"send\",\"exchange\":2,\"bytes\":162},"
 	"{\"t_ms\":29.857,\"side\":\"nginx\",\"event\":\"fin_received\",\"exchange\":2}]}";

@@ -381,7 +381,7 @@ void uc_delivery_free(struct uc_delivery *d)
 	      HANG_NS;
 	until = (struct timespec){ .tv_sec = end / SECOND, .tv_nsec = end % SECOND };
 	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until)) {
-		uc_error("sink %s hangs; its thread is left behind", d->cfg->name);
+		uc_error("sink %s: its thread did not stop in time; abandoning it", d->cfg->name);
 		pthread_detach(d->thread);
 		return;
 	}

@@ -203,10 +203,10 @@ int uc_inplace_write(const struct uc_fix *x, const struct uc_inplace *how, char 
 		return fail(why, -ENOMEM, "out of memory");
 	err = prepare(x, t, why);
 	if (!err && test(how, place, sizeof(place)))
-		err = fail(why, -EINVAL,
-			   "`%s -t -c %s` fails before any change%s: mend that first; nothing was "
-			   "written",
-			   how->nginx, how->conf, place);
+		err = fail(
+			why, -EINVAL,
+			"`%s -t -c %s` fails before any change%s: correct that first; nothing was written",
+			how->nginx, how->conf, place);
 	if (!err) {
 		err = write_all(x, t, why);
 		if (!err && test(how, place, sizeof(place)))

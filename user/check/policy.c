@@ -239,7 +239,7 @@ void uc_policy_accept(const struct uc_policy *p, const struct uc_nginx_conf *con
 				findings[k].expired = a->until;
 		}
 		if (!fit)
-			uc_note("policy: accept[%u] (%s) fits no finding any more: take it out", i,
+			uc_note("policy: accept[%u] (%s) matches no finding; remove it", i,
 				a->rule);
 	}
 	for (size_t k = 0; k < count; k++)

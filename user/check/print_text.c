@@ -103,7 +103,8 @@ const char *uc_check_pool_text(enum uc_nginx_pool pool)
 		[UC_NGINX_POOL_NO_GROUP] = "not kept alive: no upstream{}",
 		[UC_NGINX_POOL_VARIABLE] = "never kept alive: a variable that names no upstream{}",
 		[UC_NGINX_POOL_NOT_SET] = "not kept alive: no `keepalive` in upstream{}",
-		[UC_NGINX_POOL_OFF] = "not kept alive: what upstream{} says leaves none",
+		[UC_NGINX_POOL_OFF] =
+			"not kept alive: disabled in upstream{} (keepalive 0, timeout 0 or requests 1)",
 		[UC_NGINX_POOL_OVERRIDDEN] =
 			"not kept alive: a balancing method behind `keepalive` takes its place",
 		[UC_NGINX_POOL_HTTP_1_0] = "not kept alive: HTTP/1.0",
@@ -193,7 +194,7 @@ static void print_finding(FILE *out, const struct uc_check_report *r, const stru
 	if (f->accepted)
 		fprintf(out, "    accepted  %s\n", f->accepted);
 	if (f->expired)
-		fprintf(out, "    expired   its acceptance ended on %s\n", f->expired);
+		fprintf(out, "    expired   its exception ended on %s\n", f->expired);
 	fputc('\n', out);
 }
 

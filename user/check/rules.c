@@ -21,7 +21,7 @@ static const struct uc_rule rules[] = {
 	{ "idle-race-after-upgrade", UC_SEVERITY_ERROR, uc_rule_idle_race_after_upgrade, NULL,
 	  "an upgrade of nginx makes the idle race possible", UC_VERDICT_KEEPALIVE_RACE },
 	{ "keepalive-not-effective", UC_SEVERITY_WARNING, uc_rule_keepalive_not_effective, NULL,
-	  "keep-alive to the upstream is meant, but does not come about", UC_VERDICT_MAX },
+	  "upstream keep-alive is configured but has no effect", UC_VERDICT_MAX },
 	{ "connection-upgrade-always", UC_SEVERITY_WARNING, uc_rule_connection_upgrade_always, NULL,
 	  "every request says that it upgrades", UC_VERDICT_MAX },
 	{ "retry-multiplies", UC_SEVERITY_WARNING, uc_rule_retry_multiplies, NULL,

@@ -40,7 +40,7 @@ static void shorten_pool(const struct uc_judge *j, struct uc_finding *f,
 	if (!has_upstream_timeout(j)) {
 		uc_rule_say(
 			f->change,
-			"raise the upstream's idle timeout, or take `keepalive` out: this version of nginx "
+			"raise the upstream's idle timeout, or remove `keepalive`: this version of nginx "
 			"has no keepalive_timeout for upstreams (1.15.3)");
 		return;
 	}

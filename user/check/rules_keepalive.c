@@ -235,12 +235,12 @@ void uc_rule_connection_upgrade_always(struct uc_judge *j, const struct uc_check
 			  p->headers.map_entry ? p->headers.map_entry : p->headers.from, p, NULL);
 	if (!f)
 		return;
-	uc_rule_say(f->message,
-		    "\"Connection: upgrade\" is sent with every request, also with those that "
-		    "upgrade to nothing");
+	uc_rule_say(
+		f->message,
+		"\"Connection: upgrade\" is sent with every request, even with those that are no upgrade");
 	uc_rule_say(f->why,
 		    "some servers close or refuse a request that says it upgrades and does not; "
-		    "on others keep-alive works by luck");
+		    "others ignore it, so keep-alive happens to work");
 	uc_rule_say(f->change,
 		    "a map from $http_upgrade that gives upgrade by default and '' for '', and its "
 		    "variable here; or a location of its own for what upgrades");

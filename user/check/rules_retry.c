@@ -41,8 +41,7 @@ void uc_rule_retry_multiplies(struct uc_judge *j, const struct uc_check_contract
 	uc_rule_setting_figure(j, f, p, UC_NGINX_NEXT_UPSTREAM_TRIES, false);
 	uc_rule_say(
 		f->why,
-		"load grows %u-fold just when the servers fail; a retry on a status is also no "
-		"mend for closed connections, which the default (error timeout) repeats already",
+		"load grows %u-fold just when the servers fail; retrying on a status does not help with closed connections; the default (error timeout) retries those already",
 		attempts);
 	/* with two servers a limit of two changes nothing */
 	if (attempts == 2) {
@@ -93,7 +92,7 @@ void uc_rule_retry_non_idempotent(struct uc_judge *j, const struct uc_check_cont
 	else
 		uc_rule_say(
 			f->change,
-			"take non_idempotent out, but for locations where repeating is harmless");
+			"remove non_idempotent, except in locations where repeating is harmless");
 	if (!always && v->from)
 		uc_edit_drop_word(j->cfg.conf, f, v->from, "non_idempotent");
 }

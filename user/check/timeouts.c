@@ -172,7 +172,7 @@ int uc_timeouts_state(struct uc_timeouts *e, const char *text, char why[UC_TIMEO
 	row->idle[UC_IDLE_STATED] = (struct uc_idle){ .origin = UC_IDLE_STATED,
 						      .ms = ms,
 						      .min_ms = ms };
-	snprintf(row->source[UC_IDLE_STATED], UC_TIMEOUTS_SOURCE, "as told by --upstream");
+	snprintf(row->source[UC_IDLE_STATED], UC_TIMEOUTS_SOURCE, "from --upstream");
 	return 0;
 }
 

@@ -26,7 +26,7 @@
 
 static const char usage[] =
 	"Usage: upclose check [OPTIONS] [FILE]\n\n"
-	"Holds an nginx configuration against the idle timeouts of its upstreams, and names what\n"
+	"Checks an nginx configuration against the idle timeouts of its upstreams, and names what\n"
 	"can lead to a 502 or 504. FILE is its main file; includes are followed. Without one, the\n"
 	"nginx that runs here is checked.\n\n"
 	"      --nginx-t FILE        read the text of `nginx -T` instead; '-' is standard input\n"
@@ -53,7 +53,7 @@ static const char usage[] =
 	"      --nginx PATH          the program for that (default: of the nginx that runs, else\n"
 	"                            /usr/sbin/nginx)\n"
 	"  -o, --output FORMAT       text (default), json (one object a line) or sarif\n"
-	"  -v, --verbose             more talk on standard error\n"
+	"  -v, --verbose             more messages on standard error\n"
 	"  -h, --help                this text\n";
 
 typedef int (*print_fn)(FILE *out, const struct uc_check_report *r);
@@ -320,7 +320,7 @@ static void settle_version(struct check *c)
 			return;
 		}
 	c->version = ASSUMED;
-	strcpy(c->version_source, "assumed: tell it with --version-of");
+	strcpy(c->version_source, "assumed: state it with --version-of");
 }
 
 static int out_of_bounds(int err)
@@ -395,7 +395,7 @@ static int print_fix(const struct uc_fix *x)
 			"them",
 			hidden);
 	if (!uc_fix_files(x))
-		uc_note("nothing to change by itself; 'upclose check' has what was found");
+		uc_note("no automatic fix available; run 'upclose check' for the findings");
 	return uc_fix_files(x) ? UC_EXIT_FOUND : UC_EXIT_DONE;
 }
 
@@ -405,7 +405,7 @@ static int write_fix(const struct check *c, const struct uc_fix *x)
 	char why[UC_INPLACE_WHY], whole[4096];
 
 	if (!uc_fix_files(x)) {
-		uc_note("nothing to change by itself; 'upclose check' has what was found");
+		uc_note("no automatic fix available; run 'upclose check' for the findings");
 		return UC_EXIT_DONE;
 	}
 	if (!how.nginx)
@@ -433,7 +433,7 @@ static int fix(const struct check *c, const struct uc_check_report *r)
 		return UC_EXIT_FAILED;
 	}
 	if (uc_fix_dropped(x))
-		uc_note("%zu changes are in the way of others: check again after these",
+		uc_note("%zu changes conflict with others and were skipped; run again afterwards",
 			uc_fix_dropped(x));
 	status = c->in_place ? write_fix(c, x) : print_fix(x);
 	uc_fix_free(x);

@@ -12,13 +12,13 @@
 
 static const char usage[] =
 	"Usage: upclose daemon [OPTIONS]\n\n"
-	"Follows nginx's upstream connections all year round: logs those that ended badly, serves\n"
+	"Follows nginx's upstream connections continuously: logs those that ended badly, serves\n"
 	"metrics for Prometheus and a page for people, and raises alerts. SIGHUP applies a changed\n"
 	"configuration, SIGTERM ends it. Needs root to begin, and gives most of that up.\n\n"
 	"      --config FILE   the configuration (default " CONFIG ")\n"
 	"      --check-config  say whether the configuration is good, and end\n"
 	"      --test-alert    send a test alert through every sink, say what came of it, and end\n"
-	"  -v, --verbose       more talk; -vv libbpf's too\n"
+	"  -v, --verbose       more messages; -vv libbpf's too\n"
 	"  -h, --help          this text\n";
 
 static int check_config(const char *path)

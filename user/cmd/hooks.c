@@ -15,7 +15,7 @@
 
 static const char usage[] =
 	"Usage: upclose hooks [-o text|json] [--hooks PLAN] [--btf FILE] [-v]\n\n"
-	"For each fact that upclose needs, the kernel hooks that can tell it, whether this\n"
+	"For each fact that upclose needs, the kernel hooks that can show it, whether this\n"
 	"host has and allows each, and which is used. Needs the privilege that tracing needs.\n\n"
 	"      --hooks PLAN  tracepoint, fentry, kprobe or auto (default), as for 'upclose trace'\n"
 	"      --btf FILE    look only whether the types of a kernel, in its BTF, have all that is\n"

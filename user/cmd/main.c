@@ -15,20 +15,20 @@ static const struct {
 	const char *does;
 } commands[] = {
 	{ "trace", uc_cmd_trace, "watch nginx's upstream connections and name why they ended" },
-	{ "daemon", uc_cmd_daemon, "the same all year round, with metrics and alerts" },
+	{ "daemon", uc_cmd_daemon, "run continuously, with metrics and alerts" },
 	{ "replay", uc_cmd_replay,
 	  "judge and print a recording made with 'trace -w', without privilege" },
 	{ "report", uc_cmd_report,
-	  "tell of a recording to people who were not there, as Markdown or HTML" },
+	  "write an incident report from a recording, as Markdown or HTML" },
 	{ "check", uc_cmd_check,
-	  "hold an nginx configuration against its upstreams' idle timeouts" },
+	  "check an nginx configuration against its upstreams' idle timeouts" },
 	{ "probe", uc_cmd_probe, "measure the timeouts of an upstream server" },
 	{ "hooks", uc_cmd_hooks, "show which kernel hooks this host allows, and which are used" },
 };
 
 static void help(FILE *out)
 {
-	fputs("upclose tells why nginx's upstream hung up, from the kernel.\n\n"
+	fputs("upclose shows why nginx's upstream hung up, from the kernel.\n\n"
 	      "Usage: upclose COMMAND [OPTIONS]\n\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)

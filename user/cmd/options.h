@@ -50,7 +50,7 @@ struct uc_output_options {
 	"      --exit-code       exit with status 3 when something was flagged\n"                \
 	"      --unredacted      print queries, and let a recording hold header values and\n"    \
 	"                        the first bytes of bodies; they may be secret\n"                \
-	"  -v, --verbose         more talk on standard error; -vv libbpf's too\n"                \
+	"  -v, --verbose         more messages on standard error; -vv libbpf's too\n"            \
 	"  -h, --help            this text\n"
 
 void uc_output_options_init(struct uc_output_options *o);

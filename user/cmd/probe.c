@@ -46,7 +46,7 @@ static const char usage[] =
 	"  -d, --duration SECONDS    for so long\n"
 	"      --exit-code       exit with status 3 when one was not answered, or with 500 or more\n"
 	"\n"
-	"  -v, --verbose         more talk on standard error\n"
+	"  -v, --verbose         more messages on standard error\n"
 	"  -h, --help            this text\n";
 
 struct options {
@@ -309,7 +309,8 @@ static int check_through(const struct command *c, int operands)
 		uc_error("--count and --duration need --every SECONDS");
 	else if (o->through && (o->probe.groups || o->samples || o->max_requests || o->quick ||
 				o->probe.body_tests))
-		uc_error("--through sends one request; of the tests of a server it has none");
+		uc_error(
+			"--through sends one request and cannot be combined with tests of a server");
 	else
 		return UC_GO_ON;
 	return UC_EXIT_USAGE;

@@ -142,7 +142,7 @@ static void greet(const struct trace *t)
 	if (!running)
 		uc_note("no process named %s%s runs here: waiting for one (other names: --comm NAME)",
 			e->comms[0], e->comm_count > 1 ? " or the others given" : "");
-	uc_note("tracing %u processes of nginx, %u upstream connections that exist already; Ctrl-C ends",
+	uc_note("tracing %u processes of nginx, %u upstream connections that exist already; press Ctrl-C to stop",
 		running, uc_tracer_adopted(uc_capture_tracer(t->capture)));
 }
 

@@ -331,7 +331,7 @@ int uc_config_load(const char *path, struct uc_config **ret)
 	int err = uc_file_read(path, FILE_MAX, &text, &len);
 
 	if (err == -EFBIG)
-		uc_error("%s has more than 1 MiB: this is no configuration", path);
+		uc_error("cannot read %s: larger than 1 MiB, not a configuration file", path);
 	else if (err)
 		uc_error("cannot read the configuration %s: %s", path, strerror(-err));
 	if (err)

@@ -233,7 +233,7 @@ static void check_string(struct uc_yaml *y, const char *place, const yaml_node_t
 	size_t len = n->data.scalar.length;
 
 	if (strlen(text_of(n)) != len)
-		fault(y, place, n, "a text without the character 0");
+		fault(y, place, n, "must not contain NUL");
 	else if (!len && schema->string.min)
 		fault(y, place, n, "is empty; leave the line out, or give it a value");
 	else if (len < schema->string.min || len > schema->string.max)
@@ -295,7 +295,7 @@ static void check_pair(struct uc_yaml *y, const char *place, const yaml_node_t *
 	if (!f)
 		fault(y, inner, key, "no such key; allowed here: %s", allowed);
 	else if (written_before(y, n, pair))
-		fault(y, inner, key, "is written for the second time");
+		fault(y, inner, key, "is a duplicate key");
 	else
 		check_node(y, inner, pair->value, &f->value);
 }

@@ -17,7 +17,7 @@ static const struct {
 				      "nginx gave up waiting for its upstream (proxy_read_timeout, if "
 				      "the connection was there)" },
 	[UC_CANARY_BAD_GATEWAY] = { "bad_gateway", NULL,
-				    "nginx got no answer that it could use: upclose trace tells why" },
+				    "nginx got no answer that it could use: run upclose trace to see why" },
 	[UC_CANARY_NGINX_ERROR] = { "nginx_error", "nginx", "an error page of nginx itself" },
 	[UC_CANARY_BODY_TRUNCATED] = { "body_truncated", NULL,
 				       "the answer was cut within its body" },

@@ -176,7 +176,7 @@ static void say_what_waits(const struct uc_config *old, const struct uc_config *
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		if (!fixed[i].same)
-			uc_note("%s takes effect at the next start", fixed[i].key);
+			uc_note("%s takes effect after a restart", fixed[i].key);
 }
 
 /* All of it or nothing: whatever can fail comes first. */
@@ -242,7 +242,7 @@ static void reload(struct daemon *d)
 	v->reload_ok = !err;
 	if (err) {
 		uc_config_free(new);
-		uc_error("the configuration %s is not taken; the one before it stays",
+		uc_error("cannot apply the configuration %s; keeping the previous one",
 			 d->config_path);
 	} else {
 		v->reload_wall_ns = uc_now_ns(CLOCK_REALTIME);

@@ -73,8 +73,7 @@ int uc_user_find(const char *name, struct uc_user *ret)
 		return 0;
 	}
 	if (!pw) {
-		uc_error("there is no user '%s' to become; make it, or name another as 'user'",
-			 wanted);
+		uc_error("cannot become user '%s': no such user; create it or set 'user'", wanted);
 		return -ENOENT;
 	}
 	snprintf(ret->name, sizeof(ret->name), "%s", pw->pw_name);

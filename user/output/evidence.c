@@ -160,7 +160,7 @@ static void evidence_of_connect(const struct uc_judged *r, struct uc_lines *l)
 		uc_add(l, "no answer to the SYN came before %s",
 		       f->err ? "the kernel gave up" : "nginx gave up");
 	if (r->verdict.proof == UC_PROOF_LOCAL)
-		uc_add(l, "the connection was given up on nginx's own host; nothing was sent");
+		uc_add(l, "connecting failed on nginx's own host; nothing was sent");
 	if (f->by_icmp)
 		uc_add(l, "the error came by an ICMP message; no reset came from the port");
 }

@@ -313,19 +313,19 @@ void uc_explain_unknown(const struct uc_judged *r, struct uc_explanation *e)
 	const struct uc_facts *f = r->facts;
 
 	if (r->verdict.proof == UC_PROOF_NGINX_CLOSED)
-		uc_say(e, "nginx closed the connection in the middle of an exchange, and whether "
-			  "its client left, a timer fired or it did not accept the response cannot "
-			  "be told.");
+		uc_say(e,
+		       "nginx closed the connection in the middle of an exchange, and whether "
+		       "its client left, a timer fired or it did not accept the response is unknown.");
 	else if (r->verdict.proof == UC_PROOF_LOSSY)
-		uc_say(e, "The response's header was too long to be kept, so whether all of the "
-			  "response came cannot be told.");
+		uc_say(e,
+		       "The response's header was too long to be kept, so whether all of the response came is unknown.");
 	else if (r->verdict.proof == UC_PROOF_UNSEEN_START)
-		uc_say(e, "The connection was older than this trace, and what was seen of it does "
-			  "not tell.");
+		uc_say(e,
+		       "The connection was older than this trace, and what was seen of it does not show why it ended.");
 	else if (f->err)
 		uc_say(e, "nginx's kernel ended the connection: %s.", strerror(f->err));
 	else if (!f->exchange)
 		uc_say(e, "The connection ended without a request on it.");
 	else
-		uc_say(e, "What was seen of this connection does not tell why it ended.");
+		uc_say(e, "What was seen of this connection does not show why it ended.");
 }

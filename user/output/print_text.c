@@ -96,7 +96,7 @@ static const char *event_word(const struct uc_event *e)
 		[UC_EV_ADOPTED] = "adopted",
 		[UC_EV_SEND] = "send",
 		[UC_EV_RECV] = "receive",
-		[UC_EV_EOF] = "read end",
+		[UC_EV_EOF] = "read EOF",
 		[UC_EV_FIN] = "FIN",
 		[UC_EV_RST] = "RST",
 		[UC_EV_CLOSE] = "close",
@@ -137,8 +137,8 @@ static void bytes_detail(const struct uc_event *e, char *buf, size_t size)
 
 static void upstream_close_detail(const struct uc_facts *f, char *buf, size_t size)
 {
-	const char *by = f->upstream->closer.flags & UC_TASK_EXITING ? "by the process's exit" :
-								       "by its code";
+	const char *by = f->upstream->closer.flags & UC_TASK_EXITING ? "the process exited" :
+								       "called by the application";
 
 	if (f->unread_bytes)
 		snprintf(buf, size, "%s, %u B unread", by, f->unread_bytes);
@@ -268,7 +268,7 @@ static int done(const struct uc_output *s)
 static void advice(const struct uc_output *s, const struct uc_explanation *e)
 {
 	for (size_t i = 0; i < e->advice.count; i++)
-		fprintf(s->out, "  %s %s\n", i ? "   " : "Do:", e->advice.line[i]);
+		fprintf(s->out, "  %-11s %s\n", i ? "" : "What to do:", e->advice.line[i]);
 }
 
 static int connection(struct uc_output *s, const struct uc_judged *r)
@@ -360,7 +360,7 @@ static void death_lines(const struct uc_output *s, const struct uc_totals *t)
 
 static void forgotten_line(struct uc_output *s, const struct uc_totals *t)
 {
-	const char *before = "Forgotten to bound memory:";
+	const char *before = "Dropped to limit memory:";
 
 	for (unsigned i = 0; i < UC_LIMIT_MAX; i++) {
 		if (!t->forgotten[i])

@@ -199,7 +199,7 @@ void uc_probe_text(FILE *out, const struct uc_probe_config *cfg, const struct uc
 	put_requests(out, m);
 	put_habits(out, m);
 	if (r->interrupted)
-		fputs("  interrupted: there is less here than there would have been\n", out);
+		fputs("  interrupted: results are incomplete\n", out);
 	else if (!cfg->body_tests && !r->error && cfg->groups & 1U << UC_GROUP_BODY)
 		fprintf(out, COLUMN "not tried (--body-tests allows POST)\n", "bodies");
 }

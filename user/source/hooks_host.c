@@ -258,7 +258,7 @@ static int plan_check(const struct uc_hooks *h, enum uc_plan wanted, bool btf)
 		return worst->err;
 	}
 	uc_error("this host allows no %s: %s; see 'upclose hooks'",
-		 wanted == UC_PLAN_AUTO ? "set of hooks that tells enough" : "such plan",
+		 wanted == UC_PLAN_AUTO ? "usable set of hooks" : "such plan",
 		 uc_hook_lack(worst, text, sizeof(text)));
 	if (!btf)
 		uc_note("without BTF in the kernel only the plan 'kprobe' is possible");
