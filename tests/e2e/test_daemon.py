@@ -144,7 +144,7 @@ def test_bad_reload_is_refused(stage, site, broken, patterns):
 def test_reload_says_what_waits(stage):
     d = stage.daemon(ports=[1])
     d.reload({"tracing": {"ring_mib": 8}, "metrics": {"max_upstreams": 7}})
-    assert re.findall(r"(\S+) takes effect at the next start", d.stderr()) == ["tracing.ring_mib", "metrics.max_upstreams"]
+    assert re.findall(r"(\S+) takes effect after a restart", d.stderr()) == ["tracing.ring_mib", "metrics.max_upstreams"]
 
 
 def test_reload_moves_the_server(stage, site):
