@@ -455,7 +455,7 @@ def test_policy_accepts_until(scratch):
     assert got.returncode == 3
     assert [(f["accepted"], f["expired"]) for f in findings(got)] == [(None, "2020-12-31")]
     got = with_policy(accept.format("another", "2999-12-31"))
-    assert got.returncode == 3 and "fits no finding" in got.stderr
+    assert got.returncode == 3 and "matches no finding" in got.stderr
     assert with_policy("fail_on: error\n").returncode == 3
     assert with_policy("").returncode == 3
 

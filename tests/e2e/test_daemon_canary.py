@@ -73,7 +73,7 @@ def test_reload(stage, site):
     eventually(lambda: runs(d, "new", "answered") == 1, "the new one runs")
     d.write({"canaries": [{"name": "new", "url": "nonsense"}]})
     d.kill(signal.SIGHUP)
-    d.wait_stderr("is not taken")
+    d.wait_stderr("cannot apply the configuration")
     assert runs(d, "new", "answered") is not None
     d.reload({})
     assert runs(d, "front", "answered") is None and runs(d, "new", "answered") is None

@@ -98,7 +98,7 @@ def test_good(check, text):
     ("tracing: {ports: [1\n", 2, ["not YAML"]),
     ("? [a]\n: b\n", 1, ["a key must be a word", "allowed here: tracing"]),
     (b"user: \xff\xfe\n", 1, ["not YAML"]),
-    (b'user: "a\\0b"\n', 1, ["character 0"]),
+    (b'user: "a\\0b"\n', 1, ["must not contain NUL"]),
 ])
 def test_fault(check, text, line, patterns):
     found = faults(check(text))

@@ -203,6 +203,8 @@ size_t uc_nginx_vars_values(const struct uc_nginx_vars *v, const struct uc_nginx
 	const struct value *all = v->values.at;
 	size_t count = 0;
 
+	if (!v->values.count)
+		return 0;
 	for (size_t k = 0; k < (server ? 2 : 1); k++) {
 		size_t from = lower(v, &keys[k]), to = from;
 
